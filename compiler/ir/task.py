@@ -1,0 +1,61 @@
+"""``Task``: one kernel workload, identified by the canonical text of a fused region.
+
+Two groups with the same ops, attributes, types and inline constants are one task, whatever model they come
+from: one kernel, one object in the cache, one row of the tuning database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from compiler.ir.graph import Graph, Node
+from compiler.ir.op import Op
+from compiler.ir.ops.region import Fused
+from compiler.ir.parser import parse_graph
+from compiler.ir.printer import print_graph
+from compiler.ir.rewriter import Rewriter
+
+
+@dataclass(frozen=True)
+class Task:
+    """A region to compile. ``text`` is canonical: positional names, no origins. Large constants must be operands."""
+
+    text: str
+
+    @cached_property
+    def hash(self) -> str:
+        """The first 16 hexadecimal digits of the SHA-256 of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+
+    def graph(self, ops: Iterable[type[Op]] = ()) -> Graph:
+        """The region, parsed; ``ops`` adds op classes from outside the tree."""
+        return parse_graph(self.text, ops=ops)
+
+
+def task_of(node: Node) -> Task:
+    """The task that computes ``node``: its region if it is ``fused``, else a region of that one op."""
+    if isinstance(node.op, Fused):
+        return Task(print_graph(_canonical(node.regions[0])))
+    single = Graph("task")
+    rewriter = Rewriter(single)
+    arguments = [rewriter.input(f"in{i}", operand.type) for i, operand in enumerate(node.operands)]
+    copy = rewriter.node(node.op, arguments, node.regions)
+    for index, result in enumerate(copy.results):
+        rewriter.output(f"out{index}", result)
+    return Task(print_graph(_canonical(single)))
+
+
+def _canonical(region: Graph) -> Graph:
+    copy = Graph("task")
+    rewriter = Rewriter(copy)
+    mapping = {value: rewriter.input(f"in{i}", value.type) for i, value in enumerate(region.inputs)}
+    for node in region:
+        regions = [_canonical(nested) for nested in node.regions]
+        made = rewriter.node(node.op, [mapping[operand] for operand in node.operands], regions)
+        mapping.update(zip(node.results, made.results, strict=True))
+    for index, output in enumerate(region.outputs):
+        rewriter.output(f"out{index}", mapping[output])
+    return copy
