@@ -1,0 +1,16 @@
+"""How each op is computed: one row per op class. A test proves the table complete."""
+
+from compiler.codegen.computes import indexing, movement, pointwise, reduction, scans, windows
+from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Reduction, Whole
+from compiler.ir import Op
+
+COMPUTES: dict[type[Op], Compute] = {
+    **pointwise.ROWS,
+    **movement.ROWS,
+    **indexing.ROWS,
+    **reduction.ROWS,
+    **windows.ROWS,
+    **scans.ROWS,
+}
+
+__all__ = ["COMPUTES", "Compute", "IndexMap", "Operand", "Pointwise", "Reduction", "Whole"]

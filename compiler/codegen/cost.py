@@ -1,0 +1,47 @@
+"""Arithmetic and memory traffic of a region: exact counts, no model of a machine."""
+
+from __future__ import annotations
+
+import math
+
+from compiler.ir import Graph, Node
+from compiler.ir.ops.constant import Constant
+from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.pooling import Pool
+from compiler.ir.ops.reduction import Reduce
+
+TRANSCENDENTAL = frozenset(
+    "exp log erf sigmoid tanh sin cos tan asin acos atan sinh cosh asinh acosh atanh pow".split()
+)
+TRANSCENDENTAL_FLOPS = 20
+"""What an element of a transcendental function costs, in multiply or add equivalents."""
+
+
+def region_flops(region: Graph) -> float:
+    """Floating-point operations: a multiply-add counts as two."""
+    return float(sum(node_flops(node) for node in region))
+
+
+def region_bytes(region: Graph) -> float:
+    """Bytes of all operands and results: what must move if everything else stays in registers."""
+    return float(sum(value.type.bytes for value in (*region.inputs, *region.outputs)))
+
+
+def node_flops(node: Node) -> int:
+    """Operations of one node."""
+    elements = sum(result.type.elements for result in node.results)
+    match node.op:
+        case Constant():
+            return 0
+        case MatMul():
+            return 2 * elements * node.operands[0].type.shape[-1]
+        case Conv():
+            return 2 * elements * math.prod(node.operands[1].type.shape[1:])
+        case Pool():
+            return elements * math.prod(node.op.window)
+        case Reduce():
+            return node.operands[0].type.elements
+        case _ if node.regions:
+            return int(sum(region_flops(region) for region in node.regions))
+        case _:
+            return elements * (TRANSCENDENTAL_FLOPS if node.op.name in TRANSCENDENTAL else 1)

@@ -1,0 +1,21 @@
+"""Schedule templates, most specialized first: the first one that matches a task computes it, unless a config says otherwise.
+
+Adding a template is one file and one row.
+"""
+
+from compiler.codegen.schedules.elementwise import Elementwise
+from compiler.codegen.schedules.reduction import OneReduction
+from compiler.codegen.schedules.relayout import RelayoutCopy
+from compiler.codegen.schedules.rows import Rows
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space, Template
+from compiler.codegen.schedules.whole import WholeOp
+
+SCHEDULES: tuple[Template, ...] = (
+    RelayoutCopy(),
+    Elementwise(),
+    OneReduction(),
+    Rows(),
+    WholeOp(),
+)
+
+__all__ = ["SCHEDULES", "Config", "Kernel", "Knob", "Space", "Template"]

@@ -1,0 +1,184 @@
+"""Reading the values of a fused region inside a kernel.
+
+``RegionReader`` turns the region's nodes into expressions on demand: asked for a value at a position it composes the
+computes of its producers down to loads of the region's inputs. It knows nothing of loops; a template opens a
+``scope`` per loop body, within which each (value, position) is computed once and bound to a variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.computes import COMPUTES
+from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Position
+from compiler.codegen.computes.positions import add, affine, broadcast_position, position_lanes
+from compiler.codegen.tir import (
+    Array,
+    Index,
+    KernelBuilder,
+    arithmetic_type,
+    broadcast,
+    element_type,
+    lane_count,
+    literal,
+    rounded_through,
+    row_major_strides,
+    select,
+)
+from compiler.ir import DType, Graph, Node, Value
+from compiler.ir.dtypes import widen_bf16
+from compiler.ir.literal import INLINE_LIMIT
+from compiler.ir.ops.constant import Constant
+
+Source = Callable[[Position], Expr]
+
+
+class RegionReader:
+    """Expressions for the values of one region.
+
+    ``sources`` says how to read values that are not composed here: region inputs, and whatever a template has
+    computed or stored itself. Constants inside the region are inlined.
+    """
+
+    def __init__(self, builder: KernelBuilder, sources: Mapping[Value, Source]) -> None:
+        self.builder = builder
+        self.sources: dict[Value, Source] = dict(sources)
+        self._scopes: list[dict[tuple[object, ...], Expr]] = [{}]
+        self._kept: list[Position] = []
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """A loop body: variables bound inside are forgotten at its end, those of enclosing scopes stay usable."""
+        self._scopes.append({})
+        yield
+        self._scopes.pop()
+
+    @contextmanager
+    def override(self, value: Value, source: Source) -> Iterator[None]:
+        """Within the block, read ``value`` from ``source``."""
+        before = self.sources.get(value)
+        self.sources[value] = source
+        yield
+        if before is None:
+            del self.sources[value]
+        else:
+            self.sources[value] = before
+
+    def at(self, value: Value, position: Position) -> Expr:
+        """The element of ``value`` at a logical position, in its arithmetic type, with the position's lanes."""
+        position = broadcast_position(position, value.type.shape)
+        key = (value, *(index if isinstance(index, int) else id(index) for index in position))
+        for scope in self._scopes:
+            if key in scope:
+                return scope[key]
+        self._kept.append(position)  # keeps the ids in the key from being reused
+        element = self._compute(value, position)
+        self._scopes[-1][key] = element
+        return element
+
+    def operand(self, value: Value) -> Operand:
+        """``value`` as an operand of a compute."""
+        return Operand(value.type, lambda position: self.at(value, position))
+
+    def _compute(self, value: Value, position: Position) -> Expr:
+        if value in self.sources:
+            return self.builder.let(self.sources[value](position), "x")
+        node = value.producer
+        assert node is not None, "every region input has a source"
+        if isinstance(node.op, Constant):
+            return inline_constant(node.op, position)
+        compute = compute_of(node)
+        if isinstance(compute, Pointwise):
+            width = position_lanes(position)
+            elements = [_widen(self.at(operand, position), width) for operand in node.operands]
+            result = compute.function(self.builder, node.op, *elements)
+        else:
+            assert isinstance(compute, IndexMap), f"{node.op.name} cannot be read element by element"
+            operands = [self.operand(operand) for operand in node.operands]
+            result = compute.element(self.builder, node.op, operands, value.type, position)
+        if value.type.dtype in (DType.F16, DType.BF16):
+            result = rounded_through(result, value.type.dtype)
+        return self.builder.let(result, node.op.name)
+
+
+def compute_of(node: Node) -> Compute:
+    """The computes-table row of a node's op; KeyError names an op without one."""
+    return COMPUTES[type(node.op)]
+
+
+def inline_constant(op: Constant, position: Position) -> Expr:
+    """The element of a small constant at a position: a literal, or a chain of selects where it varies."""
+    array = op.value.array
+    kind = arithmetic_type(op.value.dtype)
+    values = widen_bf16(array) if op.value.dtype is DType.BF16 else array
+    width = position_lanes(position)
+
+    def element(flat: int) -> Expr:
+        return broadcast(literal(values.reshape(-1)[flat].item(), kind), width)
+
+    if op.value.splat is not None:
+        return element(0)
+    place = tuple(index for index in position if isinstance(index, int))
+    if len(place) == len(position):
+        return element(int(np.ravel_multi_index(place, array.shape)))
+    if array.size > INLINE_LIMIT:
+        raise ValueError(f"constant {op.value.type} is too large to be inlined in a kernel")
+    strides = row_major_strides(array.shape)
+    flat: Index = 0
+    for index, stride in zip(position, strides, strict=True):
+        flat = add(flat, affine(index, stride, 0))
+    result = element(0)
+    for number in range(1, array.size):
+        result = select(tirx.EQ(flat, broadcast(tirx.IntImm(element_type(flat), number), width)), element(number), result)
+    return result
+
+
+def load_from(array: Array, value: Value) -> Source:
+    """Read a value from memory of its physical layout."""
+    blocks = value.type.layout.blocks
+
+    def load(position: Position) -> Expr:
+        if not blocks:
+            return array[tuple(position)]
+        outer, inner = list(position), []
+        for axis, size in blocks:
+            inner.append(outer[axis] % size)
+            outer[axis] = outer[axis] // size
+        return array[(*outer, *inner)]
+
+    return load
+
+
+def parameters(builder: KernelBuilder, region: Graph) -> tuple[list[Array], list[Array]]:
+    """Declare the kernel's pointers for the region's inputs and outputs, in that order."""
+    inputs = [builder.pointer(f"in{i}", v.type.dtype, v.type.physical_shape) for i, v in enumerate(region.inputs)]
+    outputs = [builder.pointer(f"out{i}", v.type.dtype, v.type.physical_shape) for i, v in enumerate(region.outputs)]
+    return inputs, outputs
+
+
+def input_sources(region: Graph, arrays: Sequence[Array]) -> dict[Value, Source]:
+    """Sources that load the region's inputs from their arrays."""
+    return {value: load_from(array, value) for value, array in zip(region.inputs, arrays, strict=True)}
+
+
+def reads_vectors(region_nodes: Sequence[Node]) -> bool:
+    """Whether every pointwise and index-map node can be read with a vector as last index."""
+    for node in region_nodes:
+        if isinstance(node.op, Constant):
+            continue
+        compute = compute_of(node)
+        types = [operand.type for operand in node.operands]
+        if isinstance(compute, Pointwise) and compute.scalar_only(node.op, types):
+            return False
+        if isinstance(compute, IndexMap) and not compute.vector(node.op, types):
+            return False
+    return True
+
+
+def _widen(element: Expr, width: int) -> Expr:
+    return element if lane_count(element) == width else broadcast(element, width)

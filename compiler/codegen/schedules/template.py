@@ -1,0 +1,73 @@
+"""What a schedule template is: a way to compute a task, with a space of configurations.
+
+A template owns its algorithm. Several templates may match one task and compete; ``choose`` picks by their order
+in the table unless a config from the tuning database names one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tvm import tirx
+
+from compiler.ir import Graph
+from compiler.targets import Target
+
+Config = Mapping[str, int]
+"""A value for each knob of a template's space."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One choice: its legal values and the one that the analytic rule picks."""
+
+    name: str
+    values: tuple[int, ...]
+    default: int
+
+
+@dataclass(frozen=True)
+class Space:
+    """The configurations of a template for one task; pure data."""
+
+    knobs: tuple[Knob, ...] = ()
+
+    @property
+    def default(self) -> dict[str, int]:
+        """The configuration of an untuned build."""
+        return {knob.name: knob.default for knob in self.knobs}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """An emitted kernel. Parameters: operands, results, then scratch if ``scratch_bytes`` is not 0.
+
+    ``in_place`` lists the operands whose memory the only result may overwrite: each of their elements is read before
+    the result's element at the same place is written.
+    """
+
+    func: tirx.PrimFunc
+    scratch_bytes: int = 0
+    in_place: tuple[int, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Template(Protocol):
+    """One algorithm for some tasks; raise ``version`` whenever the emitted code changes, since records name it."""
+
+    name: str
+    version: int
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether this template can compute the region."""
+        ...
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """The knobs for a region that matches, with good defaults."""
+        ...
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """The kernel, exported as ``symbol``."""
+        ...
