@@ -14,7 +14,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Compute, Index, Operand, Position, Reduction
 from compiler.codegen.computes.positions import add, affine, broadcast_position, clamp, position_lanes, within
-from compiler.codegen.tir import Binder, arithmetic_type, broadcast, lane_count, literal, maximum, select
+from compiler.codegen.tir import Binder, arithmetic_type, broadcast, element_type, lane_count, literal, maximum, select
 from compiler.ir import DType, Op, TensorType
 from compiler.ir.ops import contraction, pooling
 from compiler.ir.ops.reduction import lowest
@@ -125,9 +125,13 @@ def _pool(fold: Callable[[Expr, Expr], Expr], unit: Callable[[DType], int | floa
         start=lambda op, types: (literal(unit(types[0].dtype), arithmetic_type(types[0].dtype)),),
         step=_pool_step(fold, unit),
         finish=_first,
-        combine=None,
+        combine=lambda k, op, a, b: (fold(a[0], b[0]),),
         lane_axis=lambda op, types: "result",
     )
+
+
+def _largest(a: Expr, b: Expr) -> Expr:
+    return maximum(a, b) if element_type(a).startswith("float") else tirx.Max(a, b)
 
 
 ROWS: dict[type[Op], Compute] = {
@@ -147,6 +151,6 @@ ROWS: dict[type[Op], Compute] = {
         combine=None,
         lane_axis=lambda op, types: "result",
     ),
-    pooling.MaxPool: _pool(lambda a, b: maximum(a, b) if not str(a.ty.dtype).startswith(("int", "uint")) else tirx.Max(a, b), lowest),
+    pooling.MaxPool: _pool(_largest, lowest),
     pooling.SumPool: _pool(lambda a, b: a + b, lambda dtype: 0),
 }

@@ -3,7 +3,10 @@
 Adding a template is one file and one row.
 """
 
+from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.elementwise import Elementwise
+from compiler.codegen.schedules.matmul_tiled import MatMulTiled
+from compiler.codegen.schedules.planes import Planes
 from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
@@ -12,6 +15,9 @@ from compiler.codegen.schedules.whole import WholeOp
 
 SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
+    ConvDirect(),
+    MatMulTiled(),
+    Planes(),
     Elementwise(),
     OneReduction(),
     Rows(),

@@ -1,0 +1,219 @@
+"""Matrix products with a register tile: lanes are columns of the result, a tile of rows is in registers.
+
+``b`` is read as rows of lanes: packed panels ``[n / block, k, block]`` (a constant ``[n, k]`` in layout ``{0:block}``),
+or as it lies in memory when it is ``[k, n]``. A ``[n, k]`` operand that is not packed, such as the keys of an
+attention, is transposed panel by panel into scratch, once for all rows. After Goto and van de Geijn, Anatomy of
+High-Performance Matrix Multiplication (ACM TOMS 2008).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.computes.interface import Index, Pointwise, Position
+from compiler.codegen.computes.positions import affine, broadcast_position
+from compiler.codegen.schedules.anchors import anchored_region
+from compiler.codegen.schedules.loops import unflatten
+from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.ir import ROW_MAJOR, DType, Graph, Node, TensorType
+from compiler.ir.ops.contraction import MatMul
+from compiler.targets import Target
+
+ROW_BLOCK = 8
+"""Row tiles that one iteration of the parallel loop computes, so that a panel of b is used while it is in cache."""
+
+
+class MatMulTiled:
+    """A float32 matrix product, batched or not, with a pointwise epilogue."""
+
+    name = "matmul_tiled"
+    version = 1
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether the region is such a product and b is row-major or packed in column blocks."""
+        found = anchored_region(region, MatMul, Pointwise)
+        if found is None:
+            return False
+        a, b = (operand.type for operand in found.anchor.operands)
+        packed = b.rank == 2 and len(b.layout.blocks) == 1 and b.layout.blocks[0][0] == 0
+        return (
+            a.dtype is DType.F32
+            and a.layout == ROW_MAJOR
+            and (b.layout == ROW_MAJOR or (packed and _op(found.anchor).transpose_b))
+            and all(output.type.layout == ROW_MAJOR for output in region.outputs)
+        )
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """``rows``: rows of the register tile; ``vectors``: its width in SIMD vectors (fixed by packed panels)."""
+        found = anchored_region(region, MatMul, Pointwise)
+        assert found is not None
+        rows = found.anchor.result.type.shape[-2]
+        block = _packed_block(found.anchor.operands[1].type)
+        columns = found.anchor.result.type.shape[-1]
+        vectors = block // target.lanes(4) if block else min(2, -(-columns // target.lanes(4)))
+        most = max(1, (target.vector_registers - max(vectors, 1) - 1) // max(vectors, 1))
+        pieces = -(-rows // min(most, rows))
+        default = -(-rows // pieces)
+        widths = (max(vectors, 1),) if block else (1, 2, 4)
+        return Space(
+            (
+                Knob("rows", tuple(range(1, min(most, rows) + 1)), default),
+                Knob("vectors", widths, max(vectors, 1)),
+            )
+        )
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """The loop nest of the module's docstring."""
+        found = anchored_region(region, MatMul, Pointwise)
+        assert found is not None
+        return _MatMulKernel(region, found.anchor, config, target, symbol).emit()
+
+
+def _op(node: Node) -> MatMul:
+    assert isinstance(node.op, MatMul)
+    return node.op
+
+
+def _packed_block(b: TensorType) -> int | None:
+    return b.layout.blocks[0][1] if b.layout.blocks else None
+
+
+class _MatMulKernel:
+    def __init__(self, region: Graph, anchor: Node, config: Config, target: Target, symbol: str) -> None:
+        self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
+        self.region = region
+        self.anchor = anchor
+        inputs, self.results = parameters(self.builder, region)
+        self.reader = RegionReader(self.builder, input_sources(region, inputs))
+        arrays = dict(zip(region.inputs, inputs, strict=True))
+        self.a, self.b = (arrays[operand] for operand in anchor.operands)
+        self.a_type, self.b_type = (operand.type for operand in anchor.operands)
+        *self.batch, self.m, self.n = anchor.result.type.shape
+        self.k = self.a_type.shape[-1]
+        self.packed = _packed_block(self.b_type)
+        self.width = self.packed or config["vectors"] * target.lanes(4)
+        self.tile = config["rows"]
+        self.panels = -(-self.n // self.width)
+        self.transposes = _op(anchor).transpose_b and not self.packed
+        self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
+        if self.transposes:
+            self.panel = self.builder.pointer("scratch", DType.F32, (self.k, self.width))
+
+    def emit(self) -> Kernel:
+        # With a panel to transpose, all rows share it; otherwise blocks of row tiles are work of their own.
+        tiles = -(-self.m // self.tile)
+        blocks = 1 if self.transposes else max(1, tiles // ROW_BLOCK)
+        per_block = -(-tiles // blocks)
+        blocks = -(-tiles // per_block)
+        outer = (math.prod(self.batch), self.panels, blocks)
+        with self.builder.parallel(math.prod(outer)) as index:
+            batch, panel, block = (self.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True))
+            place = tuple(self.bind(i, "b") for i in unflatten(batch, self.batch))
+            for first, width in self.column_pieces(panel):
+                self.emit_panel(place, panel, first, width, block, per_block)
+        return Kernel(self.builder.finish(), self.scratch_bytes)
+
+    def bind(self, index: Index, name: str) -> Index:
+        return self.builder.let(index, name) if isinstance(index, Expr) else index
+
+    def expr(self, index: Index) -> Expr:
+        return self.builder.index(index) if isinstance(index, int) else index
+
+    def column_pieces(self, panel: Index) -> Iterator[tuple[Index, int]]:
+        """The columns of a panel as (first, lanes): all at once, except for the last panel if it is narrower."""
+        rest = self.n % self.width
+        if rest == 0 or isinstance(panel, int):
+            if rest == 0:
+                yield affine(panel, self.width, 0), self.width
+            else:
+                yield from self.narrow_pieces(rest)
+            return
+        with self.builder.if_(tirx.LT(panel, self.builder.index(self.panels - 1))):
+            yield affine(panel, self.width, 0), self.width
+        with self.builder.else_():
+            yield from self.narrow_pieces(rest)
+
+    def narrow_pieces(self, rest: int) -> Iterator[tuple[Index, int]]:
+        start = (self.panels - 1) * self.width
+        if self.packed:
+            # Lanes beyond the last column are zeros in memory: computing them costs nothing, storing is narrowed.
+            yield start, self.width
+            return
+        while rest:
+            width = 1 << (rest.bit_length() - 1)
+            yield start, width
+            start, rest = start + width, rest - width
+
+    def emit_panel(
+        self, batch: Position, panel: Index, first: Index, width: int, block: Index, per_block: int
+    ) -> None:
+        if self.transposes:
+            self.transpose_panel(batch, first, width)
+        full, rest = divmod(self.m, self.tile)
+        if full:
+            start = affine(block, per_block, 0)
+            count = tirx.Min(self.builder.index(per_block), self.builder.index(full) - start)
+            single = isinstance(block, int)
+            extent: Index = min(per_block, full) if single else count
+            with self.builder.serial(extent, "tile", start=start) as tile:
+                self.emit_tile(batch, panel, first, width, affine(tile, self.tile, 0), self.tile)
+        if rest:
+            if isinstance(block, int):
+                self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+            else:
+                last = -(-(-(-self.m // self.tile)) // per_block) - 1
+                with self.builder.if_(tirx.EQ(block, self.builder.index(last))):
+                    self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+
+    def transpose_panel(self, batch: Position, first: Index, width: int) -> None:
+        """Copy ``width`` rows of b into scratch as columns."""
+        where = broadcast_position(batch, self.b_type.shape[:-2])
+        with self.builder.serial(self.k, "k") as k:
+            column = lanes(self.expr(first), width)
+            self.panel[k, lanes(self.builder.index(0), width)] = self.b[(*where, column, k)]
+
+    def load_b(self, batch: Position, panel: Index, first: Index, width: int, k: Index) -> Expr:
+        own = lanes(self.builder.index(0), width)
+        if self.packed:
+            return self.b[panel, k, own]
+        if self.transposes:
+            return self.panel[k, own]
+        return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
+
+    def emit_tile(
+        self, batch: Position, panel: Index, first: Index, width: int, row: Index, count: int
+    ) -> None:
+        every = lanes(self.builder.index(0), width)
+        accumulators = [self.builder.registers(f"acc{i}", DType.F32, (width,)) for i in range(count)]
+        for accumulator in accumulators:
+            accumulator[every] = broadcast(literal(0, "float32"), width)
+        where = broadcast_position(batch, self.a_type.shape[:-2])
+        with self.builder.serial(self.k, "k") as k:
+            columns = self.builder.let(self.load_b(batch, panel, first, width, k), "columns")
+            for number, accumulator in enumerate(accumulators):
+                element = broadcast(self.a[(*where, affine(row, 1, number), k)], width)
+                accumulator[every] = accumulator[every] + element * columns
+        for number, accumulator in enumerate(accumulators):
+            self.write(accumulator, batch, first, affine(row, 1, number), width)
+
+    def write(self, accumulator: Array, batch: Position, first: Index, row: Index, width: int) -> None:
+        """Epilogue and store; of a padded last panel only the lanes that exist."""
+        pieces = [(0, width)]
+        if self.packed and isinstance(first, int) and first + width > self.n:
+            pieces, start, rest = [], 0, self.n - first
+            while rest:
+                piece = 1 << (rest.bit_length() - 1)
+                pieces.append((start, piece))
+                start, rest = start + piece, rest - piece
+        for start, piece in pieces:
+            value = self.builder.let(accumulator[lanes(self.builder.index(start), piece)], "sum")
+            place = (*batch, row, lanes(self.expr(affine(first, 1, start)), piece))
+            with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
+                for array, output in zip(self.results, self.region.outputs, strict=True):
+                    array[place] = self.reader.at(output, place)

@@ -1,0 +1,118 @@
+"""The convolution and matrix-product templates over shapes, strides, paddings, tails and epilogues."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compiler.codegen.kernels import build_kernel
+from compiler.codegen.plan.packing import pack
+from compiler.ir import Graph, Layout, Rewriter, Task, TensorType, print_graph
+from compiler.ir.dtypes import DType
+from compiler.ir.interpreter import run_graph
+from compiler.ir.ops.binary import Add, Maximum
+from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.sampling import random_array
+from compiler.targets import resolve
+from tests.codegen.test_computes import assert_close, compile_and_run
+
+
+def conv_graph(x, w, op: Conv, block: int) -> Graph:
+    """relu(conv(x, w) + bias + residual) with weights packed in blocks."""
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    image = rewriter.input("x", TensorType(DType.F32, x))
+    weights = rewriter.input("w", TensorType(DType.F32, w, Layout(((0, block),) if block else ())))
+    result = rewriter.emit(op, image, weights)
+    shape = result.type.shape
+    bias = rewriter.input("bias", TensorType(DType.F32, (1, shape[1], *(1 for _ in shape[2:]))))
+    residual = rewriter.input("residual", TensorType(DType.F32, shape))
+    total = rewriter.emit(Add(), rewriter.emit(Add(), result, bias), residual)
+    rewriter.output("y", rewriter.emit(Maximum(), total, rewriter.constant(np.float32(0).reshape(()))))
+    return graph
+
+
+def conv2d(stride=1, low=0, high=0, dilation=1, groups=1):
+    return Conv((stride,) * 2, (low,) * 2, (high,) * 2, (dilation,) * 2, groups)
+
+
+CASES = {
+    "3x3": ((1, 5, 14, 17), (32, 5, 3, 3), conv2d(1, 1, 1), 32),
+    "3x3 stride 2": ((2, 5, 15, 16), (16, 5, 3, 3), conv2d(2, 1, 1), 16),
+    "stem": ((1, 3, 32, 33), (24, 3, 7, 7), conv2d(2, 3, 3), 16),
+    "1x1": ((1, 19, 7, 7), (40, 19, 1, 1), conv2d(), 32),
+    "1x1 stride 2": ((1, 8, 9, 9), (16, 8, 1, 1), conv2d(2), 16),
+    "dilated": ((1, 4, 12, 40), (8, 4, 3, 3), conv2d(1, 2, 2, 2), 8),
+    "grouped": ((1, 12, 9, 9), (24, 4, 3, 3), conv2d(1, 1, 1, 1, 3), 8),
+    "few filters": ((1, 6, 8, 30), (3, 6, 3, 3), conv2d(1, 1, 1), 4),
+    "large padding": ((1, 2, 4, 4), (8, 2, 3, 3), conv2d(1, 3, 3), 8),
+    "one axis": ((1, 6, 50), (16, 6, 5), Conv((2,), (2,), (1,), (1,)), 16),
+    "asymmetric": ((1, 3, 10, 11), (8, 3, 4, 4), conv2d(2, 0, 1), 8),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_conv_direct_equals_reference(name, tmp_path):
+    x, w, op, block = CASES[name]
+    graph = conv_graph(x, w, op, block)
+    operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
+    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
+    assert info.template.startswith("conv_direct/")
+    expected = run_graph(graph, operands)
+    packed = [pack(array, value.type.layout) for array, value in zip(operands, graph.inputs, strict=True)]
+    (actual,) = compile_and_run(graph, packed, tmp_path)
+    assert_close(actual / np.abs(expected[0]).max(), expected[0] / np.abs(expected[0]).max())
+
+
+MATMULS = {
+    "square": ((64, 64), (64, 64), False, 0),
+    "tails": ((37, 19), (19, 45), False, 0),
+    "one row": ((1, 50), (50, 70), False, 0),
+    "one column": ((33, 50), (50, 1), False, 0),
+    "batched": ((3, 2, 17, 8), (2, 8, 40), False, 0),
+    "transposed": ((2, 30, 16), (2, 41, 16), True, 0),
+    "packed": ((100, 24), (96, 24), True, 32),
+    "packed tail": ((29, 24), (70, 24), True, 32),
+    "packed narrow": ((5, 24), (10, 24), True, 16),
+    "packed batch": ((4, 7, 24), (33, 24), True, 16),
+}
+
+
+@pytest.mark.parametrize("name", MATMULS)
+def test_matmul_equals_reference(name, tmp_path):
+    a, b, transpose, block = MATMULS[name]
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    left = rewriter.input("a", TensorType(DType.F32, a))
+    layout = Layout(((0, block),)) if block else Layout()
+    right = rewriter.input("b", TensorType(DType.F32, b, layout))
+    product = rewriter.emit(MatMul(transpose), left, right)
+    bias = rewriter.input("bias", TensorType(DType.F32, product.type.shape[-1:]))
+    rewriter.output("y", rewriter.emit(Add(), product, bias))
+    operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
+    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
+    assert info.template.startswith("matmul_tiled/")
+    expected = run_graph(graph, operands)
+    packed = [pack(array, value.type.layout) for array, value in zip(operands, graph.inputs, strict=True)]
+    (actual,) = compile_and_run(graph, packed, tmp_path)
+    np.testing.assert_allclose(actual, expected[0], rtol=1e-4, atol=1e-4)
+
+
+PLANES = {
+    "3x3": ((2, 5, 14, 33), conv2d(1, 1, 1, 1, 5), 5),
+    "stride 2": ((1, 6, 15, 40), conv2d(2, 1, 1, 1, 6), 6),
+    "multiplier": ((1, 3, 9, 9), conv2d(1, 1, 1, 1, 3), 6),
+    "dilated": ((1, 4, 9, 20), conv2d(1, 2, 2, 2, 4), 4),
+    "no padding": ((1, 4, 9, 20), conv2d(1, 0, 0, 1, 4), 4),
+}
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_depthwise_equals_reference(name, tmp_path):
+    x, op, filters = PLANES[name]
+    graph = conv_graph(x, (filters, 1, 3, 3), op, 0)
+    operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
+    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
+    assert info.template.startswith("planes/")
+    (actual,) = compile_and_run(graph, operands, tmp_path)
+    assert_close(actual, run_graph(graph, operands)[0])
