@@ -1,0 +1,32 @@
+/* kiln_pool.h: the threads of one context.
+ *
+ * Fork and join with a static partition: kiln_pool_run hands each participating worker one contiguous range
+ * and returns when all are done. Nothing is queued, stolen or allocated. A pool belongs to one calling thread
+ * at a time.
+ */
+#ifndef KILN_POOL_H
+#define KILN_POOL_H
+
+#include "kiln_internal.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct kiln_pool kiln_pool;
+
+/* `threads` >= 1 counts the caller of kiln_pool_run. */
+kiln_status kiln_pool_create(int threads, kiln_pool **pool, kiln_error *error);
+
+/* Ends and joins the threads; NULL is allowed. In a forked child, where they do not exist, only frees. */
+void kiln_pool_destroy(kiln_pool *pool);
+
+/* Whether the process has forked since the pool was created, which leaves it without threads. */
+bool kiln_pool_orphaned(const kiln_pool *pool);
+
+/* Runs iterations [0, extent) of `call` on `workers` threads (at most the pool's); `spin`: whether a thread
+ * that waits may burn a little time before it sleeps, which is right only while no more threads run than
+ * there are CPUs. */
+void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *frame, int workers, bool spin);
+
+#pragma GCC visibility pop
+
+#endif

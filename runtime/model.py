@@ -1,0 +1,193 @@
+"""`Model`: a compiled model as a Python object.
+
+Owns the checks of what a caller passes. Must not know file formats, nor of the C library more than `Context`.
+"""
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from runtime.artifact import Artifact, open_artifact, verify_all
+from runtime.errors import ArtifactError, MissingTensorError, OutputBufferError, UnknownTensorError
+from runtime.library import Context, KernelTime, Library
+from runtime.manifest import LIBRARY, Manifest
+from runtime.sessions import Sessions
+from runtime.tensors import Array, Buffer, TensorSpec, random_arrays
+
+
+class Model:
+    """A compiled model, ready to run. Any number of threads may share one; see `runtime.sessions`."""
+
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+        """Open the artifact at `path`, a directory or a .tar.gz.
+
+        `threads` is the number of threads of one run, the calling one included; None means as many as this
+        process may use. Raises an ArtifactError: missing, damaged or truncated files, another CPU or C
+        library.
+        """
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads must be None or at least 1, not {threads}")
+        self._artifact = open_artifact(path)
+        manifest = self._artifact.manifest
+        library = Library(self._artifact.directory, manifest.files[LIBRARY].sha256)
+        self._sessions = Sessions(manifest.name, library, threads or 0)
+        self._finalizer = weakref.finalize(self, self._sessions.close)
+        self._inputs, self._outputs = library.inputs(), library.outputs()
+        self._alignment = library.io_alignment()
+        try:
+            self._check_interface()
+            with self._sessions.context() as context:
+                self._threads = context.threads()
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_interface(self) -> None:
+        said = (list(self.manifest.inputs.items()), list(self.manifest.outputs.items()))
+        if said != (list(self._inputs.items()), list(self._outputs.items())):
+            raise ArtifactError(
+                self._artifact.directory, "manifest.json and model.so describe different inputs or outputs"
+            )
+
+    @property
+    def artifact(self) -> Artifact:
+        return self._artifact
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._artifact.manifest
+
+    @property
+    def inputs(self) -> Mapping[str, TensorSpec]:
+        """Name to dtype and shape, in the model's order; None is a dynamic dimension."""
+        return MappingProxyType(self._inputs)
+
+    @property
+    def outputs(self) -> Mapping[str, TensorSpec]:
+        """Name to dtype and shape, in the model's order; None is a dynamic dimension."""
+        return MappingProxyType(self._outputs)
+
+    @property
+    def threads(self) -> int:
+        """Threads of one run, the calling one included."""
+        return self._threads
+
+    def run(
+        self, inputs: Mapping[str, ArrayLike], outputs: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """Run the model; returns every output by name, in the model's order.
+
+        `inputs` has exactly the model's names, with arrays of exactly its dtypes and shapes. C-contiguous
+        arrays are read in place, others copied first. `outputs` may give arrays to be written in place (and
+        returned); the rest are new. bfloat16 travels as uint16 bits.
+
+        Raises MissingTensorError, UnknownTensorError, TensorDtypeError, TensorShapeError, OutputBufferError,
+        ModelClosedError.
+        """
+        sources = self._bind_inputs(inputs)
+        results = self._bind_outputs(outputs, sources)
+        context = self._sessions.borrow()
+        try:
+            _point(context, sources, results)
+            context.run()
+        finally:
+            self._sessions.give_back(context)
+        return {name: buffer.array for name, buffer in zip(self._outputs, results, strict=True)}
+
+    def profile(self, inputs: Mapping[str, ArrayLike] | None = None, runs: int = 10) -> list[KernelTime]:
+        """Run `runs` times and return the time of each kernel call, in execution order.
+
+        Without `inputs`, seeded random ones are used. Each kernel is timed as the calling thread sees it.
+        """
+        sources = self._bind_inputs(random_arrays(self._inputs) if inputs is None else inputs)
+        results = self._bind_outputs(None, sources)
+        with self._sessions.context() as context:
+            _point(context, sources, results)
+            context.run()  # warms caches and page tables
+            context.set_profiling(True)
+            try:
+                for _ in range(runs):
+                    context.run()
+                return context.profile()
+            finally:
+                context.set_profiling(False)
+
+    def verify(self) -> None:
+        """Compare every file with its digest in the manifest; raises DamagedArtifactError."""
+        verify_all(self._artifact)
+
+    def close(self) -> None:
+        """Free the model once no run uses it; later runs raise ModelClosedError."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Model {self.manifest.name!r} for {self.manifest.target.name}, {self._threads} threads>"
+
+    def _bind_inputs(self, given: Mapping[str, ArrayLike]) -> list[Buffer]:
+        buffers: list[Buffer] = []
+        for name, spec in self._inputs.items():
+            if name not in given:
+                raise MissingTensorError("input", name, list(given))
+            array: Array = np.asarray(given[name])
+            buffers.append(self._readable(spec.checked("input", name, array)))
+        if len(given) != len(buffers):
+            _refuse_unknown("input", given, self._inputs)
+        return buffers
+
+    def _readable(self, array: Array) -> Buffer:
+        """`array` itself, or an aligned copy where the kernels could not read it."""
+        if array.flags.c_contiguous:
+            buffer = Buffer.of(array)
+            if buffer.address % self._alignment == 0:
+                return buffer
+        copy = TensorSpec(array.dtype.name, array.shape).allocate()
+        copy.array[...] = array
+        return copy
+
+    def _bind_outputs(self, given: Mapping[str, Array] | None, sources: Sequence[Buffer]) -> list[Buffer]:
+        if not given:
+            return [spec.allocate() for spec in self._outputs.values()]
+        _refuse_unknown("output", given, self._outputs)
+        for name, array in given.items():
+            others = [source.array for source in sources] + [a for n, a in given.items() if n != name]
+            self._check_writable(name, self._outputs[name].checked("output", name, array), others)
+        return [
+            Buffer.of(given[name]) if name in given else spec.allocate()
+            for name, spec in self._outputs.items()
+        ]
+
+    def _check_writable(self, name: str, array: Array, others: Sequence[Array]) -> None:
+        if not array.flags.writeable:
+            raise OutputBufferError(name, "the array is read-only")
+        if not array.flags.c_contiguous:
+            raise OutputBufferError(name, "the array is not C-contiguous")
+        if array.ctypes.data % self._alignment != 0:
+            raise OutputBufferError(name, f"the array's data is not aligned to {self._alignment} bytes")
+        if any(np.may_share_memory(array, other) for other in others):
+            raise OutputBufferError(name, "the array overlaps an input or another output")
+
+
+def _point(context: Context, sources: Sequence[Buffer], results: Sequence[Buffer]) -> None:
+    for i, buffer in enumerate(sources):
+        context.inputs[i] = buffer.address
+    for i, buffer in enumerate(results):
+        context.outputs[i] = buffer.address
+
+
+def _refuse_unknown(kind: str, given: Mapping[str, object], known: Mapping[str, TensorSpec]) -> None:
+    for name in given:
+        if name not in known:
+            raise UnknownTensorError(kind, name, list(known))
