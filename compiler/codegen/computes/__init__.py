@@ -1,6 +1,17 @@
 """How each op is computed: one row per op class. A test proves the table complete."""
 
-from compiler.codegen.computes import indexing, movement, pointwise, reduction, scans, windows
+from compiler.codegen.computes import (
+    indexing,
+    movement,
+    pointwise,
+    quantization,
+    reduction,
+    resampling,
+    scans,
+    scattering,
+    sorting,
+    windows,
+)
 from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Reduction, Whole
 from compiler.ir import Op
 
@@ -11,6 +22,10 @@ COMPUTES: dict[type[Op], Compute] = {
     **reduction.ROWS,
     **windows.ROWS,
     **scans.ROWS,
+    **scattering.ROWS,
+    **sorting.ROWS,
+    **resampling.ROWS,
+    **quantization.ROWS,
 }
 
 __all__ = ["COMPUTES", "Compute", "IndexMap", "Operand", "Pointwise", "Reduction", "Whole"]

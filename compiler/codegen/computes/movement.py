@@ -6,13 +6,24 @@ import math
 from collections.abc import Sequence
 from typing import cast as as_type
 
+from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Compute, Index, IndexMap, Operand, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, clamp, within
-from compiler.codegen.tir import Binder, row_major_strides, select
+from compiler.codegen.tir import (
+    Binder,
+    element_type,
+    from_storage,
+    literal,
+    reinterpret,
+    row_major_strides,
+    select,
+    storage_type,
+    to_storage,
+)
 from compiler.ir import Op, TensorType
-from compiler.ir.ops import movement
+from compiler.ir.ops import bits, movement
 
 Operands = Sequence[Operand]
 
@@ -134,6 +145,25 @@ def _relayout(k: Binder, op: Op, operands: Operands, result: TensorType, place: 
     return operands[0].at(place)
 
 
+def _shape_of(k: Binder, op: Op, operands: Operands, result: TensorType, place: Position) -> Expr:
+    """A chain of selects over the sizes; it normally folds away before kernels are made."""
+    (index,) = place
+    element = literal(0, "int64")
+    for axis, size in enumerate(operands[0].type.shape):
+        here = literal(size, "int64")
+        if isinstance(index, int):
+            element = here if index == axis else element
+        else:
+            element = select(tirx.EQ(index, tirx.IntImm(element_type(index), axis)), here, element)
+    return element
+
+
+def _bitcast(k: Binder, op: Op, operands: Operands, result: TensorType, place: Position) -> Expr:
+    """Through memory's form of the element, since kernels widen the half formats."""
+    stored = to_storage(operands[0].at(place), operands[0].type.dtype)
+    return from_storage(reinterpret(stored, storage_type(result.dtype)), result.dtype)
+
+
 def _never(op: Op, types: Sequence[TensorType]) -> bool:
     return False
 
@@ -151,5 +181,7 @@ ROWS: dict[type[Op], Compute] = {
     movement.Pad: IndexMap(_pad, _pad_takes_vectors),
     movement.Concat: IndexMap(_concat, _concat_takes_vectors),
     movement.Relayout: IndexMap(_relayout, _never),
+    movement.ShapeOf: IndexMap(_shape_of, _never),
+    bits.Bitcast: IndexMap(_bitcast),
 }
 

@@ -107,6 +107,14 @@ def _fmod(k: Binder, op: Op, a: Expr, b: Expr) -> Expr:
     return math.fmod(k, a, b) if _is_float(a) else math.trunc_mod(k, a, b)
 
 
+def _sigmoid(k: Binder, op: Op, x: Expr) -> Expr:
+    """The C library has an exp for float64, but no sigmoid."""
+    if element_type(x) == "float64":
+        one = literal(1.0, "float64", like=x)
+        return one / (one + math.exp(k, _neg(x)))
+    return math.sigmoid(k, x)
+
+
 def _cast(k: Binder, op: Op, x: Expr) -> Expr:
     to = as_type(unary.Cast, op).to
     kind = arithmetic_type(to)
@@ -132,7 +140,7 @@ ROWS: dict[type[Op], Compute] = {
     unary.Exp: _mathematical(math.exp),
     unary.Log: _mathematical(math.log),
     unary.Erf: _mathematical(math.erf),
-    unary.Sigmoid: _mathematical(math.sigmoid),
+    unary.Sigmoid: Pointwise(_sigmoid, _calls_library_for_f64),
     unary.Tanh: _mathematical(math.tanh),
     unary.Sin: _mathematical(math.sin),
     unary.Cos: _mathematical(math.cos),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from tvm import tirx
@@ -64,6 +65,22 @@ def within(index: Index, size: int) -> Expr | bool:
     kind, lanes = element_type(index), lane_count(index)
     low = tirx.LE(broadcast(tirx.IntImm(kind, 0), lanes), index)
     return tirx.And(low, tirx.LT(index, broadcast(tirx.IntImm(kind, size), lanes)))
+
+
+def unflatten(index: Index, shape: Sequence[int]) -> tuple[Index, ...]:
+    """The position of row-major element number ``index`` in ``shape``; axes of size 1 get the constant 0."""
+    position: list[Index] = []
+    stride = math.prod(shape)
+    outermost = True
+    for size in shape:
+        stride //= max(size, 1)
+        if size == 1:
+            position.append(0)
+            continue
+        quotient = index if stride == 1 else index // stride
+        position.append(quotient if outermost else quotient % size)
+        outermost = False
+    return tuple(position)
 
 
 def _scalar(index: Index, like: tirx.Ramp) -> Expr:

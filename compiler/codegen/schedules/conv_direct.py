@@ -25,9 +25,8 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise
-from compiler.codegen.computes.positions import affine
+from compiler.codegen.computes.positions import affine, unflatten
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
-from compiler.codegen.schedules.loops import unflatten
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal

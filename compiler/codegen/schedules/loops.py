@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.positions import unflatten
 from compiler.codegen.tir import Index, KernelBuilder
 from compiler.ir import Shape
 
@@ -51,22 +52,6 @@ def _chunk_strips(
         with builder.if_(tirx.EQ(number, builder.index(-(-inner // chunk) - 1))):
             for offset, lanes_ in builder.strips(inner % width, width):
                 yield all_strips * width + offset, lanes_
-
-
-def unflatten(index: Index, shape: Sequence[int]) -> tuple[Index, ...]:
-    """The position of row-major element number ``index`` in ``shape``; axes of size 1 get the constant 0."""
-    position: list[Index] = []
-    stride = math.prod(shape)
-    outermost = True
-    for size in shape:
-        stride //= max(size, 1)
-        if size == 1:
-            position.append(0)
-            continue
-        quotient = index if stride == 1 else index // stride
-        position.append(quotient if outermost else quotient % size)
-        outermost = False
-    return tuple(position)
 
 
 @contextmanager

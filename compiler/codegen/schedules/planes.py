@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise, Position, Reduction
-from compiler.codegen.computes.positions import affine
+from compiler.codegen.computes.positions import affine, unflatten
 from compiler.codegen.schedules.anchors import anchored_region
-from compiler.codegen.schedules.loops import unflatten
 from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import KernelBuilder, arithmetic_type, broadcast, cast, lanes, literal

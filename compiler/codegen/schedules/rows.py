@@ -15,8 +15,8 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Pointwise, Position, Reduction
 from compiler.codegen.cost import TRANSCENDENTAL
+from compiler.codegen.computes.positions import unflatten
 from compiler.codegen.schedules.accumulators import Accumulators
-from compiler.codegen.schedules.loops import unflatten
 from compiler.codegen.schedules.merging import merge_aligned_axes
 from compiler.codegen.schedules.reduction import compute_or_none, strip_pieces
 from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors

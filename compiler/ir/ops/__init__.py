@@ -3,13 +3,18 @@
 from compiler.ir.op import Op
 from compiler.ir.ops import (
     binary,
+    bits,
     constant,
     contraction,
     indexing,
     movement,
     pooling,
+    quantization,
     reduction,
     region,
+    resampling,
+    scattering,
+    sorting,
     unary,
 )
 
@@ -43,6 +48,7 @@ OPS: tuple[type[Op], ...] = (
     unary.Not,
     unary.IsNan,
     unary.Cast,
+    bits.Bitcast,
     # elementwise, several operands
     binary.Add,
     binary.Sub,
@@ -89,6 +95,13 @@ OPS: tuple[type[Op], ...] = (
     indexing.Gather,
     indexing.GatherElements,
     indexing.GatherNd,
+    scattering.ScatterElements,
+    scattering.ScatterNd,
+    sorting.TopK,
+    resampling.Resample,
+    # quantization
+    quantization.Quantize,
+    quantization.Dequantize,
     # nested graphs
     region.Fused,
     region.If,

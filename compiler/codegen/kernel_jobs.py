@@ -1,0 +1,74 @@
+"""Kernels for a batch of tasks: from the cache, or from worker processes. Never imports TVM.
+
+Owns the form of a request to the worker (``kernel_worker``) and where what it says of a kernel is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from compiler.codegen.extensions import Extension
+from compiler.codegen.kernel_info import KernelInfo
+from compiler.codegen.objects import Job, ObjectFile, compile_tasks
+from compiler.ir import Task
+from compiler.targets import Target
+
+EMITTER = "compiler.codegen.kernel_worker:emit"
+
+
+@dataclass(frozen=True)
+class CompiledKernel:
+    """A relocatable object that defines ``info.symbol``."""
+
+    code: bytes
+    info: KernelInfo
+
+
+@dataclass(frozen=True)
+class KernelRequest:
+    """What a worker is asked: a task's text, and the classes from outside the tree that may have a say."""
+
+    task: str
+    ops: tuple[Extension, ...] = ()
+    schedules: tuple[Extension, ...] = ()
+
+    def to_json(self) -> str:
+        """JSON text with sorted keys: it is part of the cache key."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> KernelRequest:
+        """The inverse of ``to_json``."""
+        fields = json.loads(text)
+        ops, schedules = (tuple(Extension(**row) for row in fields[key]) for key in ("ops", "schedules"))
+        return KernelRequest(fields["task"], ops, schedules)
+
+
+def compile_kernels(
+    tasks: Iterable[Task],
+    target: Target,
+    cache: Path,
+    *,
+    ops: tuple[Extension, ...] = (),
+    schedules: tuple[Extension, ...] = (),
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[Task, CompiledKernel]:
+    """A kernel for each task.
+
+    ``progress`` is called with (kernels done, kernels in all). Raises JobsFailedError when kernels cannot be
+    made, CacheUnwritableError, WorkerStartError.
+    """
+    wanted = {task.hash: task for task in tasks}
+    jobs = [
+        Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()
+    ]
+    made = compile_tasks(jobs, target, cache_dir=cache, workers=workers, progress=progress)
+    return {task: _kernel(made[key]) for key, task in wanted.items()}
+
+
+def _kernel(made: ObjectFile) -> CompiledKernel:
+    return CompiledKernel(made.data, KernelInfo.from_json(made.note))

@@ -1,0 +1,34 @@
+"""Kernels as object files: made by worker processes, kept by content.
+
+Owns the processes and the cache. Importing it does not import TVM, so that a build whose kernels are all
+cached never pays for that; only the workers do.
+"""
+
+from compiler.codegen.objects.cache import CacheUnwritableError, ObjectCache
+from compiler.codegen.objects.compile import compile_tasks, compiler_digest, warm_up
+from compiler.codegen.objects.job import (
+    Job,
+    JobCrashedError,
+    JobError,
+    JobRaisedError,
+    JobsFailedError,
+    JobTimeoutError,
+    ObjectFile,
+    WorkerStartError,
+)
+
+__all__ = [
+    "CacheUnwritableError",
+    "Job",
+    "JobCrashedError",
+    "JobError",
+    "JobRaisedError",
+    "JobTimeoutError",
+    "JobsFailedError",
+    "ObjectCache",
+    "ObjectFile",
+    "WorkerStartError",
+    "compile_tasks",
+    "compiler_digest",
+    "warm_up",
+]

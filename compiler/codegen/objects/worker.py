@@ -1,0 +1,58 @@
+"""The worker process: loads an emitter's modules once, then turns jobs from standard input into objects on standard output.
+
+Run as ``python -m compiler.codegen.objects.worker`` by ``pool``; not for people. Its own standard output is
+moved out of the way of anything that prints.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import BinaryIO
+
+from compiler.codegen.objects.channel import ChannelClosedError, Header, receive, send
+from compiler.targets import Target
+
+Emitter = Callable[[str, Target], tuple[bytes, str]]
+
+
+def main() -> None:
+    """Serve until the other side closes."""
+    requests, replies = sys.stdin.buffer, _private_stdout()
+    send(replies, {"status": "ready"})
+    while True:
+        try:
+            request, _ = receive(requests)
+        except ChannelClosedError:
+            return
+        reply, data = _answer(request)
+        send(replies, reply, data)
+
+
+def _private_stdout() -> BinaryIO:
+    """The original standard output as a stream of our own; printing goes to standard error from now on."""
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return stream
+
+
+def _answer(request: Header) -> tuple[Header, bytes]:
+    try:
+        target = Target.from_json(request["target"])
+        data, note = _emitter(request["emitter"])(request["arguments"], target)
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is this job's failure and is reported as such
+        reason = f"{type(error).__name__}: {error}".strip()
+        return {"status": "raised", "reason": reason, "details": traceback.format_exc()}, b""
+    return {"status": "done", "note": note}, data
+
+
+def _emitter(name: str) -> Emitter:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+if __name__ == "__main__":
+    main()

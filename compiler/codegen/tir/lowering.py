@@ -1,0 +1,93 @@
+"""From PrimFuncs to machine code: the lowering pipeline and TVM's LLVM.
+
+Owns which TIR passes run and what an object file may need from outside. The functions must come from
+``KernelBuilder``: flat buffers, no blocks, no TVM calling convention.
+
+Why not TVM's default pipeline: its forty passes exist for scheduled blocks, GPUs and the packed-function
+convention; our loop nests need two. Two of the passes we leave out would even hurt: LowerTVMBuiltin turns
+local arrays of 1,024 bytes into heap calls, and the simplifiers do not keep IEEE semantics to the letter.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tvm
+from tvm import tirx
+
+from compiler.codegen.tir.elf import undefined_symbols
+from compiler.targets import LlvmTarget
+
+
+class UnresolvedSymbolError(Exception):
+    """A kernel needs a function that an artifact does not provide."""
+
+
+_MATH = (
+    "acos acosh asin asinh atan atan2 atanh cbrt ceil cos cosh erf erfc exp exp2 expm1 floor fma fmod hypot "
+    "log log10 log1p log2 nearbyint pow rint round roundeven sin sincos sinh sqrt tan tanh trunc"
+)
+_PROVIDED = re.compile(
+    # The C library: float64 math (and float32 where a function has no vector form of ours), loops that copy
+    # or fill.
+    rf"(?:{_MATH.replace(' ', '|')})f?|mem(?:cpy|move|set)"
+    # The compiler's support library, linked statically: 64-bit integers on 32-bit ARM, half floats.
+    r"|__aeabi_\w+|__gnu_(?:h2f|f2h)_ieee|__(?:fix|fixuns|float|floatun)[sdt][fi][sdt][fi]"
+    r"|__u?(?:div|mod|divmod)[sdt]i[34]"
+)
+"""Symbols that an artifact's link provides on every target."""
+
+
+def lower(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.IRModule:
+    """One module of the functions, as the code generator takes them."""
+    bound = _target(target)
+    module = tvm.IRModule({func.attrs["global_symbol"]: func.with_attr("target", bound) for func in funcs})
+    return _PIPELINE(module)
+
+
+def build_object(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> bytes:
+    """Compile functions to one relocatable ELF object; the same input gives the same bytes in any process.
+
+    Raises UnresolvedSymbolError when the object needs anything but libc, libm and compiler support.
+    """
+    with tempfile.TemporaryDirectory(prefix="kiln-object-") as folder:
+        path = Path(folder) / "kernel.o"
+        _generate(funcs, target).write_to_file(str(path), "o")
+        data = path.read_bytes()
+    foreign = sorted(name for name in undefined_symbols(data) if not _PROVIDED.fullmatch(name))
+    if foreign:
+        names = ", ".join(str(func.attrs["global_symbol"]) for func in funcs)
+        raise UnresolvedSymbolError(f"{names}: no artifact provides {', '.join(foreign)}")
+    return data
+
+
+def assembly(func: tirx.PrimFunc, target: LlvmTarget) -> str:
+    """The target's assembly of one function."""
+    return _generate([func], target).inspect_source("asm")
+
+
+def llvm_ir(func: tirx.PrimFunc, target: LlvmTarget) -> str:
+    """The optimized LLVM IR of one function."""
+    return _generate([func], target).inspect_source("ll")
+
+
+def _generate(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.runtime.Module:
+    return _LLVM(lower(funcs, target), _target(target))
+
+
+def _target(target: LlvmTarget) -> tvm.target.Target:
+    return tvm.target.Target(dict(target))
+
+
+_PIPELINE = tvm.transform.Sequential(
+    [
+        tirx.transform.UnrollLoop(),
+        # Floor division and modulo, and the contraction of a * b + c into llvm.fmuladd.
+        tirx.transform.LowerIntrin(),
+    ]
+)
+
+_LLVM = tvm.get_global_func("target.build.llvm")

@@ -1,0 +1,249 @@
+"""``compile`` and ``load``: the one place where frontends, passes, code generation and artifact writing meet.
+
+The pipeline reads top to bottom in ``compile``; every step's work is done elsewhere.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from compiler.artifact import (
+    Artifact,
+    BuildReport,
+    Staging,
+    link_model,
+    write_constants,
+    write_manifest,
+    write_vectors,
+)
+from compiler.codegen.csource import model_source
+from compiler.codegen.extensions import ExtensionError, extensions_of
+from compiler.codegen.kernel_jobs import CompiledKernel, compile_kernels
+from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, WorkerStartError
+from compiler.codegen.plan import Plan, call_name, graph_tasks, plan_graph, print_plan
+from compiler.codegen.toolchain import CCompiler, SharedLibrary, ToolchainError, find_compiler
+from compiler.debug import DEBUG
+from compiler.errors import BuildError
+from compiler.ir import Graph, Node, Op, Task, TensorType
+from compiler.passes import Pass, PassError, PassManager, PipelineError
+from compiler.proof import Proof
+from compiler.source import LoadError, Source
+from compiler.steps import Progress, Steps
+from compiler.targets import Target, TargetError, resolve
+from compiler.verification import RunError, tolerance_for
+from runtime import __version__
+from runtime.archive import cache_root
+from runtime.jsonfields import Json
+
+PRECISIONS = ("f32",)
+
+
+def load(
+    model: object,
+    *,
+    inputs: Mapping[str, Sequence[int] | TensorType] | None = None,
+    bind: Mapping[str, ArrayLike] | None = None,
+    ops: Sequence[type[Op]] = (),
+) -> Graph:
+    """The graph of a model: a path (``.onnx``, or ``.kiln`` text), or a framework's object.
+
+    Args:
+        model: what to load.
+        inputs: shapes of inputs by name, or types, which are checked; they set symbolic dimensions.
+        bind: values of inputs by name; they become constants and are inputs no more.
+        ops: op classes from outside the tree, for ``.kiln`` text.
+
+    Raises:
+        BuildError: the model cannot be read or compiled; the message names the file or node, and the cause.
+    """
+    with _as_build_errors():
+        return _source(model, inputs, bind, ops).load()
+
+
+def compile(
+    model: object,
+    target: str | Target = "host",
+    *,
+    inputs: Mapping[str, Sequence[int] | TensorType] | None = None,
+    bind: Mapping[str, ArrayLike] | None = None,
+    precision: str = "f32",
+    pipeline: str = "standard",
+    passes: Sequence[type[Pass]] = (),
+    ops: Sequence[type[Op]] = (),
+    schedules: Sequence[type[object]] = (),
+    verify: bool = True,
+    workers: int | None = None,
+    cache_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Artifact:
+    """Compile a model for a target and prove the result.
+
+    Args:
+        model, inputs, bind: as for ``load``; a ``Graph`` is a model too.
+        target: a name (``python -m compiler.targets`` lists them) or a ``Target``.
+        precision: the arithmetic of the model; ``f32`` keeps that of the model.
+        pipeline: the passes, as text; must end in ``fuse`` or in a pass that does its work.
+        passes, ops, schedules: classes from outside the tree, defined at the top level of a file.
+        verify: compare the compiled model with the source framework; golden vectors come from there too.
+        workers: processes that compile kernels; None: one per CPU.
+        cache_dir: where kernels are kept between builds; None: below ``$KILN_CACHE`` or ``~/.cache/kiln``.
+        progress: told about steps and how far they are.
+
+    Raises:
+        BuildError: with one clear message; VerificationError if the numbers are wrong.
+    """
+    if precision not in PRECISIONS:
+        raise BuildError(f"precision {precision!r} is not supported; there is {', '.join(PRECISIONS)}")
+    steps = Steps(progress)
+    with _as_build_errors():
+        device = resolve(target)
+        c_compiler = find_compiler(device)
+        cache = Path(cache_dir) if cache_dir else cache_root() / "build"
+        staging = Staging(cache / "staging", "build-")
+        directory = staging.folder / "artifact"
+        directory.mkdir()
+        source = _source(model, inputs, bind, ops)
+        with steps.step("load"):
+            graph = source.load()
+        with steps.step("passes"):
+            optimized = PassManager.parse(pipeline, passes).run(graph, device, verify=DEBUG.verify)
+        with steps.step("kernels"):
+            tasks = graph_tasks(optimized)
+            kernels = _kernels(tasks, device, cache, ops, schedules, workers, steps)
+        with steps.step("plan"):
+            plan = plan_graph(optimized, tasks, {task: kernel.info for task, kernel in kernels.items()})
+        with steps.step("expect"):
+            proof = Proof.prepare(source, graph, plan, device, cache / "expected") if verify else Proof.none()
+        with steps.step("link"):
+            library = _link(plan, device, c_compiler, kernels, staging.folder, directory, cache)
+        with steps.step("write"):
+            if proof.golden:
+                write_vectors(directory, *proof.golden)
+            manifest = write_manifest(
+                directory,
+                plan,
+                device,
+                library.elf.glibc,
+                tolerance_for(result.type for node in graph for result in node.results),
+                _versions(c_compiler),
+                _provenance(source, pipeline, precision, proof),
+            )
+        with steps.step("verify"):
+            proof.check(directory, manifest, c_compiler, cache / "c")
+    warnings = tuple(filter(None, (proof.warning, _glibc_warning(library, device))))
+    report = BuildReport(graph, optimized, plan, steps.seconds, proof.summary, warnings)
+    return Artifact(staging, directory, manifest, report)
+
+
+def _source(
+    model: object,
+    inputs: Mapping[str, Sequence[int] | TensorType] | None,
+    bind: Mapping[str, ArrayLike] | None,
+    ops: Sequence[type[Op]],
+) -> Source:
+    bound = {name: np.asarray(value) for name, value in (bind or {}).items()}
+    return Source(model, dict(inputs or {}), bound, tuple(ops))
+
+
+def _kernels(
+    tasks: Mapping[Node, Task],
+    target: Target,
+    cache: Path,
+    ops: Sequence[type[Op]],
+    schedules: Sequence[type[object]],
+    workers: int | None,
+    steps: Steps,
+) -> dict[Task, CompiledKernel]:
+    """A kernel per distinct task; an error names the nodes whose kernels failed."""
+    try:
+        return compile_kernels(
+            dict.fromkeys(tasks.values()),
+            target,
+            cache / "kernels",
+            ops=extensions_of(ops),
+            schedules=extensions_of(schedules),
+            workers=workers,
+            progress=lambda done, total: steps.tell("kernels", done, total),
+        )
+    except JobsFailedError as error:
+        names = {task.hash: call_name(node) for node, task in reversed(tasks.items())}
+        lines = [f"{names[failure.key]}: {failure.reason}" for failure in error.failures]
+        raise BuildError("\n  ".join([f"{len(lines)} kernels cannot be made:", *lines])) from error
+
+
+def _link(
+    plan: Plan,
+    target: Target,
+    c_compiler: CCompiler,
+    kernels: Mapping[Task, CompiledKernel],
+    scratch: Path,
+    directory: Path,
+    cache: Path,
+) -> SharedLibrary:
+    """Write weights.bin and model.so into ``directory``."""
+    text = model_source(plan, target, write_constants(directory, plan))
+    if DEBUG.dump:
+        _dump(plan, text)
+    objects = {kernel.info.symbol: kernel.code for kernel in kernels.values()}
+    return link_model(c_compiler, text, objects, scratch, directory / "model.so", cache / "c")
+
+
+def _dump(plan: Plan, model_c: str) -> None:
+    folder = Path("kiln-debug")
+    folder.mkdir(exist_ok=True)
+    (folder / "plan.txt").write_text(print_plan(plan))
+    (folder / "model.c").write_text(model_c)
+
+
+def _versions(c_compiler: CCompiler) -> dict[str, str]:
+    return {"kiln": __version__, "tvm": importlib.metadata.version("apache-tvm"), "c": c_compiler.identity}
+
+
+def _provenance(source: Source, pipeline: str, precision: str, proof: Proof) -> dict[str, Json]:
+    return {
+        "model_sha256": source.digest,
+        "pipeline": str(PassManager.parse(pipeline)) if pipeline == "standard" else pipeline,
+        "precision": precision,
+        "verification": proof.summary,
+    }
+
+
+def _glibc_warning(library: SharedLibrary, target: Target) -> str:
+    needed = library.too_new_for(target)
+    if needed is None:
+        return ""
+    return (
+        f"the artifact needs glibc {needed}, {target.name} may have {target.min_glibc}:"
+        " install kiln-compiler[cross], whose compiler links against old versions"
+    )
+
+
+_EXPECTED_ERRORS = (
+    TargetError,
+    LoadError,
+    PipelineError,
+    PassError,
+    ExtensionError,
+    CacheUnwritableError,
+    WorkerStartError,
+    ToolchainError,
+    RunError,
+)
+
+
+@contextmanager
+def _as_build_errors() -> Iterator[None]:
+    """One family of errors for callers, whatever part of the build they come from."""
+    try:
+        yield
+    except _EXPECTED_ERRORS as error:
+        raise BuildError(str(error)) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise BuildError(f"{where}{error.strerror or error}") from error

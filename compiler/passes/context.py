@@ -1,0 +1,82 @@
+"""``PassContext``: all that a pass may know of the world outside its graph. Frozen; filled in by the driver.
+
+Passes know no device and no code generator: a target is whatever has the capabilities named here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, cast, runtime_checkable
+
+from compiler.ir.task import Task
+from compiler.ir.types import Layout
+
+CostOf: TypeAlias = Callable[[Task], float]
+"""Estimated or measured seconds of one execution of a task."""
+
+_TARGETS_MODULE = "compiler.targets"
+
+
+@runtime_checkable
+class TargetCapabilities(Protocol):
+    """What passes may ask of a target. Sizes are in bytes; caches are one core's share, 0 for none."""
+
+    @property
+    def name(self) -> str:
+        """What the user types after ``--target``."""
+        ...
+
+    @property
+    def vector_bytes(self) -> int:
+        """Width of a vector register."""
+        ...
+
+    @property
+    def vector_registers(self) -> int:
+        """Number of vector registers."""
+        ...
+
+    @property
+    def l1d_bytes(self) -> int:
+        """Size of the first-level data cache."""
+        ...
+
+    @property
+    def l2_bytes(self) -> int:
+        """Size of the second-level cache."""
+        ...
+
+    @property
+    def l3_bytes(self) -> int:
+        """Share of the third-level cache."""
+        ...
+
+
+@dataclass(frozen=True)
+class PassContext:
+    """What a pass may know: the target (None: any), the layouts worth trying, and what a task costs."""
+
+    target: TargetCapabilities | None = None
+    layouts: tuple[Layout, ...] = ()
+    cost: CostOf | None = None
+
+    def __str__(self) -> str:
+        target = self.target.name if self.target else "any"
+        layouts = " ".join(map(str, self.layouts)) or "none"
+        return f"target: {target}; layouts: {layouts}; cost: {'given' if self.cost else 'none'}"
+
+
+def resolve_target(target: str | TargetCapabilities) -> TargetCapabilities:
+    """The target that a user named. Raises the ValueError of ``compiler.targets`` for an unknown name.
+
+    The package of targets is reached by its name, on demand: passes depend on capabilities only, and this
+    is the one convenience for users who type ``pm.run(graph, target="host")``.
+    """
+    if not isinstance(target, str):
+        return target
+    resolve = cast(
+        "Callable[[str], TargetCapabilities]", vars(importlib.import_module(_TARGETS_MODULE))["resolve"]
+    )
+    return resolve(target)

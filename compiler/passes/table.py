@@ -1,0 +1,38 @@
+"""The table of passes and the named pipelines. Adding a pass is one module and one entry here."""
+
+from compiler.passes.base import Pass
+from compiler.passes.cancel_movement import CancelMovement
+from compiler.passes.canonicalize import Canonicalize
+from compiler.passes.cse import EliminateCommonSubexpressions
+from compiler.passes.dce import EliminateDeadCode
+from compiler.passes.fold_batch_norm import FoldBatchNorm
+from compiler.passes.fold_constants import FoldConstants
+from compiler.passes.fold_pad import FoldPad
+from compiler.passes.fuse import Fuse
+from compiler.passes.pack_weights import PackWeights
+
+PASSES: tuple[type[Pass], ...] = (
+    Canonicalize,
+    FoldConstants,
+    FoldBatchNorm,
+    FoldPad,
+    CancelMovement,
+    EliminateCommonSubexpressions,
+    EliminateDeadCode,
+    PackWeights,
+    Fuse,
+)
+"""Every pass, for ``PassManager.parse`` and ``compiler.opt --list``."""
+
+# Constants first, so that rules see them; movement cancelled before batch norms are folded, so that scales
+# stand right behind convolutions; a second round for what the first one uncovered.
+STANDARD = (
+    "fold-constants,canonicalize,cse,"
+    "fold-pad,cancel-movement,fold-batch-norm,"
+    "fold-constants,canonicalize,cse,dce,"
+    "pack-weights,fuse"
+)
+"""The pipeline that the compiler runs."""
+
+PIPELINES: dict[str, str] = {"standard": STANDARD}
+"""Pipelines that have a name; the name stands for the passes in any pipeline text."""

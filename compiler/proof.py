@@ -1,0 +1,120 @@
+"""The proof of a build: what its numbers are compared with, on which inputs, and whether they agree.
+
+Owns the policy (which oracle, which machine, what is said when there is none); the means are in
+``verification``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.codegen.plan import Plan
+from compiler.codegen.toolchain import CCompiler, Execution, how_to_run
+from compiler.errors import VerificationError
+from compiler.ir import Graph, evaluate
+from compiler.ir.literal import Array
+from compiler.source import OracleError, Source
+from compiler.targets import Target
+from compiler.verification import (
+    Answer,
+    RunError,
+    build_runner,
+    differences,
+    expected_answer,
+    sample_inputs,
+)
+from runtime.errors import SelftestError
+from runtime.manifest import Manifest
+
+SEEDS = (0, 1)
+"""Of the inputs that every build is tried on; those of the first become the golden vectors."""
+EMULATED_FLOPS = 2e9
+"""The most arithmetic that is tried under an emulator, where it takes about a minute."""
+
+
+@dataclass(frozen=True)
+class _Case:
+    inputs: Mapping[str, Array]
+    answer: Answer
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Cases to try, how to run them, and what can be said once they agree (``summary``)."""
+
+    graph: Graph | None
+    cases: tuple[_Case, ...]
+    execution: Execution
+    summary: str
+    warning: str = ""
+
+    @staticmethod
+    def none() -> Proof:
+        """No proof, because none was asked for."""
+        return Proof(None, (), Execution("none", (), "not asked for"), "not verified")
+
+    @staticmethod
+    def prepare(source: Source, graph: Graph, plan: Plan, target: Target, cache: Path) -> Proof:
+        """Ask the source framework for the right outputs. Raises OSError when ``cache`` cannot be written."""
+        key = source.oracle_key(graph)
+        warning = ""
+
+        def ask(inputs: Mapping[str, Array]) -> Answer:
+            nonlocal warning
+            try:
+                return source.ask(graph, inputs)
+            except OracleError as error:
+                warning = f"compared with Kiln's own reference only: {error}"
+                return Answer(evaluate(graph, inputs), "Kiln's own reference interpreter")
+
+        cases: list[_Case] = []
+        for seed in SEEDS:
+            inputs = sample_inputs(graph, seed)
+            cases.append(_Case(inputs, expected_answer(key, inputs, ask, cache)))
+        execution = _affordable(how_to_run(target), plan)
+        authority = cases[0].answer.authority
+        if execution.kind == "none":
+            summary = f"unverified on target: {execution.reason}; golden vectors from {authority}"
+        else:
+            summary = f"{len(cases)} random inputs agree with {authority}, {_how(execution)}"
+        return Proof(graph, tuple(cases), execution, summary, warning)
+
+    @property
+    def golden(self) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
+        """Inputs and outputs for the artifact's own test."""
+        return (self.cases[0].inputs, self.cases[0].answer.outputs) if self.cases else None
+
+    def check(self, directory: Path, manifest: Manifest, compiler: CCompiler, cache: Path) -> None:
+        """Run the artifact on all cases. Raises VerificationError, ToolchainError, OSError."""
+        if self.graph is None or self.execution.kind == "none":
+            return
+        runner = build_runner(compiler, cache, self.execution.prefix)
+        types = dict(zip(self.graph.output_names, (value.type for value in self.graph.outputs), strict=True))
+        for case in self.cases:
+            try:
+                results = runner.run(directory, manifest, case.inputs)
+                wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
+            except (RunError, SelftestError) as error:
+                raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error
+            if wrong:
+                lines = "".join(f"\n  {line}" for line in wrong)
+                raise VerificationError(
+                    f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}"
+                    f"\n{_ADVICE}"
+                )
+
+
+_ADVICE = "python -m compiler.bisect MODEL finds the op"
+
+
+def _affordable(execution: Execution, plan: Plan) -> Execution:
+    flops = sum(call.flops for call in plan.calls)
+    if execution.kind == "emulated" and flops > EMULATED_FLOPS:
+        return Execution("none", (), f"{flops:.2g} operations are too many for an emulator")
+    return execution
+
+
+def _how(execution: Execution) -> str:
+    return "run on this machine" if execution.kind == "native" else execution.reason
