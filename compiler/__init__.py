@@ -1,19 +1,12 @@
 """Kiln: compiles trained models to small native artifacts.
 
 The names of the Python API are loaded when they are first used (PEP 562), so that ``import compiler.ir``
-costs nothing more than the IR.
+costs nothing more than the IR. What they are stands in ``__init__.pyi``.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from compiler.artifact import Artifact
-    from compiler.driver import compile, load
-    from compiler.errors import BuildError, VerificationError
-    from compiler.targets import Target
 
 _HOMES = {
     "Artifact": "compiler.artifact",

@@ -6,24 +6,16 @@ Owns arguments, messages and exit codes; everything else is ``compiler.driver``.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
-import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from compiler.artifact import ARCHIVE_SUFFIX, Artifact, SaveError, check_destination
-from compiler.codegen.extensions import ExtensionError, load_module
-from compiler.debug import DEBUG
-from compiler.driver import PRECISIONS, compile
-from compiler.errors import BuildError
-from compiler.ir import DType, Op, TensorType
-from compiler.ir.literal import Array
-from compiler.passes import Pass
+from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination
+from compiler.cli import DONE, command_parser, load_files, run_command
+from compiler.driver import PRECISIONS, build_errors, compile, default_cache
+from compiler.ir import DType, TensorType
+from compiler.report import measure_kernels, write_report
 from runtime.progress import Progress
 
 EXAMPLES = """\
@@ -37,34 +29,13 @@ examples:
 exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks
 """
 
-DONE, FAILED = 0, 1
 _INPUT = re.compile(r"(?P<name>.+?):(?P<shape>\d+(?:,\d+)*|)(?::(?P<dtype>[a-z]+\d*))?")
 _DTYPES = {dtype.value: dtype for dtype in DType}
 
 
-@dataclass
-class Loaded:
-    """What files given with ``--load`` bring: their tuples PASSES, OPS and SCHEDULES."""
-
-    passes: list[type[Pass]] = field(default_factory=list)
-    ops: list[type[Op]] = field(default_factory=list)
-    schedules: list[type[object]] = field(default_factory=list)
-
-
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="python -m compiler.build",
-        description="Compile a model to a self-contained native artifact and check its numbers.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("model", metavar="MODEL", help="an .onnx file, or a graph as .kiln text")
-    p.add_argument(
-        "--target", default="host", help="what to compile for (default: host; see compiler.targets)"
-    )
-    p.add_argument(
-        "-o", "--output", type=Path, help="NAME.tar.gz or a directory (default: MODEL's name .tar.gz)"
-    )
+    p = command_parser("build", "Compile a model to a self-contained native artifact and check its numbers.", EXAMPLES)
+    p.add_argument("-o", "--output", type=Path, help="NAME.tar.gz or a directory (default: MODEL's name .tar.gz)")
     p.add_argument(
         "--input",
         type=input_type,
@@ -73,38 +44,11 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME:SHAPE[:DTYPE]",
         help="shape of an input, such as image:1,3,224,224 or ids:1,128:i64; sets symbolic dimensions",
     )
-    p.add_argument(
-        "--bind",
-        type=binding,
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="fix an input: a number, a list such as [1,2], or @FILE.npy",
-    )
     p.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="arithmetic (default: f32)")
-    p.add_argument("--passes", default="standard", metavar="TEXT", help="the pipeline (default: standard)")
-    p.add_argument(
-        "--load",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE.py",
-        help="a file whose tuples PASSES, OPS and SCHEDULES are used too",
-    )
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was built")
     p.add_argument("--no-verify", action="store_true", help="do not compare with the source framework")
-    p.add_argument(
-        "--jobs", type=_positive, metavar="N", help="processes that compile kernels (default: one per CPU)"
-    )
     p.add_argument("-v", "--verbose", action="store_true", help="print the time of each step")
     return p
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
 
 
 def input_type(text: str) -> tuple[str, Sequence[int] | TensorType]:
@@ -116,43 +60,13 @@ def input_type(text: str) -> tuple[str, Sequence[int] | TensorType]:
     if match["dtype"] is None:
         return match["name"], shape
     if match["dtype"] not in _DTYPES:
-        raise argparse.ArgumentTypeError(
-            f"{match['dtype']!r} is no element type; there are {', '.join(_DTYPES)}"
-        )
+        raise argparse.ArgumentTypeError(f"{match['dtype']!r} is no element type; there are {', '.join(_DTYPES)}")
     return match["name"], TensorType(_DTYPES[match["dtype"]], shape)
 
 
-def binding(text: str) -> tuple[str, Array]:
-    """``name=3``, ``name=[1,2]`` or ``name=@file.npy``."""
-    name, equals, value = text.partition("=")
-    if not name or not equals or not value:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    try:
-        if value.startswith("@"):
-            return name, np.load(value[1:], allow_pickle=False)
-        return name, np.asarray(json.loads(value))
-    except (OSError, ValueError, EOFError) as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        return _build(options)
-    except (BuildError, SaveError, ExtensionError) as error:
-        return _fail(str(error))
-    except KeyboardInterrupt:
-        return _fail("interrupted")
-    except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like the user's mistake
-        what = f"{type(error).__name__}: {error}"
-        return _fail(f"internal error on {options.model}: {what} (KILN_DEBUG=1 shows where)")
-
-
-def _fail(message: str) -> int:
-    if DEBUG.traceback:
-        traceback.print_exc()
-    print(f"error: {message}", file=sys.stderr)
-    return FAILED
+    """Run the command; returns its exit code."""
+    return run_command(_build, parser().parse_args(arguments))
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -182,27 +96,22 @@ def _build(options: argparse.Namespace) -> int:
         )
     with artifact:
         artifact.save(output)
+        if options.report:
+            _report(artifact, options.report)
         _summarize(artifact, model, output, options.verbose)
     return DONE
 
 
-def load_files(paths: Sequence[Path]) -> Loaded:
-    """The passes, ops and templates that files define. Raises ExtensionError."""
-    loaded = Loaded()
-    for path in paths:
-        module = load_module(f"kiln_extension_{path.stem}", path)
-        loaded.passes += getattr(module, "PASSES", ())
-        loaded.ops += getattr(module, "OPS", ())
-        loaded.schedules += getattr(module, "SCHEDULES", ())
-    return loaded
+def _report(artifact: Artifact, path: Path) -> None:
+    with build_errors():
+        times = measure_kernels(artifact, artifact.report.target, default_cache())
+    write_report(artifact, times, path)
 
 
 def _summarize(artifact: Artifact, model: Path, output: Path, verbose: bool) -> None:
     report, plan = artifact.report, artifact.report.plan
-    files = artifact.manifest.files.values()
-    print(
-        f"{model} -> {output}: {_bytes(sum(file.bytes for file in files))} for {artifact.manifest.target.name}"
-    )
+    size = sum(file.bytes for file in artifact.manifest.files.values())
+    print(f"{model} -> {output}: {_bytes(size)} for {artifact.manifest.target.name}")
     kernels = len({call.symbol for call in plan.calls if call.symbol})
     print(
         f"  {len(plan.calls)} calls of {kernels} kernels; weights {_bytes(plan.weights_bytes)};"

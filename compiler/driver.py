@@ -44,6 +44,12 @@ from runtime.jsonfields import Json
 PRECISIONS = ("f32",)
 
 
+def default_cache() -> Path:
+    """Where builds keep kernels, C objects and expected outputs: below ``$KILN_CACHE`` or
+    ``~/.cache/kiln``."""
+    return cache_root() / "build"
+
+
 def load(
     model: object,
     *,
@@ -62,7 +68,7 @@ def load(
     Raises:
         BuildError: the model cannot be read or compiled; the message names the file or node, and the cause.
     """
-    with _as_build_errors():
+    with build_errors():
         return _source(model, inputs, bind, ops).load()
 
 
@@ -101,10 +107,10 @@ def compile(
     if precision not in PRECISIONS:
         raise BuildError(f"precision {precision!r} is not supported; there is {', '.join(PRECISIONS)}")
     steps = Steps(progress)
-    with _as_build_errors():
+    with build_errors():
         device = resolve(target)
         c_compiler = find_compiler(device)
-        cache = Path(cache_dir) if cache_dir else cache_root() / "build"
+        cache = Path(cache_dir) if cache_dir else default_cache()
         staging = Staging(cache / "staging", "build-")
         directory = staging.folder / "artifact"
         directory.mkdir()
@@ -137,7 +143,7 @@ def compile(
         with steps.step("verify"):
             proof.check(directory, manifest, c_compiler, cache / "c")
     warnings = tuple(filter(None, (proof.warning, _glibc_warning(library, device))))
-    report = BuildReport(graph, optimized, plan, steps.seconds, proof.summary, warnings)
+    report = BuildReport(device, graph, optimized, plan, steps.seconds, proof.summary, warnings)
     return Artifact(staging, directory, manifest, report)
 
 
@@ -172,7 +178,7 @@ def _kernels(
             progress=lambda done, total: steps.tell("kernels", done, total),
         )
     except JobsFailedError as error:
-        names = {task.hash: call_name(node) for node, task in reversed(tasks.items())}
+        names = {task.hash: call_name(node) for node, task in reversed(list(tasks.items()))}
         lines = [f"{names[failure.key]}: {failure.reason}" for failure in error.failures]
         raise BuildError("\n  ".join([f"{len(lines)} kernels cannot be made:", *lines])) from error
 
@@ -238,7 +244,7 @@ _EXPECTED_ERRORS = (
 
 
 @contextmanager
-def _as_build_errors() -> Iterator[None]:
+def build_errors() -> Iterator[None]:
     """One family of errors for callers, whatever part of the build they come from."""
     try:
         yield

@@ -58,6 +58,4 @@ def frontend_for(model: object) -> Frontend:
         if package == row.package:
             return row
     known = ", ".join(f"{row.name} ({', '.join(row.suffixes)})" for row in FRONTENDS)
-    raise UnknownModelError(
-        f"a {type(model).__module__}.{type(model).__name__} is no model; known are {known}"
-    )
+    raise UnknownModelError(f"a {type(model).__module__}.{type(model).__name__} is no model; known are {known}")

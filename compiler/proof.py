@@ -101,8 +101,7 @@ class Proof:
             if wrong:
                 lines = "".join(f"\n  {line}" for line in wrong)
                 raise VerificationError(
-                    f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}"
-                    f"\n{_ADVICE}"
+                    f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
                 )
 
 

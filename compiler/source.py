@@ -53,11 +53,7 @@ class Source:
     @property
     def label(self) -> str:
         """What to call the model in messages."""
-        return (
-            str(self.model)
-            if isinstance(self.model, str | os.PathLike)
-            else f"the {type(self.model).__name__}"
-        )
+        return str(self.model) if isinstance(self.model, str | os.PathLike) else f"the {type(self.model).__name__}"
 
     @property
     def _frontend(self) -> Frontend | None:
@@ -112,9 +108,7 @@ class Source:
         versions = [_version(name) for name in (self._frontend.requirements if self._frontend else ())]
         state = hashlib.sha256("\n".join([self.digest, *versions, str(graph)]).encode())
         for name, array in sorted(self.bind.items()):
-            state.update(
-                f"{name} {np.asarray(array).dtype} {np.shape(array)}".encode() + np.asarray(array).tobytes()
-            )
+            state.update(f"{name} {np.asarray(array).dtype} {np.shape(array)}".encode() + np.asarray(array).tobytes())
         return state.hexdigest()
 
     def ask(self, graph: Graph, inputs: Mapping[str, Array]) -> Answer:

@@ -12,6 +12,7 @@ from pathlib import Path
 from compiler.artifact.staging import Staging, put_in_place
 from compiler.codegen.plan import Plan
 from compiler.ir import Graph
+from compiler.targets import Target
 from runtime.archive import pack
 from runtime.manifest import MANIFEST, Manifest
 
@@ -33,6 +34,7 @@ class BuildReport:
     ``seconds`` gives the time of each step; ``verification`` one line on what the numbers were compared with.
     """
 
+    target: Target
     imported: Graph
     optimized: Graph
     plan: Plan

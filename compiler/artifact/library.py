@@ -30,10 +30,15 @@ def link_model(
 
     Raises ToolchainError when a compiler or linker refuses, OSError when a file cannot be written.
     """
-    jobs = [(source.read_text(encoding="utf-8"), source.name, COMPILE_FLAGS) for source in SOURCES]
-    jobs.append((model_c, "model.c", _MODEL_FLAGS))
+    texts = {source.name: (source.read_text(encoding="utf-8"), COMPILE_FLAGS) for source in SOURCES}
+    texts["model.c"] = (model_c, _MODEL_FLAGS)
+
+    def compile_one(name: str) -> Path:
+        text, flags = texts[name]
+        return compile_cached(compiler, text, name, flags, cache)
+
     with ThreadPoolExecutor() as threads:
-        objects = list(threads.map(lambda job: compile_cached(compiler, *job, cache), jobs))
+        objects = list(threads.map(compile_one, texts))
     kernel_folder = scratch / "kernels"
     kernel_folder.mkdir()
     for name, code in kernels.items():

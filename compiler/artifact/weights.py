@@ -16,6 +16,6 @@ def weight_pieces(plan: Plan) -> Iterator[bytes | memoryview]:
         stored = np.ascontiguousarray(pack(weight.literal.array, weight.layout))
         yield bytes(weight.offset - end)
         if stored.nbytes:
-            yield memoryview(stored.reshape(-1).view(np.uint8))
+            yield stored.reshape(-1).view(np.uint8).data
         end = weight.offset + stored.nbytes
     yield bytes(plan.weights_bytes - end)

@@ -108,9 +108,7 @@ class Rewriter:
         only = None if users is None else set(users)
         for use in list(old.uses):
             if only is None or use.node in only:
-                operands = list(use.node.operands)
-                operands[use.index] = new
-                self._set_operands(use.node, tuple(operands))
+                self._set_operand(use, new)
 
     def set_operands(self, node: Node, operands: Sequence[Value]) -> None:
         """Give ``node`` other operands; raises InferenceError if its result types would change."""
@@ -177,6 +175,17 @@ class Rewriter:
         node.operands = operands
         for index, operand in enumerate(operands):
             operand.uses[Use(node, index)] = None
+        self.touched[node] = None
+        self.changes += 1
+
+    def _set_operand(self, use: Use, value: Value) -> None:
+        """Change one operand; the use lists of the others stay, so that a node may have very many."""
+        node, old = use.node, use.node.operands[use.index]
+        del old.uses[use]
+        if old.producer is not None:
+            self.touched[old.producer] = None
+        node.operands = (*node.operands[: use.index], value, *node.operands[use.index + 1 :])
+        value.uses[use] = None
         self.touched[node] = None
         self.changes += 1
 

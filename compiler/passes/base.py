@@ -49,13 +49,16 @@ class Pass:
         raise NotImplementedError
 
     def __str__(self) -> str:
-        """The text form, with the options that differ from their defaults; ``PassManager.parse`` reads it
+        """The text form, with the options that are not at their defaults; ``PassManager.parse`` reads it
         back."""
-        shown = [
-            f"{field.name.replace('_', '-')}={_print_option(getattr(self, field.name))}"
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        ]
+        return self._text(field for field in dataclasses.fields(self) if getattr(self, field.name) != field.default)
+
+    def spelled_out(self) -> str:
+        """The text form with all options."""
+        return self._text(dataclasses.fields(self))
+
+    def _text(self, fields: Iterable[dataclasses.Field[Option]]) -> str:
+        shown = [f"{f.name.replace('_', '-')}={_print_option(getattr(self, f.name))}" for f in fields]
         return f"{self.name}{{{','.join(shown)}}}" if shown else self.name
 
 

@@ -76,7 +76,5 @@ def resolve_target(target: str | TargetCapabilities) -> TargetCapabilities:
     """
     if not isinstance(target, str):
         return target
-    resolve = cast(
-        "Callable[[str], TargetCapabilities]", vars(importlib.import_module(_TARGETS_MODULE))["resolve"]
-    )
+    resolve = cast("Callable[[str], TargetCapabilities]", vars(importlib.import_module(_TARGETS_MODULE))["resolve"])
     return resolve(target)

@@ -46,11 +46,7 @@ class EliminateCommonSubexpressions(Pass):
         for node in graph:
             if node.regions:
                 continue
-            first = (
-                constants.first_equal(node)
-                if isinstance(node.op, Constant)
-                else seen.setdefault(_key(node), node)
-            )
+            first = constants.first_equal(node) if isinstance(node.op, Constant) else seen.setdefault(_key(node), node)
             if first is not node:
                 rewriter.replace(node, *first.results)
         return {"merged": before - len(graph)}

@@ -107,12 +107,11 @@ def scale_into_weights(node: Node, op: Mul | Div, rewriter: Rewriter) -> bool:
     contraction = _contraction(node.operands[0])
     if contraction is None:
         return False
-    scale = _PerChannel.of(
-        node.operands[1], node.result.type, _channel_axis(contraction.op, node.result.type)
-    )
+    scale = _PerChannel.of(node.operands[1], node.result.type, _channel_axis(contraction.op, node.result.type))
     weights = None if scale is None else _scaled_weights(contraction, scale, isinstance(op, Div))
     if weights is None:
         return False
+    rewriter.before(contraction)
     scaled = rewriter.emit(contraction.op, contraction.operands[0], rewriter.constant(weights))
     rewriter.replace(node, scaled)
     return True
@@ -137,6 +136,7 @@ def scale_over_shift(node: Node, op: Mul | Div, rewriter: Rewriter) -> bool:
     bias = _round(_PerChannel(product).shaped(node.result.type.rank, axis), node.result.type.dtype)
     if weights is None or bias is None:
         return False
+    rewriter.before(contraction)
     scaled = rewriter.emit(contraction.op, contraction.operands[0], rewriter.constant(weights))
     rewriter.replace(node, rewriter.emit(Add(), scaled, rewriter.constant(bias)))
     return True
@@ -159,6 +159,7 @@ def shift_after_shift(node: Node, op: Add, rewriter: Rewriter) -> bool:
     bias = _round(both, node.result.type.dtype)
     if bias is None:
         return False
+    rewriter.before(add)
     rewriter.replace(node, rewriter.emit(Add(), add.operands[0], rewriter.constant(bias)))
     return True
 

@@ -16,8 +16,8 @@ After (for vectors of 64 bytes)::
     %5 = relayout(%4) {layout = layout<{0:32}>} : f32[100,256]{0:32}
     %6 = matmul(%x, %5) {transpose_b = true}
 
-A ``relayout`` of a constant costs nothing: it is done once, when the artifact is written. Which blocks are good
-is a rule over the target's vectors; nothing is packed when the target is unknown.
+A ``relayout`` of a constant costs nothing: it is done once, when the artifact is written. Which blocks are
+good is a rule over the target's vectors; nothing is packed when the target is unknown.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def _is_packable(weights: Value) -> bool:
 
 
 def channel_block(channels: int, target: TargetCapabilities) -> int:
-    """Channels per block: two vectors, unless one vector, or for few channels half of one, wastes fewer lanes."""
+    """Channels per block: two vectors, unless one vector, or for few channels half of one, wastes fewer
+    lanes."""
     lanes = max(target.vector_bytes // 4, SMALLEST_BLOCK)
     candidates = [2 * lanes, lanes, *(lanes // 2 for _ in range(channels <= lanes // 2))]
     return min((block for block in candidates if block >= SMALLEST_BLOCK), key=lambda b: (-(-channels // b) * b, -b))

@@ -5,13 +5,13 @@ Knows the table of passes and no pass in particular.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compiler.debug import DEBUG
 from compiler.ir.graph import Graph
 from compiler.ir.ops.region import Fused
 from compiler.ir.rewriter import clone
@@ -70,7 +70,7 @@ class PassManager:
             graph: what to transform; it shares ops, types and constants with the result.
             target: a target's name or capabilities; short for ``context=PassContext(target=...)``.
             context: what passes may know of the outside.
-            verify: check the graph before the first and after every pass; None: if ``KILN_DEBUG`` is set.
+            verify: check the graph before the first and after every pass; None: if ``KILN_DEBUG`` says so.
             print_ir_after: names of passes (or ``all``) after which to print the graph to standard error.
             observers: told of every finished pass; ``PipelineReport`` is one.
             reproducers: folder for the files that reproduce a failure; None: the system's temporary one.
@@ -83,7 +83,7 @@ class PassManager:
             context = PassContext(None if target is None else resolve_target(target))
         elif target is not None:
             raise ValueError("give a target or a context, not both")
-        checked = bool(os.environ.get("KILN_DEBUG")) if verify is None else verify
+        checked = DEBUG.verify if verify is None else verify
         if checked:
             verify_graph(graph)
         told = (*observers, IrPrinter(print_ir_after)) if print_ir_after else tuple(observers)

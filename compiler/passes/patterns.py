@@ -43,7 +43,10 @@ class RuleSet:
         return self._by_class[cls]
 
     def apply(self, graph: Graph) -> dict[str, int]:
-        """Apply the rules until none does and erase what dies; how often each was applied, by its name."""
+        """Apply the rules until none does and erase what dies; how often each was applied, by its name.
+
+        Raises RewriteLoopError.
+        """
         rewriter = Rewriter(graph)
         applied: Counter[str] = Counter()
         budget = _MAX_REWRITES_PER_NODE * (len(graph) + 16)
@@ -65,12 +68,11 @@ class RuleSet:
                 continue
             if node.is_dead:
                 rewriter.erase(node)
+                applied["erased"] += 1
             elif rule := self._apply_one(node, rewriter):
                 applied[rule.__name__] += 1
                 if applied.total() > budget:
-                    raise RewriteLoopError(
-                        f"no end of rewriting: {dict(applied)}; the last node was {node.op}"
-                    )
+                    raise RewriteLoopError(f"no end of rewriting: {dict(applied)}; the last node was {node.op}")
             for touched in _neighbours(rewriter):
                 if touched not in waiting and touched is not rewriter.graph.terminator:
                     waiting.add(touched)

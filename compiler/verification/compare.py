@@ -53,15 +53,11 @@ def _worst(type_: TensorType, got: Array, want: Array) -> str:
     a, b = _numbers(type_, got), _numbers(type_, want)
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(a - b)
-    distance = np.where(
-        (a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.where(np.isnan(distance), np.inf, distance)
-    )
+    distance = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.where(np.isnan(distance), np.inf, distance))
     where = np.unravel_index(int(distance.argmax()), distance.shape)
     index = ", ".join(map(str, where))
     wrong = np.count_nonzero(distance)
-    return (
-        f"element [{index}] is {a[where]:.8g}, expected {b[where]:.8g} ({wrong} of {a.size} elements differ)"
-    )
+    return f"element [{index}] is {a[where]:.8g}, expected {b[where]:.8g} ({wrong} of {a.size} elements differ)"
 
 
 def _numbers(type_: TensorType, array: Array) -> np.ndarray:

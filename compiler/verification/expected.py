@@ -66,11 +66,13 @@ def _recall(path: Path) -> Answer | None:
 
 def _remember(path: Path, answer: Answer) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {f"output{index}": array for index, array in enumerate(answer.outputs.values())}
+    arrays: dict[str, Array] = {f"output{i}": array for i, array in enumerate(answer.outputs.values())}
+    arrays["names"] = np.array(json.dumps(list(answer.outputs)))
+    arrays["authority"] = np.array(answer.authority)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, names=json.dumps(list(answer.outputs)), authority=answer.authority, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -29,10 +29,9 @@ def _sample(value: Value, generator: np.random.Generator) -> Array:
         return np.asarray(generator.standard_normal(shape)).astype(dtype.numpy)
     if dtype is DType.BOOL:
         return np.asarray(generator.integers(0, 2, shape)).astype(np.bool_)
-    limit = index_limit(value)
-    if limit is None:
-        limit = 1 << 8 if dtype is DType.U8 else _SMALL
-    return np.asarray(generator.integers(0, min(limit, np.iinfo(dtype.numpy).max), shape)).astype(dtype.numpy)
+    limit = index_limit(value) or (1 << 8 if dtype is DType.U8 else _SMALL)
+    largest = 1 << (8 * dtype.bytes - dtype.is_signed)
+    return np.asarray(generator.integers(0, min(limit, largest), shape)).astype(dtype.numpy)
 
 
 def index_limit(value: Value) -> int | None:
@@ -47,9 +46,7 @@ def index_limit(value: Value) -> int | None:
             if isinstance(use.node.op, Gather | GatherElements) and use.index == 1:
                 limits.append(use.node.operands[0].type.shape[use.node.op.axis])
                 continue
-            derived = [
-                result for result in use.node.results if result.type.dtype.is_integer and result not in seen
-            ]
+            derived = [result for result in use.node.results if result.type.dtype.is_integer and result not in seen]
             seen.update(derived)
             pending.extend(derived)
     return max(1, min(limits)) if limits else None

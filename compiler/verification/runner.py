@@ -82,17 +82,13 @@ def build_runner(compiler: CCompiler, cache: Path, prefix: Sequence[str] = ()) -
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
         raise RunError(f"the compiled model did not finish in {TIMEOUT_S:g} s") from None
     if done.returncode < 0:
         raise RunError(f"the compiled model crashed with {signal.Signals(-done.returncode).name}")
     if done.returncode:
-        raise RunError(
-            f"the compiled model failed: {done.stderr.strip() or f'exit status {done.returncode}'}"
-        )
+        raise RunError(f"the compiled model failed: {done.stderr.strip() or f'exit status {done.returncode}'}")
     return done.stdout
 
 

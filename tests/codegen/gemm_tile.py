@@ -44,9 +44,7 @@ class GemmTile:
         for row, column in cells:
             tile[row, lanes(column, self.vector)] = literal(0.0, "float32")
         with builder.serial(self.k, "p") as p:
-            b_row = {
-                column: builder.let(b[panel, p, lanes(column, self.vector)], "b_row") for column in columns
-            }
+            b_row = {column: builder.let(b[panel, p, lanes(column, self.vector)], "b_row") for column in columns}
             for row in range(self.mr):
                 a_element = broadcast(builder.let(a[block * self.mr + row, p], "a_element"), self.vector)
                 for column in columns:

@@ -7,8 +7,10 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from tvm import tirx
 from compiler.codegen.tir import build_object, parallel_extent
 from compiler.targets import LlvmTarget, Target, host_target, llvm_target_dict, resolve
 
-AnyArray = NDArray[np.generic]
+AnyArray = NDArray[Any]
 
 HOST = host_target()
 X86_V2, X86_V3, X86_V4 = (resolve(name) for name in ("x86-64-v2", "x86-64-v3", "x86-64-v4"))
@@ -49,7 +51,7 @@ def run(func: tirx.PrimFunc, *arrays: AnyArray, target: Target = HOST, end: int 
         _emulate(Path(folder), func, arrays, target, stop)
 
 
-def load(func: tirx.PrimFunc, target: Target = HOST) -> ctypes.CDLL:
+def load(func: tirx.PrimFunc, target: Target = HOST) -> Callable[..., None]:
     """The host function, taking pointers as integers and two 32-bit integers."""
     name = str(func.attrs["global_symbol"])
     kernel = getattr(_library(build_object([func], llvm(target))), name)
@@ -84,9 +86,7 @@ def _emulate(
     program = folder / "program"
     sources = [folder / "driver.c", folder / "kernel.o"]
     subprocess.run([_cross_gcc(target), "-O1", "-static", "-o", program, *sources, "-lm"], check=True)
-    subprocess.run(
-        [_emulator(target), "-cpu", str(target.qemu_cpu), program, folder / "data"], check=True, timeout=120
-    )
+    subprocess.run([_emulator(target), "-cpu", str(target.qemu_cpu), program, folder / "data"], check=True, timeout=120)
     data = (folder / "data").read_bytes()
     for array in arrays:
         array[...] = np.frombuffer(data[: array.nbytes], array.dtype).reshape(array.shape)
@@ -133,6 +133,4 @@ def _driver(name: str, arrays: tuple[AnyArray, ...], end: int) -> str:
 def instructions(text: str, name: str) -> list[str]:
     """The instructions of one function in assembly text, without directives, labels and debug sections."""
     body = text.split(f"\n{name}:")[1].split("Lfunc_end0")[0]
-    return [
-        line.strip() for line in body.splitlines() if line.startswith("\t") and not line.startswith("\t.")
-    ]
+    return [line.strip() for line in body.splitlines() if line.startswith("\t") and not line.startswith("\t.")]

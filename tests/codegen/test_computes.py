@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import ctypes
-import subprocess
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from compiler.codegen.computes import COMPUTES
-from compiler.codegen.kernels import build_kernel
 from compiler.codegen.plan.packing import pack
-from compiler.ir import DType, Graph, RegionOp, Rewriter, Sample, Task, TensorType, print_graph
+from compiler.ir import DType, Graph, Op, RegionOp, Rewriter, Sample, TensorType
 from compiler.ir.interpreter import run_graph
+from compiler.ir.literal import Array
 from compiler.ir.ops import OPS
 from compiler.ir.ops.constant import Constant
-from compiler.targets import resolve
+from tests.codegen.task_kernels import load_kernels, run_kernel
 
 TOLERANCE = {"float16": (2e-3, 2e-3), "float32": (2e-5, 1e-5), "float64": (1e-12, 1e-12)}
 UNCOMPUTED = {op for op in OPS if issubclass(op, RegionOp)} | {Constant}
+BATCH = 12
+"""Samples whose kernels are linked together: a test of about a second, so that several processes share them evenly."""
 
 
 def sample_graph(sample: Sample) -> Graph:
+    """A region of the sample's op alone."""
     graph = Graph("task")
     rewriter = Rewriter(graph)
     operands = [
@@ -35,25 +34,8 @@ def sample_graph(sample: Sample) -> Graph:
     return graph
 
 
-def compile_and_run(graph: Graph, operands, folder: Path) -> list[np.ndarray]:
-    """Build the graph as one task for this machine and call the kernel, in two parts if it can be split."""
-    data, info = build_kernel(Task(print_graph(graph)), resolve("host"))
-    (folder / "kernel.o").write_bytes(data)
-    library = folder / "kernel.so"
-    subprocess.run(["cc", "-shared", "-o", library, folder / "kernel.o", "-lm"], check=True)
-    results = [np.full(out.type.physical_shape, 77).astype(out.type.dtype.numpy) for out in graph.outputs]
-    arrays = [np.ascontiguousarray(operand) for operand in operands] + results
-    if info.scratch_bytes:
-        arrays.append(np.zeros(info.scratch_bytes, np.uint8))
-    pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
-    function = getattr(ctypes.CDLL(str(library)), info.symbol)
-    middle = info.extent // 2
-    for begin, end in ((middle, info.extent), (0, middle)):
-        function(*pointers, ctypes.c_int32(begin), ctypes.c_int32(end))
-    return results
-
-
-def assert_close(actual: np.ndarray, expected: np.ndarray) -> None:
+def assert_close(actual: Array, expected: Array) -> None:
+    """Equal, or for floats equal within a tolerance."""
     if expected.dtype.kind != "f":
         np.testing.assert_array_equal(actual, expected)
         return
@@ -61,21 +43,28 @@ def assert_close(actual: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=atol)
 
 
-def test_the_table_is_complete():
+def batches() -> list[tuple[type[Op], int]]:
+    """Each op with the numbers at which batches of its samples start."""
+    return [(op, start) for op in OPS if op in COMPUTES for start in range(0, len(op.samples()), BATCH)]
+
+
+def test_the_table_is_complete() -> None:
     assert set(OPS) - UNCOMPUTED == set(COMPUTES), "every op needs a row in codegen/computes"
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if op in COMPUTES], ids=lambda op: op.name)
-def test_compiled_equals_reference(op, tmp_path):
-    for number, sample in enumerate(op.samples()):
-        graph = sample_graph(sample)
-        expected = run_graph(graph, sample.operands)
-        if not all(array.size for array in expected):
-            continue  # the plan never calls a kernel for an empty result
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        actual = compile_and_run(graph, sample.operands, folder)
-        for got, want, output in zip(actual, expected, graph.outputs, strict=True):
+@pytest.mark.parametrize(("op", "start"), batches(), ids=lambda part: part if isinstance(part, int) else part.name)
+def test_compiled_equals_reference(op: type[Op], start: int) -> None:
+    samples = op.samples()[start : start + BATCH]
+    graphs = [sample_graph(sample) for sample in samples]
+    expected = [run_graph(graph, sample.operands) for graph, sample in zip(graphs, samples, strict=True)]
+    # The plan never calls a kernel for an empty result.
+    wanted = [number for number, results in enumerate(expected) if all(array.size for array in results)]
+    kernels = load_kernels((graphs[number], None) for number in wanted)
+    for number, kernel in zip(wanted, kernels, strict=True):
+        sample = samples[number]
+        for got, want, output in zip(
+            run_kernel(kernel, sample.operands), expected[number], kernel.graph.outputs, strict=True
+        ):
             try:
                 assert_close(got, pack(want, output.type.layout))
             except AssertionError as error:

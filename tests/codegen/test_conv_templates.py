@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.codegen.kernels import build_kernel
-from compiler.codegen.plan.packing import pack
-from compiler.ir import Graph, Layout, Rewriter, Task, TensorType, print_graph
+from compiler.ir import Graph, Layout, Rewriter, TensorType
 from compiler.ir.dtypes import DType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.binary import Add, Maximum
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.sampling import random_array
-from compiler.targets import resolve
-from tests.codegen.test_computes import assert_close, compile_and_run
+from tests.codegen.task_kernels import load_kernel, run_kernel
+from tests.codegen.test_computes import assert_close
 
 
 def conv_graph(x, w, op: Conv, block: int) -> Graph:
@@ -46,21 +44,21 @@ CASES = {
     "grouped": ((1, 12, 9, 9), (24, 4, 3, 3), conv2d(1, 1, 1, 1, 3), 8),
     "few filters": ((1, 6, 8, 30), (3, 6, 3, 3), conv2d(1, 1, 1), 4),
     "large padding": ((1, 2, 4, 4), (8, 2, 3, 3), conv2d(1, 3, 3), 8),
+    "padded 1x1": ((1, 5, 6, 6), (24, 5, 1, 1), conv2d(1, 1, 1), 8),
     "one axis": ((1, 6, 50), (16, 6, 5), Conv((2,), (2,), (1,), (1,)), 16),
     "asymmetric": ((1, 3, 10, 11), (8, 3, 4, 4), conv2d(2, 0, 1), 8),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_conv_direct_equals_reference(name, tmp_path):
+def test_conv_direct_equals_reference(name: str) -> None:
     x, w, op, block = CASES[name]
     graph = conv_graph(x, w, op, block)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
-    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
-    assert info.template.startswith("conv_direct/")
+    kernel = load_kernel(graph)
+    assert kernel.info.template.startswith("conv_direct/")
     expected = run_graph(graph, operands)
-    packed = [pack(array, value.type.layout) for array, value in zip(operands, graph.inputs, strict=True)]
-    (actual,) = compile_and_run(graph, packed, tmp_path)
+    (actual,) = run_kernel(kernel, operands)
     assert_close(actual / np.abs(expected[0]).max(), expected[0] / np.abs(expected[0]).max())
 
 
@@ -79,7 +77,7 @@ MATMULS = {
 
 
 @pytest.mark.parametrize("name", MATMULS)
-def test_matmul_equals_reference(name, tmp_path):
+def test_matmul_equals_reference(name: str) -> None:
     a, b, transpose, block = MATMULS[name]
     graph = Graph("task")
     rewriter = Rewriter(graph)
@@ -90,11 +88,10 @@ def test_matmul_equals_reference(name, tmp_path):
     bias = rewriter.input("bias", TensorType(DType.F32, product.type.shape[-1:]))
     rewriter.output("y", rewriter.emit(Add(), product, bias))
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
-    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
-    assert info.template.startswith("matmul_tiled/")
+    kernel = load_kernel(graph)
+    assert kernel.info.template.startswith("matmul_tiled/")
     expected = run_graph(graph, operands)
-    packed = [pack(array, value.type.layout) for array, value in zip(operands, graph.inputs, strict=True)]
-    (actual,) = compile_and_run(graph, packed, tmp_path)
+    (actual,) = run_kernel(kernel, operands)
     np.testing.assert_allclose(actual, expected[0], rtol=1e-4, atol=1e-4)
 
 
@@ -108,11 +105,11 @@ PLANES = {
 
 
 @pytest.mark.parametrize("name", PLANES)
-def test_depthwise_equals_reference(name, tmp_path):
+def test_depthwise_equals_reference(name: str) -> None:
     x, op, filters = PLANES[name]
     graph = conv_graph(x, (filters, 1, 3, 3), op, 0)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
-    _, info = build_kernel(Task(print_graph(graph)), resolve("host"))
-    assert info.template.startswith("planes/")
-    (actual,) = compile_and_run(graph, operands, tmp_path)
+    kernel = load_kernel(graph)
+    assert kernel.info.template.startswith("planes/")
+    (actual,) = run_kernel(kernel, operands)
     assert_close(actual, run_graph(graph, operands)[0])

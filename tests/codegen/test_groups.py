@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.codegen.kernels import build_kernel
-from compiler.ir import Graph, Task, parse_graph
+from compiler.ir import Graph, parse_graph
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.sampling import random_array
-from compiler.targets import resolve
-from tests.codegen.test_computes import assert_close, compile_and_run
+from tests.codegen.task_kernels import load_kernel, run_kernel
+from tests.codegen.test_computes import assert_close
 
 SOFTMAX = """
 graph "task" (%0 "x": f32[2,3,37]) {
@@ -75,11 +74,11 @@ def region_inputs(graph: Graph) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", REGIONS)
-def test_group_equals_reference(name, tmp_path):
+def test_group_equals_reference(name: str) -> None:
     text, template = REGIONS[name]
     graph = parse_graph(text)
     operands = region_inputs(graph)
-    _, info = build_kernel(Task(text), resolve("host"))
-    assert info.template.startswith(template + "/")
-    for got, want in zip(compile_and_run(graph, operands, tmp_path), run_graph(graph, operands), strict=True):
+    kernel = load_kernel(graph)
+    assert kernel.info.template.startswith(template + "/")
+    for got, want in zip(run_kernel(kernel, operands), run_graph(graph, operands), strict=True):
         assert_close(got, want)

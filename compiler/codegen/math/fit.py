@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 from scipy.special import erf, erfc
 
-Real = NDArray[np.longdouble]
+Real = NDArray[Any]
+"""Extended precision: numpy's longdouble."""
 Function = Callable[[Real], Real]
 
 _GRID = 4001
@@ -51,9 +53,7 @@ class Fit:
     def relative_error(self) -> float:
         """The largest relative error of the rounded polynomial evaluated exactly."""
         x = _grid(self.low, self.high)
-        value = np.polynomial.polynomial.polyval(
-            self.variable(x), np.array(self.coefficients(), np.longdouble)
-        )
+        value = np.polynomial.polynomial.polyval(self.variable(x), np.array(self.coefficients(), np.longdouble))
         return float(np.max(np.abs((self.base(x) + self.factor(x) * value) / self.exact(x) - 1)))
 
 
@@ -77,7 +77,7 @@ def remez(u: Real, target: Real, weight: Real, degree: int) -> NDArray[np.float6
         picks = extrema
     centered = np.polynomial.Polynomial(chebyshev.cheb2poly(best))
     line = np.polynomial.Polynomial([-float((low + high) / (high - low)), float(2 / (high - low))])
-    return centered(line).coef
+    return np.asarray(centered(line).coef, np.float64)
 
 
 def _first_reference(scaled: NDArray[np.float64], count: int) -> NDArray[np.intp]:
@@ -91,7 +91,7 @@ def _equioscillating(
     """The Chebyshev series whose weighted errors at the reference points are equal with alternating signs."""
     signs = np.where(np.arange(x.size) % 2 == 0, 1.0, -1.0) / weight
     system = np.column_stack([chebyshev.chebvander(x, degree), signs])
-    return np.linalg.solve(system, target)[:-1]
+    return np.asarray(np.linalg.solve(system, target)[:-1], np.float64)
 
 
 def _alternating_extrema(errors: NDArray[np.float64], count: int) -> NDArray[np.intp] | None:

@@ -15,6 +15,7 @@ from compiler.codegen.tir import (
     cast,
     element_type,
     intrinsic,
+    is_nan,
     lane_count,
     libm,
     literal,
@@ -59,7 +60,7 @@ def floor_div(k: Binder, x: Expr, y: Expr) -> Expr:
     quotient = trunc_div(k, x, y)
     if _is_unsigned(x):
         return quotient
-    return k.let(select(_signs_clash(k, x, y), quotient - 1, quotient), "quotient")
+    return k.let(select(_signs_clash(k, x, y), quotient - literal(1, element_type(x), like=x), quotient), "quotient")
 
 
 def floor_mod(k: Binder, x: Expr, y: Expr) -> Expr:
@@ -72,7 +73,7 @@ def floor_mod(k: Binder, x: Expr, y: Expr) -> Expr:
         clash = tirx.And(nonzero, _differ(remainder < 0, y < 0))
         signed = k.let(select(clash, remainder + y, remainder), "signed")
         # Python gives a zero the sign of the divisor.
-        return k.let(select(nonzero, signed, tirx.copysign(signed, y)), "remainder")
+        return k.let(select(nonzero, signed, intrinsic("llvm.copysign", signed.ty.dtype, signed, y)), "remainder")
     remainder = trunc_mod(k, x, y)
     if _is_unsigned(x):
         return remainder
@@ -105,8 +106,14 @@ def shift_right(k: Binder, x: Expr, count: Expr) -> Expr:
 
 def saturating_cast(value: Expr, dtype: str) -> Expr:
     """A float as integer ``dtype``: truncated, limited to the type's range, NaN as 0."""
-    name = "llvm.fptoui.sat" if dtype.startswith("uint") else "llvm.fptosi.sat"
-    return intrinsic(name, with_lanes(dtype, lane_count(value)), value)
+    bits, unsigned = int(dtype.lstrip("uint")), dtype.startswith("uint")
+    if bits < 64:
+        name = "llvm.fptoui.sat" if unsigned else "llvm.fptosi.sat"
+        return intrinsic(name, with_lanes(dtype, lane_count(value)), value)
+    low, high = (0, 2**64) if unsigned else (-(2**63), 2**63)
+    limited = select(value >= float(high), literal(high - 1, dtype), cast(value, dtype))
+    limited = select(value < float(low), literal(low, dtype), limited)
+    return select(is_nan(value), literal(0, dtype), limited)
 
 
 def round_half_even(value: Expr) -> Expr:

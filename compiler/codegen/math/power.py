@@ -21,7 +21,7 @@ _ROUND_TO_INTEGER = 6755399441055744.0
 
 
 def power(k: Binder, x: Expr, y: Expr) -> Expr:
-    """x**y with the special cases of C's ``pow`` (ISO C, annex F.10.4.4). float32: at most 1 ulp.
+    """x**y with the special cases of C's ``pow`` (ISO C, annex F.10.4.4). float32: at most 1.1 ulp.
 
     Both operands have the same type and lanes; float64 calls the C library.
     """

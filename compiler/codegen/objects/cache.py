@@ -29,10 +29,14 @@ class CacheUnwritableError(Exception):
 
 
 class ObjectCache:
-    """The entries below one directory, which need not exist yet."""
+    """The entries below one directory, which need not exist yet.
 
-    def __init__(self, folder: Path) -> None:
+    One store in 256 (by its address, so that no counter is needed) prunes the cache to ``limit_bytes``.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int = 4 << 30) -> None:
         self.folder = folder
+        self.limit_bytes = limit_bytes
 
     def load(self, digest: str) -> ObjectFile | None:
         """The object with this content address, or None; a damaged entry is removed."""
@@ -61,6 +65,8 @@ class ObjectCache:
             _write_atomically(path, _encode(entry))
         except OSError as error:
             raise CacheUnwritableError(self.folder, error) from error
+        if digest.startswith("00"):
+            self.prune(self.limit_bytes)
 
     def prune(self, limit_bytes: int) -> None:
         """Remove the entries that were not used for longest until the rest takes at most ``limit_bytes``."""

@@ -61,9 +61,9 @@ def compile_tasks(
     return batch.result()
 
 
-def warm_up(workers: int | None = None) -> None:
-    """Start workers in the background, for a caller that knows it will need them soon."""
-    SHARED.get().warm_up(workers or available_cpus())
+def warm_up(emitter: str, workers: int | None = None) -> None:
+    """Start workers that load ``emitter`` in the background, for a caller that will soon need them."""
+    SHARED.get().warm_up(workers or available_cpus(), [emitter.partition(":")[0]])
 
 
 class _Batch:

@@ -11,8 +11,8 @@ class Job:
     """One object file to make.
 
     ``emitter`` names a function, ``package.module:function``, that a worker calls with ``(arguments,
-    target)``: a text and a ``compiler.targets.Target``. It returns the object's bytes and a note, a text that is kept
-    beside them. ``key`` is the caller's name for the job, by which results and errors refer to it.
+    target)``: a text and a ``compiler.targets.Target``. It returns the object's bytes and a note, a text that
+    is kept beside them. ``key`` is the caller's name for the job, by which results and errors refer to it.
     """
 
     key: str
@@ -67,9 +67,7 @@ class JobsFailedError(Exception):
     def __init__(self, failures: list[JobError], completed: dict[str, ObjectFile]) -> None:
         shown = "\n  ".join(str(failure) for failure in failures[:10])
         more = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
-        super().__init__(
-            f"{len(failures)} of {len(failures) + len(completed)} kernels failed:\n  {shown}{more}"
-        )
+        super().__init__(f"{len(failures)} of {len(failures) + len(completed)} kernels failed:\n  {shown}{more}")
         self.failures = failures
         self.completed = completed
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -45,12 +45,12 @@ def available_cpus() -> int:
 
 
 class Worker:
-    """One process and the two pipes to it."""
+    """One process and the two pipes to it; ``modules`` are imported while it starts."""
 
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str] = ()) -> None:
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115 -- lives as long as the worker
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "compiler.codegen.objects.worker"],
+            [sys.executable, "-m", "compiler.codegen.objects.worker", *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._messages,
@@ -183,10 +183,10 @@ class Pool:
         if errors:
             raise errors[0]
 
-    def warm_up(self, count: int) -> None:
+    def warm_up(self, count: int, modules: Sequence[str]) -> None:
         """Start workers now, without waiting for them, so that they are ready when the first job comes."""
         with self._lock:
-            self._idle.extend(Worker() for _ in range(count - len(self._idle)))
+            self._idle.extend(Worker(modules) for _ in range(count - len(self._idle)))
 
     def close(self) -> None:
         """End all idle workers."""
@@ -201,9 +201,7 @@ class Pool:
             warm = len(self._idle)
         return max(1, min(limit, jobs, max(warm, -(-jobs // _JOBS_WORTH_A_WORKER)))) if jobs else 0
 
-    def _drive(
-        self, waiting: list[Job], target_json: str, limit: float, done: Callable[[Job, Outcome], None]
-    ) -> None:
+    def _drive(self, waiting: list[Job], target_json: str, limit: float, done: Callable[[Job, Outcome], None]) -> None:
         worker = self._take()
         try:
             while True:

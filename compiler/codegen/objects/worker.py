@@ -1,7 +1,7 @@
-"""The worker process: loads an emitter's modules once, then turns jobs from standard input into objects on standard output.
+"""The worker process: turns jobs from standard input into objects on standard output.
 
-Run as ``python -m compiler.codegen.objects.worker`` by ``pool``; not for people. Its own standard output is
-moved out of the way of anything that prints.
+Run as ``python -m compiler.codegen.objects.worker [MODULE …]`` by ``pool``; not for people. The modules are
+imported before the first job comes. Its own standard output is moved out of the way of anything that prints.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Emitter = Callable[[str, Target], tuple[bytes, str]]
 def main() -> None:
     """Serve until the other side closes."""
     requests, replies = sys.stdin.buffer, _private_stdout()
+    _import_early(sys.argv[1:])
     send(replies, {"status": "ready"})
     while True:
         try:
@@ -30,6 +31,15 @@ def main() -> None:
             return
         reply, data = _answer(request)
         send(replies, reply, data)
+
+
+def _import_early(modules: list[str]) -> None:
+    """Import what jobs will need; one that cannot be imported is the error of the job that needs it."""
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except Exception:  # noqa: BLE001 -- printed here, raised again and reported by the job
+            traceback.print_exc()
 
 
 def _private_stdout() -> BinaryIO:

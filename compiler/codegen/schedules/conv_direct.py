@@ -1,18 +1,18 @@
 """Direct convolution with packed weights: lanes are output channels, a tile of neighbouring columns is in registers.
 
-Activations are ``[n, c, h, w]``; weights are packed as ``[o / block, c, kh, kw, block]`` (layout ``{0:block}``). For every
-output row and block of channels, each tile of columns is one block of accumulators::
+Activations are ``[n, c, h, w]``; weights are packed as ``[o / block, c, kh, kw, block]`` (layout ``{0:block}``)::
 
-    for image, block, row:                      # shared by threads
-        for tile of columns:
-            for channel, kh:
-                for kw, column in tile:         # unrolled
-                    acc[column] += x[image, channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, :]
+    for image, block, step of rows:             # shared by threads
+        copy the input rows of the step into scratch, columns padded    (only with padding)
+        for row in step, tile of columns:
+            for channel, kh, kw:
+                for column in tile:             # unrolled
+                    acc[column] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, :]
             y = epilogue(acc)
 
-Zero padding costs nothing: rows shorten the ``kh`` loop, and columns next to the border are tiles of their own, in
-which the taps that fall outside are left out when the code is generated. After Georganas et al., Anatomy of
-High-Performance Deep Learning Convolutions on SIMD Architectures (SC'18).
+Padded rows shorten the ``kh`` loop. Padded columns are zeros in the scratch copy: testing for them in the inner loop would
+take registers from the accumulators. After Georganas et al., Anatomy of High-Performance Deep Learning
+Convolutions on SIMD Architectures (SC'18).
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise
-from compiler.codegen.computes.positions import affine, unflatten
+from compiler.codegen.computes.positions import add, affine, unflatten, within
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
+from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
@@ -34,9 +35,7 @@ from compiler.ir import ROW_MAJOR, DType, Graph, Layout
 from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
 
-MAX_UNROLLED_TAPS = 600
-"""Multiply-adds that the body of a tile may spell out; wider kernels take the generic template."""
-
+ROWS_PER_STEP = (1, 2, 4)
 
 class ConvDirect:
     """A float32 convolution over one or two spatial axes with packed weights, and a pointwise epilogue."""
@@ -53,22 +52,22 @@ class ConvDirect:
         if x.dtype is not DType.F32 or x.rank not in (3, 4) or _block_of(w.layout) is None:
             return False
         row_major = all(value.type.layout == ROW_MAJOR for value in region.outputs)
-        tile = self.space(region, target).default["tile"]
-        return row_major and x.layout == ROW_MAJOR and w.shape[-1] * tile <= MAX_UNROLLED_TAPS
+        return row_major and x.layout == ROW_MAJOR
 
     def space(self, region: Graph, target: Target) -> Space:
-        """``tile``: output columns that are in registers at once."""
-        found = anchored_region(region, Conv, Pointwise)
+        """``tile``: output columns that are in registers at once; ``rows``: rows per step."""
+        found = anchored_region(flatten_image(region), Conv, Pointwise)
         assert found is not None
         block = _block_of(found.anchor.operands[1].type.layout) or target.lanes(4)
-        columns = ConvShape.of(found).columns
-        return Space((Knob("tile", *_tiles(columns, block, target)),))
+        shape = ConvShape.of(found)
+        return Space((Knob("tile", *_tiles(shape.columns, block, target)), _row_knob(shape, target)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loop nest of the module's docstring."""
+        region = flatten_image(region)
         found = anchored_region(region, Conv, Pointwise)
         assert found is not None
-        return _ConvKernel(region, found, config["tile"], target, symbol).emit()
+        return _ConvKernel(region, found, config, target, symbol).emit()
 
 
 def _block_of(layout: Layout) -> int | None:
@@ -91,9 +90,15 @@ def _tiles(columns: int, block: int, target: Target) -> tuple[tuple[int, ...], i
     return (tuple(dict.fromkeys((default, *range(largest, 0, -1)))), default)
 
 
+def _row_knob(shape: ConvShape, target: Target) -> Knob:
+    """Rows per step: several, so that rows are copied less often, but not so many that the copy leaves the cache."""
+    fitting = [r for r in ROWS_PER_STEP if shape.scratch_bytes(r) <= target.l2_bytes // 4 and r <= shape.rows]
+    return Knob("rows", ROWS_PER_STEP, max(fitting, default=1) if shape.is_padded else 1)
+
+
 @dataclass(frozen=True)
 class ConvShape:
-    """A convolution seen as two-dimensional: rows of columns. 1x1 windows that touch every element once have one row."""
+    """A convolution seen as two-dimensional: rows of columns."""
 
     images: int
     channels: int
@@ -117,20 +122,50 @@ class ConvShape:
         two = (lambda values, fill: (fill, *values) if len(values) == 1 else tuple(values))
         (height, width), (rows, columns), window = two(x[2:], 1), two(out[2:], 1), two(w[2:], 1)
         strides, dilations, low = two(op.strides, 1), two(op.dilations, 1), two(op.low, 0)
-        if window == (1, 1) and strides == (1, 1) and (rows, columns) == (height, width) and low == (0, 0):
-            (height, width), (rows, columns) = (1, height * width), (1, rows * columns)
         return ConvShape(
             x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups
         )
 
+    @property
+    def is_padded(self) -> bool:
+        """Whether some column is read outside the image."""
+        return self.low[1] > 0 or self.padded_width > self.width
+
+    @property
+    def padded_width(self) -> int:
+        """Columns of the scratch copy: all that any tap reads, and all of the image."""
+        reach = (self.columns - 1) * self.strides[1] + (self.window[1] - 1) * self.dilations[1] + 1
+        return max(reach, self.low[1] + self.width)
+
+    def step_height(self, rows: int) -> int:
+        """Input rows that ``rows`` rows of the result read."""
+        return (rows - 1) * self.strides[0] + (self.window[0] - 1) * self.dilations[0] + 1
+
+    def scratch_bytes(self, rows: int) -> int:
+        """Size of the scratch copy for a step of ``rows`` rows."""
+        return 4 * (self.channels // self.groups) * self.step_height(rows) * self.padded_width
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tile of the result lies; ``first_row`` is that of its step."""
+
+    image: Index
+    block: Index
+    group: Index
+    first_row: Index
+    row: Index
+    column: Index
+
 
 class _ConvKernel:
-    def __init__(self, region: Graph, found: Anchored, tile: int, target: Target, symbol: str) -> None:
+    def __init__(self, region: Graph, found: Anchored, config: Config, target: Target, symbol: str) -> None:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
         self.region = region
         self.anchor = found.anchor
         self.shape = ConvShape.of(found)
-        self.tile = tile
+        self.tile, self.rows = config["tile"], config["rows"]
+        self.vector = target.lanes(4)
         inputs, self.results = parameters(self.builder, region)
         sources = input_sources(region, inputs)
         self.reader = RegionReader(self.builder, sources)
@@ -141,69 +176,100 @@ class _ConvKernel:
         self.block = w.type.layout.blocks[0][1]
         self.blocks = -(-s.filters // self.block)
         self.w = arrays[w].reshape((self.blocks, s.channels // s.groups, *s.window, self.block))
-        self.out_shape = found.anchor.result.type.shape
+        self.rank = found.anchor.result.type.rank
+        self.scratch_bytes = s.scratch_bytes(self.rows) if s.is_padded else 0
+        if s.is_padded:
+            scratch = (s.channels // s.groups, s.step_height(self.rows), s.padded_width)
+            self.scratch = self.builder.pointer("scratch", DType.F32, scratch)
 
     def emit(self) -> Kernel:
-        s = self.shape
-        outer = (s.images, self.blocks, s.rows)
-        with self.builder.parallel(s.images * self.blocks * s.rows) as index:
-            image, block, row = (self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "o", "h"), strict=True))
-            for column, count in self.column_tiles():
-                self.emit_tile(image, block, row, column, count)
-        return Kernel(self.builder.finish())
+        s, k = self.shape, self.builder
+        steps = -(-s.rows // self.rows)
+        outer = (s.images, self.blocks, steps)
+        with k.parallel(s.images * self.blocks * steps) as index:
+            image, block, step = (
+                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "o", "h"), strict=True)
+            )
+            first = self.bind(affine(step, self.rows, 0), "first_row")
+            group = self.bind(block // (self.blocks // s.groups) if s.groups > 1 else 0, "group")
+            if s.is_padded:
+                self.copy_rows(image, group, first)
+            extent = tirx.Min(k.index(self.rows), s.rows - first) if s.rows % self.rows else self.rows
+            with ExitStack() as loops:
+                # One row needs no loop, whose variable would only hide that the row is known.
+                row = loops.enter_context(k.serial(extent, "row", start=first)) if self.rows > 1 else first
+                for column, count in self.column_tiles():
+                    self.emit_tile(Place(image, block, group, first, row, column), count)
+        return Kernel(k.finish(), self.scratch_bytes)
 
     def bind(self, index: Index, name: str) -> Index:
         return self.builder.let(index, name) if isinstance(index, Expr) else index
 
+    def copy_rows(self, image: Index, group: Index, first: Index) -> None:
+        """Copy the rows of a step that exist, with zeros on both sides."""
+        s, k = self.shape, self.builder
+        per_group = s.channels // s.groups
+        top = self.bind(affine(first, s.strides[0], -s.low[0]), "top")
+        right = max(0, s.low[1]) + s.width
+        with k.serial(per_group, "c") as channel, k.serial(s.step_height(self.rows), "line") as line:
+            source = k.let(line + top, "source")
+            inside = within(source, s.height)
+            assert isinstance(inside, Expr)
+            with k.if_(inside):
+                for start, size in ((0, s.low[1]), (right, s.padded_width - right)):
+                    for offset, width in k.strips(size, self.vector):
+                        place = lanes(self.expr(affine(offset, 1, start)), width)
+                        self.scratch[channel, line, place] = broadcast(literal(0, "float32"), width)
+                for offset, width in k.strips(s.width, self.vector):
+                    element = self.x[image, group * per_group + channel, source, lanes(self.expr(offset), width)]
+                    self.scratch[channel, line, lanes(self.expr(affine(offset, 1, s.low[1])), width)] = element
+
     def column_tiles(self) -> Iterator[tuple[Index, int]]:
-        """Cover the row: tiles at known columns next to the borders, one loop over the tiles between them."""
-        starts = list(range(0, self.shape.columns, self.tile))
-        inside = [start for start in starts if self.is_inside(start)]
-        if len(inside) < 2:
-            inside = []
-        for start in starts:
-            if start not in inside:
-                yield start, min(self.tile, self.shape.columns - start)
-        if inside:
-            with self.builder.serial(len(inside), "tile") as number:
-                yield affine(number, self.tile, inside[0]), self.tile
+        """Cover a row: a loop over full tiles, then what remains."""
+        full, rest = divmod(self.shape.columns, self.tile)
+        if full == 1:
+            yield 0, self.tile
+        elif full:
+            with self.builder.serial(full, "tile") as number:
+                yield affine(number, self.tile, 0), self.tile
+        if rest:
+            yield full * self.tile, rest
 
-    def is_inside(self, start: int) -> bool:
-        """Whether a full tile at ``start`` reads no padding."""
-        s = self.shape
-        first = start * s.strides[1] - s.low[1]
-        last = (start + self.tile - 1) * s.strides[1] - s.low[1] + (s.window[1] - 1) * s.dilations[1]
-        return start + self.tile <= s.columns and first >= 0 and last < s.width
-
-    def emit_tile(self, image: Index, block: Index, row: Index, column: Index, count: int) -> None:
+    def emit_tile(self, place: Place, count: int) -> None:
         zero = broadcast(literal(0, "float32"), self.block)
         accumulators = [self.builder.registers(f"acc{i}", DType.F32, (self.block,)) for i in range(count)]
         every = lanes(self.builder.index(0), self.block)
         for accumulator in accumulators:
             accumulator[every] = zero
         with self.reader.scope():
-            self.accumulate(accumulators, image, block, row, column)
-        self.write(accumulators, image, block, row, column)
+            self.accumulate(accumulators, place)
+        self.write(accumulators, place)
 
-    def accumulate(self, accumulators: list[Array], image: Index, block: Index, row: Index, column: Index) -> None:
+    def accumulate(self, accumulators: list[Array], place: Place) -> None:
         s, k = self.shape, self.builder
-        per_group = s.channels // s.groups
-        group = block // (self.blocks // s.groups) if s.groups > 1 else 0
         every = lanes(k.index(0), self.block)
         with ExitStack() as loops:
-            channel = loops.enter_context(k.serial(per_group, "c"))
-            source = channel if s.groups == 1 else group * per_group + channel
-            first, taps = self.row_taps(row)
-            tap = loops.enter_context(k.serial(taps, "kh", start=first)) if s.window[0] > 1 else 0
-            line = self.bind(row * s.strides[0] - s.low[0] + tap * s.dilations[0], "line")
-            for kw in range(s.window[1]):
-                weights = k.let(self.w[block, channel, tap, kw, every], "weights")
-                for number, accumulator in enumerate(accumulators):
-                    place = affine(column, s.strides[1], number * s.strides[1] + kw * s.dilations[1] - s.low[1])
-                    if isinstance(place, int) and not 0 <= place < s.width:
-                        continue
-                    element = broadcast(self.x[image, source, line, place], self.block)
-                    accumulator[every] = accumulator[every] + element * weights
+            channel = loops.enter_context(k.serial(s.channels // s.groups, "c"))
+            first, taps = self.row_taps(place.row)
+            kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
+            kw = loops.enter_context(k.serial(k.opaque(s.window[1]), "kw")) if s.window[1] > 1 else 0
+            weights = k.let(self.w[place.block, channel, kh, kw, every], "weights")
+            for number, accumulator in enumerate(accumulators):
+                element = self.element(place, channel, kh, kw, number)
+                accumulator[every] = accumulator[every] + broadcast(element, self.block) * weights
+
+    def element(self, place: Place, channel: Index, kh: Index, kw: Index, number: int) -> Expr:
+        """The input element of column ``number`` of a tile for one tap."""
+        s = self.shape
+        column = add(
+            affine(place.column, s.strides[1], number * s.strides[1]), affine(kw, s.dilations[1], 0)
+        )
+        if s.is_padded:
+            line = add(affine(place.row - place.first_row, s.strides[0], 0), affine(kh, s.dilations[0], 0))
+            return self.scratch[channel, line, column]
+        line = add(affine(place.row, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))
+        source = add(affine(place.group, s.channels // s.groups, 0), channel)
+        return self.x[place.image, source, line, affine(column, 1, -s.low[1])]
 
     def row_taps(self, row: Index) -> tuple[Index, Index]:
         """The first row of the window that lies inside the image, and how many do."""
@@ -221,47 +287,31 @@ class _ConvKernel:
         end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
         return first, k.let(tirx.Max(zero, end - first), "taps")
 
-    def write(self, accumulators: list[Array], image: Index, block: Index, row: Index, column: Index) -> None:
-        """Epilogue and store, channel lanes at a time; the last block may have fewer channels than lanes."""
-        rest = self.shape.filters % self.block
-        if rest == 0:
-            self.write_lanes(accumulators, image, block, row, column, 0, self.block)
-        elif self.blocks == 1:
-            self.write_pieces(accumulators, image, block, row, column, rest)
-        else:
-            with self.builder.if_(tirx.LT(self.expr(block), self.builder.index(self.blocks - 1))):
-                self.write_lanes(accumulators, image, block, row, column, 0, self.block)
-            with self.builder.else_():
-                self.write_pieces(accumulators, image, block, row, column, rest)
+    def write(self, accumulators: list[Array], place: Place) -> None:
+        """Epilogue and store, one channel's columns at a time: neighbours in memory, which channels are not."""
+        k, count = self.builder, len(accumulators)
+        tile = k.registers("tile", DType.F32, (count, self.block))
+        every = lanes(k.index(0), self.block)
+        for number, accumulator in enumerate(accumulators):
+            tile[number, every] = accumulator[every]
+        first = self.bind(affine(place.block, self.block, 0), "first_filter")
+        with k.serial(self.filters_from(first), "lane") as lane:
+            for offset, width in k.strips(count, self.vector):
+                value = k.let(tile[lanes(self.expr(offset), width), lane], "sum")
+                columns = lanes(self.expr(add(place.column, offset)), width)
+                where = (place.image, lane + first, *((place.row,) if self.rank == 4 else ()), columns)
+                with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
+                    for array, output in zip(self.results, self.region.outputs, strict=True):
+                        array[where] = self.reader.at(output, where)
+
+    def filters_from(self, first: Index) -> Index:
+        """How many of a block's channels exist: the last block may be partial."""
+        filters = self.shape.filters
+        if filters % self.block == 0:
+            return self.block
+        if isinstance(first, int):
+            return min(self.block, filters - first)
+        return tirx.Min(self.builder.index(self.block), filters - first)
 
     def expr(self, index: Index) -> Expr:
         return self.builder.index(index) if isinstance(index, int) else index
-
-    def write_pieces(
-        self, accumulators: list[Array], image: Index, block: Index, row: Index, column: Index, rest: int
-    ) -> None:
-        start = 0
-        while start < rest:
-            width = 1 << ((rest - start).bit_length() - 1)
-            self.write_lanes(accumulators, image, block, row, column, start, width)
-            start += width
-
-    def write_lanes(
-        self, accumulators: list[Array], image: Index, block: Index, row: Index, column: Index, start: int, width: int
-    ) -> None:
-        filters = lanes(self.expr(affine(block, self.block, start)), width)
-        for number, accumulator in enumerate(accumulators):
-            value = self.builder.let(accumulator[lanes(self.builder.index(start), width)], "sum")
-            place = (image, filters, *self.spatial(row, affine(column, 1, number)))
-            with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
-                for array, output in zip(self.results, self.region.outputs, strict=True):
-                    array[place] = self.reader.at(output, place)
-
-    def spatial(self, row: Index, column: Index) -> tuple[Index, ...]:
-        """The position on the result's own spatial axes."""
-        axes = self.out_shape[2:]
-        if len(axes) == 1:
-            return (column,)
-        if axes == (self.shape.rows, self.shape.columns):
-            return row, column
-        return unflatten(column, axes)

@@ -13,6 +13,7 @@ from compiler.codegen.computes.interface import Pointwise
 from compiler.codegen.schedules.region import compute_of
 from compiler.ir import ROW_MAJOR, Graph, Literal, Node, Op, Rewriter, Shape, TensorType, Value
 from compiler.ir.ops.constant import Constant
+from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.reduction import Reduce
 
 
@@ -105,6 +106,29 @@ def merge_aligned_axes(region: Graph, domain: Shape, lead: int) -> Graph:
 
 def _aligned(shape: Shape, domain: Shape) -> Shape:
     return (1,) * (len(domain) - len(shape)) + shape
+
+
+def flatten_image(region: Graph) -> Graph:
+    """The same for a convolution that reads each pixel once (1x1, stride 1): the image becomes one row.
+
+    The region itself if the convolution is of another kind, or some operand of its epilogue spans one image axis only.
+    """
+    anchor = next(node for node in region if isinstance(node.op, Conv))
+    op, window = anchor.op, anchor.operands[1].type.shape[2:]
+    assert isinstance(op, Conv)
+    result = anchor.result.type.shape
+    pixelwise = window == (1, 1) and op.strides == (1, 1) and not any((*op.low, *op.high))
+    values = [*region.inputs, *(value for node in region for value in node.results)]
+    images = {anchor.operands[0].type.shape[2:], result[2:], (1, 1)}
+    if not pixelwise or any(_aligned(value.type.shape, result)[2:] not in images for value in values):
+        return region
+
+    def reshaped(value: Value) -> TensorType:
+        *lead, height, width = _aligned(value.type.shape, result)
+        shape = (*lead, 1, height * width)
+        return replace(value.type, shape=shape[len(shape) - value.type.rank :] if value.type.rank else ())
+
+    return _rebuilt(region, reshaped, {})
 
 
 def _values_behind(value: Value) -> set[Value]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from tvm import tirx
 from tvm.ir import Expr
@@ -62,9 +62,7 @@ class Array:
         """The element offset of ``indices``, one per dimension."""
         position = indices if isinstance(indices, tuple) else (indices,)
         if len(position) != len(self.shape):
-            raise IndexError(
-                f"{self.buffer.name} has {len(self.shape)} dimensions, got {len(position)} indices"
-            )
+            raise IndexError(f"{self.buffer.name} has {len(self.shape)} dimensions, got {len(position)} indices")
         strides = row_major_strides(self.shape)
         scalars = [(_base(index), stride) for index, stride in zip(position, strides, strict=True)]
         ramps = [(index, stride) for index, stride in zip(position, strides, strict=True) if _is_ramp(index)]
@@ -79,10 +77,6 @@ class Array:
         if math.prod(shape) != math.prod(self.shape):
             raise ValueError(f"cannot view {self.shape} as {tuple(shape)}")
         return replace(self, shape=tuple(shape))
-
-    def address(self, indices: Index | tuple[Index, ...]) -> Expr:
-        """A pointer to one element, for intrinsics that take addresses."""
-        return tirx.address_of(self.load_raw(indices))
 
 
 def _is_ramp(index: Index) -> TypeGuard[tirx.Ramp]:
@@ -126,9 +120,12 @@ def make_array(
 
     The caller emits the declaring statement (``DeclBuffer`` or ``AllocBuffer``).
     """
-    size = max(1, math.prod(shape))
+    size = tirx.IntImm(index_type, max(1, math.prod(shape)))
+    return Array(flat_buffer(name, storage_type(dtype), size, data), dtype, tuple(shape), index_type, emit)
+
+
+def flat_buffer(name: str, dtype: str, size: Expr, data: tirx.Var | None = None) -> tirx.Buffer:
+    """A one-dimensional TIR buffer over the pointer ``data``, or a local one without it."""
     scope = "" if data is not None else "local"
-    buffer = tirx.decl_buffer(
-        (tirx.IntImm(index_type, size),), storage_type(dtype), name, data=data, scope=scope, layout=None
-    )
-    return Array(buffer, dtype, tuple(shape), index_type, emit)
+    layout: Any = None  # TVM's annotation says str
+    return tirx.decl_buffer((size,), dtype, name, data=data, scope=scope, layout=layout)

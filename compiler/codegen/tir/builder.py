@@ -26,9 +26,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tvm import tirx
-from tvm.ir import Expr, PointerType, PrimType
+from tvm.ir import Expr, PointerType, PrimType, make_node
 
-from compiler.codegen.tir.array import Array, Index, make_array
+from compiler.codegen.tir.array import Array, Index, flat_buffer, make_array
 from compiler.codegen.tir.dtypes import storage_type
 from compiler.codegen.tir.expr import cast, literal, not_equal
 from compiler.ir.dtypes import DType
@@ -45,15 +45,16 @@ class KernelBuilder:
     """Builds one ``PrimFunc``; see the module docstring for the idiom.
 
     ``index_bits`` is the width of index arithmetic: the target's pointer width, so that no address needs a
-    sign extension (64-bit) or a register pair (32-bit). ``noalias`` promises that the pointers do not
-    overlap, except for a result that is exactly one operand and of which each element is read before the same
-    element is written.
+    sign extension (64-bit) or a register pair (32-bit).
+
+    The pointers of a call must not overlap where one of them is written, except that a result may be exactly
+    one of the operands if the kernel reads each element before it writes the same one, and not again after.
+    (TVM tells LLVM so in any case, through its type-based alias metadata.)
     """
 
-    def __init__(self, name: str, *, index_bits: int = 64, noalias: bool = True) -> None:
+    def __init__(self, name: str, *, index_bits: int = 64) -> None:
         self.name = name
         self.index_type = f"int{index_bits}"
-        self._noalias = noalias
         self._params: list[tirx.Var] = []
         self._frames: list[list[tirx.Stmt]] = [[]]
         self._begin = tirx.Var("begin", "int32")
@@ -97,7 +98,7 @@ class KernelBuilder:
         return self._hold(value, name)
 
     def _hold(self, value: Expr, name: str) -> Expr:
-        holder = tirx.decl_buffer((self.index(1),), value.ty.dtype, name, scope="local", layout=None)
+        holder = flat_buffer(name, str(value.ty.dtype), self.index(1))
         self.emit(tirx.AllocBuffer(holder))
         self.emit(tirx.BufferStore(holder, value, [self.index(0)]))
         return tirx.BufferLoad(holder, [self.index(0)])
@@ -105,6 +106,15 @@ class KernelBuilder:
     def index(self, value: int) -> Expr:
         """A constant of the index type."""
         return tirx.IntImm(self.index_type, value)
+
+    def opaque(self, value: int) -> Expr:
+        """``value`` as an expression that LLVM cannot fold, for the extent of a loop that it must not unroll.
+
+        Unrolling a loop around a register tile lets LLVM keep elements that several iterations read in
+        registers that the accumulators need. It works because ``begin`` is never negative, which LLVM does
+        not know.
+        """
+        return tirx.Cast(self.index_type, tirx.Min(self._begin, tirx.IntImm("int32", 0)) + value)
 
     @contextmanager
     def parallel(self, extent: int, name: str = "i") -> Iterator[Expr]:
@@ -178,19 +188,24 @@ class KernelBuilder:
         """The function, with attribute ``kiln.parallel_extent``. The builder is used up."""
         if self._parallel_extent is None:
             raise KernelError(f"{self.name}: no parallel loop")
-        func = tirx.PrimFunc([*self._params, self._begin, self._end], self._sequence(self._frames[0]))
-        attributes: dict[str, object] = {"global_symbol": self.name, PARALLEL_EXTENT: self._parallel_extent}
-        if self._noalias:
-            attributes["tirx.noalias"] = True
-        return func.with_attr(attributes)
+        attributes: dict[str, object] = {
+            "global_symbol": self.name,
+            "tirx.noalias": True,
+            PARALLEL_EXTENT: self._parallel_extent,
+        }
+        return tirx.PrimFunc(
+            [*self._params, self._begin, self._end],
+            self._sequence(self._frames[0]),
+            attrs=make_node("ir.DictAttrs", **attributes),
+        )
 
     @contextmanager
     def _loop(self, start: Index, extent: Index, name: str, kind: tirx.ForKind) -> Iterator[Expr]:
         variable = tirx.Var(name, self.index_type)
         with self._frame() as body:
             yield variable
-        bounds = [self.index(bound) if isinstance(bound, int) else bound for bound in (start, extent)]
-        self.emit(tirx.For(variable, *bounds, kind, self._sequence(body)))
+        first, count = (self.index(bound) if isinstance(bound, int) else bound for bound in (start, extent))
+        self.emit(tirx.For(variable, first, count, kind, self._sequence(body)))
 
     @contextmanager
     def _frame(self) -> Iterator[list[tirx.Stmt]]:

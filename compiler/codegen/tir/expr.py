@@ -3,13 +3,14 @@
 Owns lane-polymorphic building blocks: every function takes scalars or vectors. Knows nothing of buffers,
 loops or storage types.
 
-Three traps of TIR that this module exists to avoid (each has a test):
+Traps of TIR that this module exists to avoid (each has a test):
 
-* ``a != b`` is an *ordered* compare, false when either side is NaN. Use ``not_equal`` or ``is_nan``.
-* ``x * 0.0``, ``0.0 / x`` and ``x + 0.0`` fold at construction to ``0.0``, ``0.0`` and ``x``, which is wrong
-  for
-  NaN, infinities and -0.0. ``literal`` makes zeros that do not fold.
-* ``max(a, b)`` is ``b`` when either side is NaN. ``maximum`` and ``minimum`` propagate NaN.
+* ``a != b`` is an *ordered* compare, false when either side is NaN: use ``not_equal`` or ``is_nan``.
+* ``x * 0.0``, ``0.0 / x`` and ``x + 0.0`` fold at construction, wrongly for NaN, infinities and -0.0:
+  ``literal`` makes zeros that do not fold.
+* ``max(a, b)`` is ``b`` when either side is NaN: ``maximum`` and ``minimum`` propagate NaN.
+* A Python number beside a narrow integer widens it: ``x + 1`` of an int8 is an int32. Use ``literal``.
+* Sums and products of 32 bits and more are promised not to overflow: see ``math.wrapping_add``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,12 @@ from typing import Protocol
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.tir.conversions import float_to_integer, integer_to_float
+
 Number = bool | int | float
+
+_INTEGERS_64 = frozenset(("int64", "uint64"))
+_FLOATS = frozenset(("float32", "float64"))
 
 
 def element_type(value: Expr) -> str:
@@ -43,12 +49,12 @@ def lanes(base: Expr | int, count: int, stride: int = 1) -> Expr | int:
     if count == 1:
         return base
     start = tirx.IntImm("int64", base) if isinstance(base, int) else base
-    return tirx.Ramp(start, tirx.IntImm(element_type(start), stride), count)
+    return tirx.Ramp(start, tirx.IntImm(element_type(start), stride), tirx.IntImm("int32", count))
 
 
 def broadcast(value: Expr, count: int) -> Expr:
     """A scalar repeated over ``count`` lanes."""
-    return value if count == 1 else tirx.Broadcast(value, count)
+    return value if count == 1 else tirx.Broadcast(value, tirx.IntImm("int32", count))
 
 
 def literal(value: Number, dtype: str, *, like: Expr | None = None) -> Expr:
@@ -79,8 +85,13 @@ def cast(value: Expr, dtype: str, *, like: Expr | None = None) -> Expr:
 
     Float to integer is undefined out of range: use ``compiler.codegen.math.saturating_cast``.
     """
-    if element_type(value) != dtype:
-        value = tirx.Cast(with_lanes(dtype, lane_count(value)), value)
+    source, result = element_type(value), with_lanes(dtype, lane_count(value))
+    if source in _INTEGERS_64 and dtype in _FLOATS:
+        value = integer_to_float(value, result)
+    elif source in _FLOATS and dtype in _INTEGERS_64:
+        value = float_to_integer(value, result)
+    elif source != dtype:
+        value = tirx.Cast(result, value)
     if like is not None and lane_count(value) == 1:
         return broadcast(value, lane_count(like))
     return value
@@ -103,9 +114,7 @@ def select(condition: Expr, if_true: Expr | Number, if_false: Expr | Number) -> 
     typed = if_true if isinstance(if_true, Expr) else if_false
     if not isinstance(typed, Expr):
         raise TypeError("select needs at least one expression beside the condition")
-    sides = [
-        side if isinstance(side, Expr) else literal(side, element_type(typed)) for side in (if_true, if_false)
-    ]
+    sides = [side if isinstance(side, Expr) else literal(side, element_type(typed)) for side in (if_true, if_false)]
     count = max(lane_count(value) for value in (condition, *sides))
     condition, first, second = (
         value if lane_count(value) == count else broadcast(value, count) for value in (condition, *sides)
@@ -154,7 +163,7 @@ def libm(name: str, *operands: Expr) -> Expr:
     """
     dtype = element_type(operands[0])
     symbol = name + "f" if dtype == "float32" else name
-    results = [
+    results: list[Expr] = [
         tirx.call_pure_extern(dtype, symbol, *(_lane(operand, lane) for operand in operands))
         for lane in range(lane_count(operands[0]))
     ]

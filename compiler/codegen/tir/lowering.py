@@ -34,9 +34,9 @@ _PROVIDED = re.compile(
     # The C library: float64 math (and float32 where a function has no vector form of ours), loops that copy
     # or fill.
     rf"(?:{_MATH.replace(' ', '|')})f?|mem(?:cpy|move|set)"
-    # The compiler's support library, linked statically: 64-bit integers on 32-bit ARM, half floats.
-    r"|__aeabi_\w+|__gnu_(?:h2f|f2h)_ieee|__(?:fix|fixuns|float|floatun)[sdt][fi][sdt][fi]"
-    r"|__u?(?:div|mod|divmod)[sdt]i[34]"
+    # The compiler's support library, linked statically: wide integer division. Not its conversions, whose
+    # calling convention on 32-bit ARM is not the one LLVM uses (see ``conversions``).
+    r"|__aeabi_(?:u?idiv|u?idivmod|u?ldivmod|llsl|llsr|lasr|mem\w+)|__u?(?:div|mod|divmod)[sdt]i[34]"
 )
 """Symbols that an artifact's link provides on every target."""
 

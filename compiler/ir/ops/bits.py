@@ -13,7 +13,8 @@ from compiler.ir.types import TensorType
 
 @dataclass(frozen=True)
 class Bitcast(Op):
-    """Every element's bits, read as an element type of the same width. Not defined on bool, whose bits are 0 or 1."""
+    """Every element's bits, read as an element type of the same width. Not defined on bool, whose bits are 0
+    or 1."""
 
     name = "bitcast"
 

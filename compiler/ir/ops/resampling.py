@@ -30,9 +30,7 @@ class Resample(Op):
         require(x.dtype.is_float and x.dtype is not DType.BF16, f"not defined on {x.dtype.value}")
         require(0 <= self.axis < x.rank, f"axis {self.axis} is out of range for rank {x.rank}")
         require(indices.dtype is DType.I64 and indices.rank == 2, "indices must be i64[out, taps]")
-        require(
-            weights == TensorType(x.dtype, indices.shape), "weights must match the indices and the operand"
-        )
+        require(weights == TensorType(x.dtype, indices.shape), "weights must match the indices and the operand")
         require(x.shape[self.axis] > 0 or indices.elements == 0, "cannot index an empty axis")
         return (x.with_shape((*x.shape[: self.axis], indices.shape[0], *x.shape[self.axis + 1 :])),)
 

@@ -33,9 +33,7 @@ REDUCTIONS = tuple(_COMBINE)
 
 def _check(reduction: str, x: TensorType, indices: TensorType, updates: TensorType) -> None:
     require(reduction in REDUCTIONS, f"unknown reduction {reduction!r}")
-    require(
-        reduction == "none" or x.dtype not in (DType.BOOL, DType.BF16), f"cannot {reduction} {x.dtype.value}"
-    )
+    require(reduction == "none" or x.dtype not in (DType.BOOL, DType.BF16), f"cannot {reduction} {x.dtype.value}")
     require(indices.dtype is DType.I64, "indices must be i64")
     require(updates.dtype is x.dtype, "updates must have the operand's element type")
 
@@ -68,17 +66,16 @@ class ScatterElements(Op):
             indices.rank == x.rank and indices.shape == updates.shape,
             "indices and updates must match in shape",
         )
-        fits = all(
-            i <= d for a, (i, d) in enumerate(zip(indices.shape, x.shape, strict=True)) if a != self.axis
-        )
+        fits = all(i <= d for a, (i, d) in enumerate(zip(indices.shape, x.shape, strict=True)) if a != self.axis)
         require(fits, "indices are larger than the operand beside the axis")
         require(x.shape[self.axis] > 0 or indices.elements == 0, "cannot index an empty axis")
         return (x,)
 
     def evaluate(self, x: Array, indices: Array, updates: Array) -> tuple[Array, ...]:
-        places: list[Array] = [*np.indices(indices.shape)]
-        places[self.axis] = wrap_indices(indices, x.shape[self.axis])
-        return (_apply(x, tuple(places), updates, self.reduction),)
+        own = wrap_indices(indices, x.shape[self.axis])
+        grid: Array = np.indices(indices.shape)
+        places = tuple(own if axis == self.axis else grid[axis] for axis in range(x.ndim))
+        return (_apply(x, places, updates, self.reduction),)
 
     @classmethod
     def samples(cls) -> list[Sample]:

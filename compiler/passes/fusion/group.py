@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from compiler.ir.graph import Node
@@ -24,7 +25,8 @@ from compiler.ir.ops import indexing, movement
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import ArgReduce, Reduce
-from compiler.ir.types import ROW_MAJOR, Shape
+from compiler.ir.types import ROW_MAJOR
+from compiler.passes.fusion.rows import RowSpace
 from compiler.passes.op_kinds import is_cheap, is_elementwise, slice_is_contiguous
 
 
@@ -65,22 +67,27 @@ def is_reduction(op: Op) -> bool:
 
 
 def is_fusable(node: Node) -> bool:
-    """Whether a node can be a member of a group at all."""
+    """Whether a node can be a member of a group at all; only weights may have a blocked layout."""
     known = is_elementwise(node.op) or is_reduction(node.op) or is_heavy_anchor(node.op) or is_index_map(node)
-    values = (*node.operands, *node.results)
-    return known and all(value.type.layout == ROW_MAJOR for value in values)
+    data = node.operands[:1] if isinstance(node.op, Conv | MatMul) else node.operands
+    return known and all(value.type.layout == ROW_MAJOR for value in (*data, *node.results))
 
 
 @dataclass(eq=False)
 class Group:
-    """A group under construction; ``add`` what ``place_for`` accepts."""
+    """A group under construction; ``add`` what ``place_for`` accepts.
+
+    ``row_spaces`` says of values over which rows they were reduced (see ``rows``).
+    """
 
     root: Node
+    row_spaces: Mapping[Node, RowSpace]
     places: dict[Node, Place] = field(default_factory=lambda: dict[Node, Place]())
     anchor: Node | None = None
+    rows: RowSpace | None = None
+    """The rows that the reductions of the group fold, if all are row reductions of one shape."""
     has_rows: bool = False
-    """Whether values behind the reduction meet values before it, as in softmax; then all reductions run row
-    by row."""
+    """Whether values behind a reduction meet values before one, as in softmax; then all run row by row."""
 
     def __post_init__(self) -> None:
         self.root_is_full = False
@@ -93,6 +100,9 @@ class Group:
 
     def add(self, node: Node, place: Place) -> None:
         """Make ``node`` a member."""
+        if place is Place.OTHER and self.rows is None and self.anchor is None:
+            self.rows = self.row_spaces[node]
+            self.root_is_full = True
         self.places[node] = place
         self._index_maps += is_index_map(node)
         if is_reduction(node.op) or is_heavy_anchor(node.op):
@@ -103,9 +113,7 @@ class Group:
     def _add_anchor(self, node: Node) -> None:
         if self.anchor is None:
             self.anchor = node
-            self.root_is_full = (
-                node is not self.root and node.result.type.shape != self.root.result.type.shape
-            )
+            self.rows = self.rows or self.row_spaces.get(node)
             self.has_rows = self.root_is_full
         else:
             self.has_rows = True
@@ -114,6 +122,11 @@ class Group:
     def has_index_maps(self) -> bool:
         """Whether a member only moves elements."""
         return self._index_maps > 0
+
+    @property
+    def expects_a_reduction(self) -> bool:
+        """Whether a member was let in as a row's value, but the reduction behind it was not."""
+        return self.rows is not None and self.anchor is None
 
     @property
     def kind(self) -> str:
@@ -132,16 +145,14 @@ class Group:
         """The place of the reduction's result."""
         return Place.OTHER if self.root_is_full else Place.RESULT
 
-    @property
-    def can_have_rows(self) -> bool:
-        """Whether the group may become one that runs row by row."""
-        return self.anchor is not None and is_row_reduction(self.anchor) and not self._index_maps
-
     def evaluations(self, node: Node) -> int:
         """How many elements of a member are computed."""
         if self.places[node] is Place.INSIDE:
             return self._evaluations[node]
-        if self.anchor is not None and isinstance(self.anchor.op, Pool) and self.places[node] is Place.OTHER:
+        return self._evaluations_at(node, self.places[node])
+
+    def _evaluations_at(self, node: Node, place: Place) -> int:
+        if place is Place.OTHER and self.anchor is not None and isinstance(self.anchor.op, Pool):
             return self.anchor.result.type.elements * math.prod(self.anchor.op.window)
         return node.result.type.elements
 
@@ -165,41 +176,23 @@ class Group:
             return None
         if self.anchor is None and all(self._reads_directly(user, node) for user in users):
             return Place.RESULT
-        if not is_row_reduction(node) or self._index_maps:
-            return None
-        full = node.operands[0].type.shape
-        if self.anchor is None:
-            fits = full == self.root.result.type.shape
-            return Place.OTHER if fits and all(self.places[u] is Place.RESULT for u in users) else None
-        if not self.can_have_rows or full != self.anchor.operands[0].type.shape:
-            return None
-        same_axes = (
-            isinstance(node.op, Reduce)
-            and isinstance(self.anchor.op, Reduce)
-            and node.op.axes == self.anchor.op.axes
-        )
-        at_rows = all(self.places[user] is not Place.INSIDE for user in users)
-        return self.row_place if same_axes and at_rows else None
+        places = {self._place_of_row_value(user, node) for user in users}
+        return places.pop() if len(places) == 1 else None
 
     def _place_elementwise(self, node: Node) -> Place | None:
         places = {self._place_of_use(user, node) for user in node.result.users}
         if len(places) != 1 or (place := places.pop()) is None:
             return None
         if place is not Place.INSIDE:
-            count = self._new_evaluations(node, place)
+            count = self._evaluations_at(node, place)
         elif len(node.result.uses) == 1:
             count = self.evaluations(node.result.users[0])
         else:
             return None  # read at several positions: its work, and that of all behind it, would multiply
         return place if is_cheap(node.op) or count <= node.result.type.elements else None
 
-    def _new_evaluations(self, node: Node, place: Place) -> int:
-        if place is Place.OTHER and self.anchor is not None and isinstance(self.anchor.op, Pool):
-            return self.anchor.result.type.elements * math.prod(self.anchor.op.window)
-        return node.result.type.elements
-
     def _place_of_use(self, user: Node, node: Node) -> Place | None:
-        """Where ``user`` would read ``node``; None if it cannot."""
+        """Where ``user`` would read ``node``, an elementwise node; None if it cannot."""
         if isinstance(user.op, Conv | MatMul):
             return None
         if isinstance(user.op, Pool):
@@ -210,21 +203,22 @@ class Group:
             return Place.INSIDE if node.result is user.operands[0] else None
         if node.result.type.shape == user.result.type.shape:
             return self.places[user]
-        if (
-            self.can_have_rows
-            and self.places[user] is self.full_place
-            and self._row_shape == node.result.type.shape
-        ):
-            return self.row_place
-        return Place.INSIDE
+        return self._place_of_row_value(user, node) or Place.INSIDE
 
-    @property
-    def _row_shape(self) -> Shape:
-        assert self.anchor is not None
-        return self.anchor.result.type.shape
+    def _place_of_row_value(self, user: Node, node: Node) -> Place | None:
+        """Where ``user``, an elementwise member, would read a value that it has once per row."""
+        if self._index_maps or self.places[user] is Place.INSIDE:
+            return None
+        if self.rows is not None:
+            at_rows = node.result.type.shape == self.rows.row_shape
+            is_other_reduction = is_reduction(node.op) and self.row_spaces.get(node) != self.rows
+            return self.row_place if at_rows and not is_other_reduction else None
+        space = self.row_spaces.get(node)
+        starts_rows = space is not None and self.anchor is None and space.full_shape == self.root.result.type.shape
+        return Place.OTHER if starts_rows else None
 
     def _place_index_map(self, node: Node) -> Place | None:
-        if self.has_rows or len(node.result.uses) != 1:
+        if self.has_rows or self.expects_a_reduction or len(node.result.uses) != 1:
             return None
         if self.anchor is not None and not is_reduction(self.anchor.op):
             return None
@@ -236,12 +230,3 @@ class Group:
         """Whether ``user`` reads element i of ``node`` only for element i of the group's result."""
         same = node.result.type.shape == user.result.type.shape
         return is_elementwise(user.op) and same and self.places[user] is Place.RESULT
-
-
-def is_row_reduction(node: Node) -> bool:
-    """Whether a reduction keeps its axes, which are the last ones and hold more than one element."""
-    if not isinstance(node.op, Reduce) or not node.op.keep or not node.op.axes:
-        return False
-    shape = node.operands[0].type.shape
-    trailing = node.op.axes == tuple(range(len(shape) - len(node.op.axes), len(shape)))
-    return trailing and node.result.type.shape != shape

@@ -11,11 +11,12 @@ nothing:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from compiler.ir.graph import Graph, Node
 from compiler.ir.ops.pooling import Pool
 from compiler.passes.fusion.group import Group, Place, is_fusable, is_heavy_anchor
+from compiler.passes.fusion.rows import RowSpace, row_spaces
 from compiler.passes.op_kinds import is_elementwise
 
 
@@ -25,6 +26,7 @@ class Grouping:
     def __init__(self, graph: Graph, max_ops: int) -> None:
         self.max_ops = max_ops
         self.group_of: dict[Node, Group] = {}
+        self._row_spaces = row_spaces(graph)
         self._pools_are_open = False
         fusable = [node for node in reversed(graph) if is_fusable(node)]
         self._follow_anchors(fusable)
@@ -54,7 +56,7 @@ class Grouping:
             if node is group.anchor or any(operand.producer in path for operand in node.operands):
                 path.add(node)
                 kept.append(node)
-        rebuilt = Group(group.root)
+        rebuilt = Group(group.root, self._row_spaces)
         for node in reversed(kept[:-1]):
             rebuilt.add(node, Place.RESULT)
         self.group_of.update(dict.fromkeys(kept, rebuilt))
@@ -64,6 +66,16 @@ class Grouping:
         for node in nodes:
             if node not in self.group_of:
                 self._join_or_start(node)
+        for group in list(self.groups()):
+            if group.expects_a_reduction:
+                self._regroup_without_rows(group)
+
+    def _regroup_without_rows(self, group: Group) -> None:
+        """What a row computes once is an element's work without the reduction: group the members again."""
+        for node in group.places:
+            del self.group_of[node]
+        for node in group.places:  # users before producers
+            self._join_or_start(node, {})
 
     def _join_anchors(self) -> None:
         for group in list(self.groups()):
@@ -76,11 +88,11 @@ class Grouping:
                     wider.add(node, place)
                     self.group_of[node] = wider
 
-    def _join_or_start(self, node: Node) -> None:
+    def _join_or_start(self, node: Node, row_spaces: Mapping[Node, RowSpace] | None = None) -> None:
         group = self._only_reader(node)
         place = group.place_for(node) if group is not None and self._is_open(group) else None
         if group is None or place is None:
-            self.group_of[node] = Group(node)
+            self.group_of[node] = Group(node, self._row_spaces if row_spaces is None else row_spaces)
         else:
             group.add(node, place)
             self.group_of[node] = group

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from compiler.ir.graph import Value
+from compiler.ir.graph import Node, Value
 from compiler.ir.literal import Literal
 from compiler.ir.ops.movement import Reshape, Transpose
 from compiler.ir.rewriter import Rewriter
-from compiler.passes.movement.web import Permutation, Web, inverse, permutation_of
+from compiler.passes.movement.web import Permutation, Web, compose, inverse, permutation_of
 from compiler.passes.op_kinds import constant_of
 
 
@@ -28,11 +28,23 @@ def flip(rewriter: Rewriter, web: Web) -> bool:
         new[node.result] = rewriter.emit(node.op, *operands, origin=node.origin)
     for node in reversed(order):
         if not node.is_dead:
-            back = rewriter.before(node).emit(Transpose(permutation), new[node.result])
-            rewriter.replace(node, back)
-        else:
-            rewriter.erase(node)
+            _hand_out(node, new[node.result], permutation, rewriter)
+        rewriter.erase(node)
     return True
+
+
+def _hand_out(node: Node, value: Value, permutation: Permutation, rewriter: Rewriter) -> None:
+    """Let users outside the web read ``transpose(value, permutation)`` instead of the result of ``node``.
+
+    Transposes among them are composed at once, so that the next web counts what is really left.
+    """
+    for user in node.result.users:
+        if isinstance(user.op, Transpose):
+            composed = compose(permutation, user.op.permutation)
+            identity = composed == tuple(range(len(composed)))
+            rewriter.replace(user, value if identity else rewriter.before(user).emit(Transpose(composed), value))
+    if not node.is_dead:
+        rewriter.replace_uses(node.result, rewriter.before(node).emit(Transpose(permutation), value))
 
 
 def _reordered(value: Value, permutation: Permutation, rewriter: Rewriter) -> Value:
@@ -45,8 +57,6 @@ def _reordered(value: Value, permutation: Permutation, rewriter: Rewriter) -> Va
     shape = (1,) * (len(permutation) - value.type.rank) + value.type.shape
     literal = constant_of(value)
     if literal is not None:
-        return rewriter.constant(
-            Literal(literal.array.reshape(shape).transpose(inverse(permutation)), literal.dtype)
-        )
+        return rewriter.constant(Literal(literal.array.reshape(shape).transpose(inverse(permutation)), literal.dtype))
     full = value if shape == value.type.shape else rewriter.emit(Reshape(shape), value)
     return rewriter.emit(Transpose(inverse(permutation)), full)

@@ -51,9 +51,7 @@ class Web:
 
     def outputs(self) -> list[Value]:
         """The results that are used outside."""
-        return [
-            node.result for node in self.nodes if any(use.node not in self.nodes for use in node.result.uses)
-        ]
+        return [node.result for node in self.nodes if any(use.node not in self.nodes for use in node.result.uses)]
 
     def best_permutation(self) -> Permutation | None:
         """The permutation P such that computing before ``transpose(P)`` instead of behind moves fewest

@@ -90,9 +90,7 @@ def idempotent(
 
 def nested_limits(node: Node, op: binary.Maximum | binary.Minimum, rewriter: Rewriter) -> bool:
     """max(max(x, a), b) -> max(x, max(a, b)) for constants; the same for min."""
-    return _combine_constants(
-        node, op, rewriter, np.maximum if isinstance(op, binary.Maximum) else np.minimum
-    )
+    return _combine_constants(node, op, rewriter, np.maximum if isinstance(op, binary.Maximum) else np.minimum)
 
 
 def nested_integers(node: Node, op: binary.Add | binary.Mul, rewriter: Rewriter) -> bool:
@@ -102,9 +100,7 @@ def nested_integers(node: Node, op: binary.Add | binary.Mul, rewriter: Rewriter)
     return _combine_constants(node, op, rewriter, np.add if isinstance(op, binary.Add) else np.multiply)
 
 
-def _combine_constants(
-    node: Node, op: Op, rewriter: Rewriter, combine: Callable[[Array, Array], Array]
-) -> bool:
+def _combine_constants(node: Node, op: Op, rewriter: Rewriter, combine: Callable[[Array, Array], Array]) -> bool:
     inner = node.operands[0].producer
     outer = constant_of(node.operands[1])
     if inner is None or type(inner.op) is not type(op) or outer is None:

@@ -48,10 +48,7 @@ def holds_all_of(wide: DType, narrow: DType) -> bool:
     if wide is DType.BOOL or (narrow.is_float and not wide.is_float):
         return False
     if narrow.is_float:
-        return (
-            _SIGNIFICANT_BITS[wide] >= _SIGNIFICANT_BITS[narrow]
-            and _EXPONENT_BITS[wide] >= _EXPONENT_BITS[narrow]
-        )
+        return _SIGNIFICANT_BITS[wide] >= _SIGNIFICANT_BITS[narrow] and _EXPONENT_BITS[wide] >= _EXPONENT_BITS[narrow]
     digits = 8 * narrow.bytes - narrow.is_signed
     if wide.is_float:
         return _SIGNIFICANT_BITS[wide] >= digits and wide is not DType.BF16

@@ -61,11 +61,7 @@ def pad_by_nothing(node: Node, op: movement.Pad, rewriter: Rewriter) -> bool:
 def pad_of_pad(node: Node, op: movement.Pad, rewriter: Rewriter) -> bool:
     """pad(pad(x)) with one constant value -> pad(x)."""
     inner = node.operands[0].producer
-    if (
-        inner is None
-        or not isinstance(inner.op, movement.Pad)
-        or (op.mode, inner.op.mode) != ("constant",) * 2
-    ):
+    if inner is None or not isinstance(inner.op, movement.Pad) or (op.mode, inner.op.mode) != ("constant",) * 2:
         return False
     value = constant_of(node.operands[1])
     if value is None or value != constant_of(inner.operands[1]):

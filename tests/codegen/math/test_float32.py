@@ -151,9 +151,7 @@ def check(name: str, x: NDArray[np.float32], result: NDArray[np.float32]) -> Non
     """Hold one function to its documented bound."""
     errors = errors_in_ulp(result, REFERENCES[name](x.astype(np.float64)))
     worst = int(np.argmax(errors))
-    assert errors[worst] <= documented_bound(name), (
-        f"{name}({x[worst]!r}) = {result[worst]!r}: {errors[worst]:.2f} ulp"
-    )
+    assert errors[worst] <= documented_bound(name), f"{name}({x[worst]!r}) = {result[worst]!r}: {errors[worst]:.2f} ulp"
 
 
 @NAMES

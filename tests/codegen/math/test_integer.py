@@ -38,7 +38,7 @@ def apply(functions: list[Binary], x: AnyArray, y: AnyArray, dtype: DType, targe
 
 def hard_pairs(dtype: DType) -> tuple[AnyArray, AnyArray]:
     """All pairs of limits, neighbours of limits, small numbers and zero."""
-    limits = np.iinfo(dtype.numpy)
+    limits = np.iinfo(dtype.numpy.name)
     values = {limits.min, limits.min + 1, limits.max, limits.max - 1, limits.max // 3, 0, 1, 2, 7, 100}
     values |= {-1, -2, -7, -100} if limits.min else set()
     pairs = np.array(list(itertools.product(sorted(values), repeat=2)), dtype.numpy)
@@ -113,7 +113,7 @@ def test_float_remainders(target: Target, dtype: DType) -> None:
 @pytest.mark.parametrize("source", [DType.F32, DType.F64])
 @INTEGERS
 def test_float_to_integer_saturates(target: Target, source: DType, dtype: DType) -> None:
-    limits = np.iinfo(dtype.numpy)
+    limits = np.iinfo(dtype.numpy.name)
     edges: list[float] = [
         float(limits.min),
         float(limits.max),

@@ -6,22 +6,21 @@ import os
 import signal
 import time
 
-from compiler.codegen.tir import KernelBuilder, build_object, lanes, libm
+from compiler.codegen.tir import KernelBuilder, build_object, lanes, libm, parallel_extent
 from compiler.ir.dtypes import DType
 from compiler.targets import Target, llvm_target_dict
 
-NOTE = "made by a test"
-
 
 def add_constant(arguments: str, target: Target) -> tuple[bytes, str]:
-    """``y = x + arguments`` over 64 elements."""
+    """``y = x + arguments`` over 64 elements; the note is the extent of the parallel loop."""
     k = KernelBuilder("k_add", index_bits=8 * target.pointer_bytes)
     x, y = (k.pointer(name, DType.F32, (64,)) for name in "xy")
     width = target.lanes(4)
     with k.parallel(64 // width) as i:
         at = lanes(i * width, width)
         y[at] = x[at] + float(arguments)
-    return build_object([k.finish()], llvm_target_dict(target)), NOTE
+    func = k.finish()
+    return build_object([func], llvm_target_dict(target)), str(parallel_extent(func))
 
 
 def raises(arguments: str, target: Target) -> tuple[bytes, str]:
@@ -54,4 +53,4 @@ def calls_stranger(arguments: str, target: Target) -> tuple[bytes, str]:
     x, y = (k.pointer(name, DType.F32, (1,)) for name in "xy")
     with k.parallel(1) as i:
         y[i] = libm("strange", x[i])
-    return build_object([k.finish()], llvm_target_dict(target)), NOTE
+    return build_object([k.finish()], llvm_target_dict(target)), ""

@@ -77,9 +77,7 @@ def test_unrolled_loops_are_written_out() -> None:
         value = k.let(x[i, lanes(0, 8)], "value")
         y[i, lanes(0, 8)] = value * value
     func = k.finish()
-    assert not [
-        line for line in instructions(assembly(func, llvm(HOST)), "k_square") if line.startswith("cmp")
-    ][1:]
+    assert not [line for line in instructions(assembly(func, llvm(HOST)), "k_square") if line.startswith("cmp")][1:]
     x_data = np.arange(32, dtype=np.float32).reshape(4, 8)
     result = np.zeros_like(x_data)
     run(func, x_data, result)
@@ -113,6 +111,20 @@ def test_a_named_condition_keeps_its_value() -> None:
     data = np.array([5, 3], np.float32)
     run(func, data)
     np.testing.assert_array_equal(data, [3, 5])
+
+
+def test_pointers_need_the_alignment_of_an_element_only() -> None:
+    memory = np.arange(66, dtype=np.float32) - 33
+    x, y = memory[1:64].reshape(3, 21), np.zeros(66, np.float32)[3:].reshape(3, 21)
+    run(relu(3, 21, 8), x, y)
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+
+
+def test_a_result_may_be_its_operand() -> None:
+    memory = np.random.default_rng(5).standard_normal((9, 37)).astype(np.float32)
+    wanted = np.maximum(memory, 0)
+    run(relu(9, 37, 8), memory, memory)
+    np.testing.assert_array_equal(memory, wanted)
 
 
 def test_misuse_is_an_error_that_names_the_kernel() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tvm import tirx
 
 from compiler.codegen.math import wrapping_add
-from compiler.codegen.tir import KernelBuilder, cast, lanes, rounded_through, select
+from compiler.codegen.tir import KernelBuilder, cast, lanes, rounded_through, select, storage_type
 from compiler.ir.dtypes import DType
 from compiler.targets import Target
 from tests.codegen.native import ARMV7, CORTEX_A72, HOST, X86_V2, AnyArray, index_bits, run
@@ -92,7 +92,7 @@ def test_a_bool_array_refuses_numbers() -> None:
     "dtype", [DType.I8, DType.U8, DType.I16, DType.U16, DType.I32, DType.U32, DType.I64, DType.U64]
 )
 def test_integers_wrap_and_compare_by_their_signedness(target: Target, dtype: DType) -> None:
-    limits = np.iinfo(dtype.numpy)
+    limits = np.iinfo(dtype.numpy.name)
     x = np.array([limits.min, limits.min + 1, limits.max, limits.max - 1, 0, 1, 100, 7], dtype.numpy)
     other = np.array([3, limits.max, 1, limits.max, 5, limits.min, 27, limits.max // 2], dtype.numpy)
     k = KernelBuilder("k_max_of_sum", index_bits=index_bits(target))
@@ -136,3 +136,27 @@ def test_vectors_gather_by_64_bit_indices(target: Target) -> None:
     result = np.zeros(8, np.float32)
     run(k.finish(), table, index, result, target=target)
     np.testing.assert_array_equal(result, table[index])
+
+
+@TARGETS
+@pytest.mark.parametrize("real", [DType.F32, DType.F64])
+@pytest.mark.parametrize("whole", [DType.I64, DType.U64])
+def test_64_bit_integers_convert_exactly_rounded(target: Target, real: DType, whole: DType) -> None:
+    """Both directions, with values on either side of every rounding boundary and at the ends of the range."""
+    limits = np.iinfo(whole.numpy.name)
+    powers = [1 << shift for shift in range(20, 63)]
+    near = [power + offset for power in powers for offset in (-1, 0, 1, 3, 1 << 10, (1 << 11) + 1, power >> 24)]
+    near += [(1 << 62) + (1 << 38) + offset for offset in (-1, 0, 1)]  # a tie of float32, and beside it
+    values = [limits.min, limits.max, limits.max - 1, 0, 1, *near, *(-value for value in near if limits.min)]
+    integers = np.array(values[: len(values) // 4 * 4], whole.numpy)
+    floats, back = np.zeros(integers.size, real.numpy), np.zeros_like(integers)
+    k = KernelBuilder("k_convert_64", index_bits=index_bits(target))
+    a = k.pointer("a", whole, integers.shape)
+    b, c = k.pointer("b", real, integers.shape), k.pointer("c", whole, integers.shape)
+    with k.parallel(integers.size // 4) as i:
+        at = lanes(i * 4, 4)
+        b[at] = cast(a[at], storage_type(real))
+        c[at] = cast(b[at] * 0.5, storage_type(whole))
+    run(k.finish(), integers, floats, back, target=target)
+    np.testing.assert_array_equal(floats, integers.astype(real.numpy))
+    np.testing.assert_array_equal(back, (floats * real.numpy.type(0.5)).astype(whole.numpy))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,9 +36,7 @@ NAN, INFINITY = float("nan"), float("inf")
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, NAN, INFINITY, -INFINITY, 1e-45], np.float32)
 
 
-def apply(
-    function: Callable[..., Expr], *operands: NDArray[np.float32], width: int = 8
-) -> NDArray[np.float32]:
+def apply(function: Callable[..., Expr], *operands: NDArray[np.float32], width: int = 8) -> NDArray[np.float32]:
     """``function`` of float32 arrays of eight elements, as one vector or lane by lane."""
     k = KernelBuilder("k_apply")
     arrays = [k.pointer(f"x{index}", DType.F32, (8,)) for index in range(len(operands))]
@@ -70,6 +69,12 @@ def test_the_trap_that_not_equal_avoids() -> None:
     assert apply(lambda x: flag(tirx.NE(x, x)), SPECIAL)[4] == 0
 
 
+def test_the_trap_that_literal_avoids_for_narrow_integers() -> None:
+    x = tirx.Var("x", "int8x4")
+    assert str((x + 1).ty.dtype) == "int32x4"
+    assert str((x + literal(1, "int8", like=x)).ty.dtype) == "int8x4"
+
+
 @pytest.mark.parametrize("width", [1, 8])
 def test_maximum_and_minimum_propagate_nan(width: int) -> None:
     other = np.array([1, 1, NAN, 1, 1, 1, 1, -1], np.float32)
@@ -79,7 +84,7 @@ def test_maximum_and_minimum_propagate_nan(width: int) -> None:
 
 @pytest.mark.parametrize("operation", [operator.mul, operator.add, operator.sub], ids=lambda f: f.__name__)
 @pytest.mark.parametrize("zero", [0.0, -0.0])
-def test_literal_zeros_do_not_fold(operation: Callable[..., Expr], zero: float) -> None:
+def test_literal_zeros_do_not_fold(operation: Callable[..., Any], zero: float) -> None:
     with np.errstate(invalid="ignore"):
         wanted = operation(SPECIAL, np.float32(zero))
     result = apply(lambda x: operation(x, literal(zero, "float32", like=x)), SPECIAL)
@@ -110,9 +115,7 @@ def residual(target: Target, product: Callable[[Expr], Expr]) -> list[str]:
     return instructions(assembly(k.finish(), llvm(target)), "k_fused")
 
 
-@pytest.mark.parametrize(
-    ("target", "fused"), [(X86_V3, "vfmadd"), (CORTEX_A72, "fmla")], ids=["x86", "aarch64"]
-)
+@pytest.mark.parametrize(("target", "fused"), [(X86_V3, "vfmadd"), (CORTEX_A72, "fmla")], ids=["x86", "aarch64"])
 def test_products_contract_unless_fenced(target: Target, fused: str) -> None:
     assert any(line.startswith(fused) for line in residual(target, lambda product: product))
     assert not any(line.startswith(fused) for line in residual(target, fence))

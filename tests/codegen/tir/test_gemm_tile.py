@@ -68,9 +68,7 @@ def test_the_tile_lives_in_registers(target: Target, tile: GemmTile, fma: str) -
     """Every accumulator is updated by one fused instruction, and nothing is spilled."""
     body = instructions(assembly(tile.emit(), llvm(target)), "k_gemm")
     assert sum(line.startswith(fma) for line in body) >= tile.mr * tile.nr // tile.vector
-    spills = [
-        line for line in body if re.search(r"%[xyz]mm\d+|\bq\d+", line) and re.search(r"%[er]sp|\[sp", line)
-    ]
+    spills = [line for line in body if re.search(r"%[xyz]mm\d+|\bq\d+", line) and re.search(r"%[er]sp|\[sp", line)]
     assert not spills
 
 

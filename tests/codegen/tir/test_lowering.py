@@ -54,9 +54,7 @@ def digests() -> str:
 
 def test_same_bytes_in_every_process() -> None:
     code = "from tests.codegen.tir.test_lowering import digests; print(digests())"
-    processes = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert {process.communicate()[0].strip() for process in processes} == {digests()}
 
 
@@ -70,8 +68,7 @@ def test_unknown_functions_are_refused() -> None:
 
 
 def test_several_functions_share_an_object() -> None:
-    other = axpy().with_attr("global_symbol", "k_other")
-    assert {"k_axpy", "k_other"} <= defined_symbols(build_object([axpy(), other], llvm(HOST)))
+    assert {"k_axpy", "k_sum"} <= defined_symbols(build_object([axpy(), accumulate(2)], llvm(HOST)))
 
 
 def accumulate(rows: int) -> tirx.PrimFunc:
@@ -129,10 +126,10 @@ def test_a_small_kernel_compiles_in_milliseconds() -> None:
     exponential."""
     build_object([axpy()], llvm(HOST))
     best = min(_seconds_to_build() for _ in range(5))
-    assert best < 0.15, f"{best * 1e3:.0f} ms"
+    assert best < 0.1, f"{best * 1e3:.0f} ms"
 
 
 def _seconds_to_build() -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     build_object([axpy()], llvm(HOST))
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -1,0 +1,158 @@
+"""Latency of one model in several engines that take turns, each in a fresh, pinned, warmed process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from bench.inputs import random_inputs, with_known_shapes
+from bench.peers import MissingPeer, peer
+from bench.process import Worker, WorkerFailed, Workload
+from bench.timing import Ratio, Summary, Turns, ratio_of_medians, summarize, take_turns
+
+# The engine that the others are compared with.
+SUBJECT = "kiln"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured: turns per engine, seconds per turn, seconds of rest before each."""
+
+    turns: int = 12
+    turn_seconds: float = 0.25
+    pause_seconds: float = 0.05
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One engine on one model: run times, the start of its process, and its distance from the first peer."""
+
+    engine: str
+    latency: Summary
+    load_seconds: float
+    # How many times faster the subject is than this engine; None for the subject itself and without a
+    # subject.
+    speedup: Ratio | None
+    # Largest difference of any output from the subject's, relative to the largest magnitude in that output.
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All engines on one model with one number of threads; what could not run stays on record."""
+
+    model: str
+    threads: int
+    measured: tuple[Measured, ...]
+    failures: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an engine loads, and the seconds it took to make it (a compiler: to compile)."""
+
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """A model on disk as every engine wants it, with one set of inputs."""
+
+    name: str
+    inputs: Path
+    prepared: Mapping[str, Prepared]
+    failures: Mapping[str, str]
+
+
+def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory: Path) -> PreparedModel:
+    """Write the model and its inputs below `directory` and let every engine prepare it there.
+
+    An engine that is missing or refuses the model is recorded with its reason and left out of what follows.
+    """
+    model = with_known_shapes(model)
+    source = directory / f"{name}.onnx"
+    onnx.save(model, source)
+    inputs = directory / f"{name}.npz"
+    np.savez(inputs, allow_pickle=False, **random_inputs(model))
+    prepared: dict[str, Prepared] = {}
+    failures: dict[str, str] = {}
+    for engine in engines:
+        try:
+            begin = time.perf_counter()
+            path = peer(engine).prepare(source, directory)
+            prepared[engine] = Prepared(path, time.perf_counter() - begin)
+        except MissingPeer as missing:
+            failures[engine] = str(missing)
+        except Exception as refusal:  # noqa: BLE001 - engines raise anything; all of it is reported
+            failures[engine] = f"{type(refusal).__name__}: {refusal}"
+    return PreparedModel(name, inputs, prepared, failures)
+
+
+def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
+    """Measure every prepared engine on `threads` threads, in turns."""
+    failures = dict(model.failures)
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for engine, prepared in model.prepared.items():
+            try:
+                worker = Worker(Workload(engine, prepared.path, threads, model.inputs))
+            except WorkerFailed as failure:
+                failures[engine] = str(failure)
+                continue
+            workers[engine] = stack.enter_context(worker)
+        turns = take_turns(
+            {engine: lambda w=worker: w.measure(effort.turn_seconds) for engine, worker in workers.items()},
+            effort.turns,
+            pause=effort.pause_seconds,
+        )
+        outputs = {engine: worker.outputs() for engine, worker in workers.items()}
+    loads = {engine: worker.loaded.load_seconds for engine, worker in workers.items()}
+    return Comparison(model.name, threads, _rows(turns, loads, outputs), failures)
+
+
+def _rows(
+    turns: Mapping[str, Turns],
+    loads: Mapping[str, float],
+    outputs: Mapping[str, Mapping[str, NDArray[np.generic]]],
+) -> tuple[Measured, ...]:
+    def row(engine: str) -> Measured:
+        summary = summarize(turns[engine])
+        if engine == SUBJECT or SUBJECT not in turns:
+            return Measured(engine, summary, loads[engine], None, None)
+        speedup = ratio_of_medians(turns[engine], turns[SUBJECT])
+        difference = largest_difference(outputs[SUBJECT], outputs[engine])
+        return Measured(engine, summary, loads[engine], speedup, difference)
+
+    return tuple(row(engine) for engine in turns)
+
+
+def largest_difference(
+    ours: Mapping[str, NDArray[np.generic]], theirs: Mapping[str, NDArray[np.generic]]
+) -> float:
+    """The largest |ours - theirs| over all outputs, each relative to the largest magnitude in theirs.
+
+    An output that one side lacks, another shape or a NaN on one side only is an infinite difference.
+    """
+    if ours.keys() != theirs.keys():
+        return float("inf")
+    return max((_difference(ours[name], theirs[name]) for name in theirs), default=0.0)
+
+
+def _difference(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> float:
+    if ours.shape != theirs.shape:
+        return float("inf")
+    a, b = ours.astype(np.float64), theirs.astype(np.float64)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    if same.all():
+        return 0.0
+    scale = max(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)), np.finfo(np.float32).tiny)
+    difference = float(np.abs(a[~same] - b[~same]).max())
+    return float("inf") if np.isnan(difference) else float(difference / scale)

@@ -1,0 +1,75 @@
+"""The engines that the benchmark can run, one module each, found by name in one table.
+
+A module is imported only when its engine is asked for: each brings a heavy package, and a missing package
+must be reported and not hide the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+# Runs a loaded model once: inputs by name to outputs by name.
+Session = Callable[[Arrays], Arrays]
+
+
+class Peer(Protocol):
+    """What a peer's module provides, as functions of these names."""
+
+    def version(self) -> str:
+        """The engine's version, for the report."""
+        ...
+
+    def prepare(self, model: Path, directory: Path) -> Path:
+        """What the engine loads, made from an ONNX file in which all dimensions are known.
+
+        Runs before anything is measured, in the process that drives the benchmark.
+        """
+        ...
+
+    def load(self, prepared: Path, threads: int) -> Session:
+        """A session on so many threads. Runs in the measured process."""
+        ...
+
+    def runtime_files(self) -> list[Path]:
+        """The files of the engine that a device needs beside the model."""
+        ...
+
+
+# The name on the command line, and the module that implements it.
+PEERS: Mapping[str, str] = {
+    "kiln": "bench.peers.kiln",
+    "onnxruntime": "bench.peers.onnxruntime",
+    "openvino": "bench.peers.openvino",
+}
+
+
+class UnknownPeer(ValueError):
+    """A name that is not in the table."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no peer named {name!r}; known: {', '.join(PEERS)}")
+
+
+class MissingPeer(RuntimeError):
+    """A peer whose package is not installed."""
+
+    def __init__(self, name: str, cause: ImportError) -> None:
+        super().__init__(f"{name} is not installed ({cause}); pip install 'kiln-compiler[bench]'")
+
+
+def peer(name: str) -> Peer:
+    """The peer of that name; raises UnknownPeer or MissingPeer."""
+    if name not in PEERS:
+        raise UnknownPeer(name)
+    try:
+        return cast(Peer, importlib.import_module(PEERS[name]))
+    except ImportError as cause:
+        raise MissingPeer(name, cause) from cause

@@ -1,0 +1,133 @@
+"""Starting, pinning and talking to measured processes (`bench.worker`) from the driving side."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self, TextIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.worker import Loaded
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One engine with one prepared model on so many threads, fed with the arrays of an .npz file."""
+
+    engine: str
+    prepared: Path
+    threads: int
+    inputs: Path
+
+
+# How many seconds a process gets to end by itself once its input has ended.
+PATIENCE = 20.0
+
+
+class WorkerFailed(RuntimeError):
+    """A measured process ended before it answered."""
+
+    def __init__(self, workload: Workload, code: int | None, diagnostics: str) -> None:
+        last = diagnostics.strip().splitlines()[-1:] or ["(it printed nothing)"]
+        super().__init__(f"{workload.engine} on {workload.prepared.name} ended with status {code}: {last[0]}")
+
+
+def available_processors() -> list[int]:
+    """The processors that this process may use (a container's set, not the machine's)."""
+    return sorted(os.sched_getaffinity(0))
+
+
+class Worker:
+    """A measured process, pinned to its first `threads` processors; a context manager that ends it.
+
+    `ready_seconds` is the time from before the process existed to the arrival of its first result.
+    """
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        processors = available_processors()[: workload.threads]
+        # A regular file, not a pipe: an engine that prints a lot would block on a pipe that nobody reads.
+        self._diagnostics = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
+        begin = time.perf_counter()
+        self._process = subprocess.Popen(
+            [
+                *("taskset", "-c", ",".join(map(str, processors))),
+                *(sys.executable, "-m", "bench.worker", workload.engine, str(workload.prepared)),
+                *(str(workload.threads), str(workload.inputs)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._diagnostics,
+            text=True,
+        )
+        try:
+            self.loaded = Loaded(**self._reply())  # type: ignore[arg-type]
+        except WorkerFailed:
+            self._end()
+            raise
+        self.ready_seconds = time.perf_counter() - begin
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @property
+    def process_id(self) -> int:
+        """The number of the measured process."""
+        return self._process.pid
+
+    def measure(self, budget: float) -> Sequence[float]:
+        """The seconds of every run within `budget` seconds."""
+        return cast(list[float], self.ask({"measure": budget})["seconds"])
+
+    def outputs(self) -> dict[str, NDArray[np.generic]]:
+        """What the model gives for the workload's inputs."""
+        with tempfile.TemporaryDirectory() as directory:
+            path = Path(directory) / "outputs.npz"
+            self.ask({"save": str(path)})
+            with np.load(path) as archive:
+                return {name: archive[name] for name in archive.files}
+
+    def ask(self, request: dict[str, object]) -> dict[str, object]:
+        """Send one request of the protocol of `bench.worker` and wait for its reply; raises WorkerFailed."""
+        requests = cast(TextIO, self._process.stdin)
+        try:
+            print(json.dumps(request), file=requests, flush=True)
+        except BrokenPipeError:
+            self._fail()
+        return self._reply()
+
+    def _reply(self) -> dict[str, object]:
+        line = cast(TextIO, self._process.stdout).readline()
+        if not line:
+            self._fail()
+        return json.loads(line)
+
+    def _fail(self) -> NoReturn:
+        code = self._process.wait()
+        self._diagnostics.seek(0)
+        raise WorkerFailed(self.workload, code, self._diagnostics.read())
+
+    def _end(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            cast(TextIO, stream).close()
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._diagnostics.close()

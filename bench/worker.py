@@ -1,0 +1,81 @@
+"""The measured process: one model in one engine, answering requests on its pipes, a line of JSON each.
+
+    python -m bench.worker ENGINE PREPARED THREADS INPUTS.npz
+
+First it sends `Loaded`, right after the first result. Then each request line gets one reply line:
+
+    {"measure": SECONDS}   ->  {"seconds": [time of every run]}
+    {"save": "OUT.npz"}    ->  {"saved": "OUT.npz"}
+
+End of input ends it. It imports numpy and the one engine only, so that its memory is the engine's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from bench.peers import Arrays, Session, peer
+from bench.timing import timed_runs
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the start cost: seconds to load the model, seconds of the first run, peak resident bytes."""
+
+    load_seconds: float
+    first_run_seconds: float
+    peak_bytes: int
+
+
+def peak_resident_bytes() -> int:
+    """The largest resident set of this process so far.
+
+    From /proc rather than getrusage, whose maximum a child inherits from the process that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kilobytes) * 1024
+
+
+def main(arguments: list[str]) -> None:
+    """Serve until standard input ends."""
+    name, prepared, threads, inputs_file = arguments
+    replies = sys.stdout
+    sys.stdout = sys.stderr  # what an engine prints must not end up among the replies
+    with np.load(inputs_file) as archive:
+        inputs = {key: archive[key] for key in archive.files}
+    begin = time.perf_counter()
+    session = peer(name).load(Path(prepared), int(threads))
+    loaded = time.perf_counter()
+    session(inputs)
+    first = time.perf_counter()
+    _send(replies, asdict(Loaded(loaded - begin, first - loaded, peak_resident_bytes())))
+    for line in sys.stdin:
+        _send(replies, _answer(json.loads(line), session, inputs))
+
+
+def _answer(request: dict[str, object], session: Session, inputs: Arrays) -> dict[str, object]:
+    match request:
+        case {"measure": int() | float() as budget}:
+            return {"seconds": timed_runs(lambda: session(inputs), budget)}
+        case {"save": str() as path}:
+            outputs = {name: np.asarray(value) for name, value in session(inputs).items()}
+            np.savez(path, allow_pickle=False, **outputs)
+            return {"saved": path}
+        case _:
+            raise ValueError(f"not a request: {request}")
+
+
+def _send(replies: TextIO, message: dict[str, object]) -> None:
+    print(json.dumps(message), file=replies, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,71 @@
+"""``python -m compiler.bisect``: names the first place where a compiled model goes wrong.
+
+Owns arguments and text; the search is ``compiler.bisection``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from compiler.bisection import Setting, bisect
+from compiler.cli import DONE, FAILED, command_parser, load_files, run_command
+from compiler.driver import build_errors
+from compiler.errors import BuildError
+from compiler.ir.literal import Array
+from compiler.source import Source
+from compiler.targets import resolve
+from compiler.verification import sample_inputs
+
+EXAMPLES = """\
+examples:
+  python -m compiler.bisect model.onnx --target host --input inputs.npz
+  python -m compiler.bisect model.onnx --load my_pass.py --passes standard,my-pass
+
+exit status: 0 nothing is wrong, 1 a culprit was found (or the search failed), 2 wrong usage
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    p = command_parser("bisect", "Name the first op or pass whose result diverges from the reference.", EXAMPLES)
+    p.add_argument(
+        "--input",
+        type=Path,
+        metavar="FILE.npz",
+        help="arrays by input name, whose shapes set symbolic dimensions (default: random ones)",
+    )
+    return run_command(_bisect, p.parse_args(arguments))
+
+
+def _bisect(options: argparse.Namespace) -> int:
+    loaded = load_files(options.load)
+    given = _read(options.input) if options.input else {}
+    with build_errors():
+        setting = Setting(
+            resolve(options.target), options.passes, loaded.passes, loaded.ops, loaded.schedules, options.jobs
+        )
+        shapes = {name: array.shape for name, array in given.items()}
+        source = Source(Path(options.model), shapes, dict(options.bind), tuple(loaded.ops))
+        finding = bisect(source, given or sample_inputs(source.load(), seed=0), setting)
+    if finding is None:
+        print(f"{options.model}: imported, optimized and compiled right on this input")
+        return DONE
+    print(f"{finding.stage}: {finding.culprit}\n  {finding.detail}")
+    return FAILED
+
+
+def _read(path: Path) -> dict[str, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise BuildError(f"{path}: cannot be read as .npz: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Readers of models, one file or package per source framework. Each gives a `compiler.ir.Graph`."""

@@ -1,0 +1,55 @@
+"""The ONNX frontend: a model file becomes a ``compiler.ir.Graph`` of static shapes, or one clear error.
+
+Knows ONNX and the IR; nothing of targets, passes or code generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from numpy.typing import ArrayLike
+
+from compiler.ir.graph import Graph
+from frontends.onnx.errors import (
+    ConversionError,
+    InputError,
+    MalformedModel,
+    ModelError,
+    UnreadableModel,
+    UnsupportedModel,
+    UnsupportedNode,
+)
+from frontends.onnx.importer import import_model
+from frontends.onnx.inputs import resolve_inputs
+from frontends.onnx.loader import Source, read_model
+
+__all__ = [
+    "ConversionError",
+    "InputError",
+    "MalformedModel",
+    "ModelError",
+    "UnreadableModel",
+    "UnsupportedModel",
+    "UnsupportedNode",
+    "load",
+]
+
+
+def load(
+    source: Source,
+    *,
+    inputs: Mapping[str, Sequence[int]] | None = None,
+    bind: Mapping[str, ArrayLike] | None = None,
+) -> Graph:
+    """The graph of an ONNX model.
+
+    Args:
+        source: a path, the bytes of a file, or an ``onnx.ModelProto``.
+        inputs: shapes of inputs by name; sets symbolic dimensions.
+        bind: values of inputs by name; they become constants and are inputs no more.
+
+    Raises:
+        ModelError: see its subclasses; UnsupportedModel lists every node that cannot be compiled.
+    """
+    model, name = read_model(source)
+    return import_model(model, name, resolve_inputs(model.graph, inputs, bind))

@@ -1,0 +1,79 @@
+"""Comparisons: engines that cannot run stay on record, differences are found wherever they hide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench import peers
+from bench.footprint import FLOOR, footprints, total_bytes
+from bench.latency import Effort, compare, largest_difference, prepare
+from bench.models.digits import digits_model
+
+NAN, INF = float("nan"), float("inf")
+
+QUICK = Effort(turns=2, turn_seconds=0.01, pause_seconds=0.0)
+
+
+def test_missing_and_failing_engines_stay_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        peers,
+        "PEERS",
+        dict(peers.PEERS) | {"absent": "bench.peers.no_such_module", "broken": "tests.bench.broken_peer"},
+    )
+    model = prepare("digits", digits_model(), ["onnxruntime", "absent", "broken"], tmp_path)
+    comparison = compare(model, 1, QUICK)
+    assert [row.engine for row in comparison.measured] == ["onnxruntime"]
+    assert comparison.measured[0].latency.runs >= 6
+    assert "absent is not installed" in comparison.failures["absent"]
+    assert comparison.failures["broken"] == "RuntimeError: this engine refuses everything"
+
+
+def test_a_footprint_has_the_floor_and_every_engine(tmp_path: Path) -> None:
+    model = prepare("digits", digits_model(), ["onnxruntime"], tmp_path)
+    table = footprints(model, 1, repeats=2)
+    floor, engine = table.rows
+    assert (floor.engine, engine.engine) == (FLOOR, "onnxruntime")
+    assert engine.first_result_seconds > floor.first_result_seconds > 0
+    assert engine.peak_bytes > floor.peak_bytes > 5 << 20
+    assert engine.model_bytes == (tmp_path / "digits.onnx").stat().st_size
+    assert engine.runtime_bytes > 10 << 20, "ONNX Runtime's library alone is larger"
+
+
+def test_total_bytes_looks_into_folders(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "x").write_bytes(b"12345")
+    (tmp_path / "y").write_bytes(b"67")
+    assert total_bytes([tmp_path / "a", tmp_path / "y"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0.0),
+        ([1.0, 3.0], [1.0, 4.0], 0.25),
+        ([0.0, -9.0], [0.0, -10.0], 0.1),
+        ([NAN, 1.0], [NAN, 1.0], 0.0),
+        ([INF, 1.0], [INF, 2.0], 0.5),
+        ([NAN, 1.0], [1.0, 1.0], INF),
+        ([1.0, 1.0], [NAN, 1.0], INF),
+        ([INF, 1.0], [1.0, 1.0], INF),
+        ([INF, 1.0], [-INF, 1.0], INF),
+        ([1.0], [1.0, 1.0], INF),
+    ],
+)
+def test_the_largest_difference_is_relative_to_the_peers_largest_value(
+    ours: list[float], theirs: list[float], expected: float
+) -> None:
+    assert largest_difference({"y": np.array(ours)}, {"y": np.array(theirs)}) == pytest.approx(expected)
+
+
+def test_outputs_that_one_side_lacks_differ_infinitely() -> None:
+    assert largest_difference({"y": np.zeros(1)}, {"z": np.zeros(1)}) == INF
+
+
+def test_an_unknown_peer_lists_the_known_ones() -> None:
+    with pytest.raises(peers.UnknownPeer, match="known: kiln, onnxruntime, openvino"):
+        peers.peer("tensorflow")

@@ -1,0 +1,85 @@
+"""What must be true of any compiled region, whatever template and configuration computed it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from compiler.codegen.plan.packing import pack
+from compiler.ir import Graph
+from compiler.ir.literal import Array
+from compiler.targets import Target
+from tests.codegen.task_kernels import HOST, Choice, LoadedKernel, blank_results, load_kernel, packed_operands
+from tests.differential.guarded import Arena, call_guarded
+from tests.differential.sensitivity import Expected, assert_as_expected, expectations
+
+Parts = Sequence[tuple[int, int]]
+
+
+def check_region(
+    graph: Graph, operands: Sequence[Array], choice: Choice | None = None, target: Target = HOST, seed: int = 0
+) -> LoadedKernel:
+    """Compile and run a region in every way a plan may, and compare with the reference; the kernel."""
+    kernel = load_kernel(graph, target, choice)
+    check_kernel(kernel, operands, expectations(graph, operands, seed), seed)
+    return kernel
+
+
+def check_kernel(
+    kernel: LoadedKernel, operands: Sequence[Array], expected: Sequence[Expected], seed: int = 0
+) -> None:
+    """The results are right; they are the same bits however the iterations are split and ordered and whatever the
+    memory held before; nothing outside is touched; and overwriting an operand is fine where the kernel says so."""
+    generator = np.random.default_rng(seed)
+    first = _run(kernel, operands, [(0, kernel.info.extent)], fill=0x5A, flush_end=True)
+    for array, output, want in zip(first, kernel.graph.outputs, expected, strict=True):
+        stored = Expected(*(pack(part, output.type.layout) for part in (want.value, want.slack, want.free)))
+        assert_as_expected(array, stored, f"{kernel.info.template} {kernel.info.config}")
+    parts = random_parts(generator, kernel.info.extent)
+    second = _run(kernel, operands, parts, fill=0xC3, flush_end=False)
+    _assert_same_bits(second, first, f"split as {parts}")
+    for index in kernel.info.in_place:
+        third = _run(kernel, operands, parts, fill=0x5A, flush_end=True, overwritten=index)
+        _assert_same_bits(third, first, f"split as {parts} and overwriting operand {index}")
+
+
+def random_parts(generator: np.random.Generator, extent: int) -> list[tuple[int, int]]:
+    """A partition of [0, extent) in random order; a part may be empty."""
+    cuts = sorted(int(cut) for cut in generator.integers(0, extent + 1, generator.integers(1, 5)))
+    parts = list(zip([0, *cuts], [*cuts, extent], strict=True))
+    return [parts[i] for i in generator.permutation(len(parts))]
+
+
+def _run(
+    kernel: LoadedKernel,
+    operands: Sequence[Array],
+    parts: Parts,
+    *,
+    fill: int,
+    flush_end: bool,
+    overwritten: int | None = None,
+) -> list[Array]:
+    """The stored results of one guarded run; ``overwritten`` is the operand whose memory the result takes."""
+    arena = Arena(flush_end=flush_end)
+    stored = [arena.array(array) for array in packed_operands(kernel.graph, operands)]
+    before = [array.copy() for array in stored]
+    results = [arena.array(array) for array in blank_results(kernel, fill)]
+    if overwritten is not None:
+        results[0] = stored[overwritten]
+
+    def call() -> None:
+        for begin, end in parts:
+            kernel.call([*stored, *results], begin, end)
+
+    call_guarded(call)
+    for index, (array, original) in enumerate(zip(stored, before, strict=True)):
+        untouched = array.tobytes() == original.tobytes()
+        assert untouched or index == overwritten, f"operand {index} was changed"
+    return [array.copy() for array in results[: len(kernel.graph.outputs)]]
+
+
+def _assert_same_bits(actual: Sequence[Array], wanted: Sequence[Array], how: str) -> None:
+    for got, want in zip(actual, wanted, strict=True):
+        if got.tobytes() != want.tobytes():
+            raise AssertionError(f"other results when {how}: {int((got != want).sum())} elements")

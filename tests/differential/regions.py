@@ -1,0 +1,220 @@
+"""Strategies for the regions that schedule templates compute, one per kind of template.
+
+Each draws a region as ``fuse`` may make it, or wider where a template claims more, with arrays for its inputs.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import strategies as st
+
+from compiler.codegen.schedules import SCHEDULES
+from compiler.ir import DType, Graph, Layout, Shape, TensorType, Value
+from compiler.ir.literal import Array
+from compiler.ir.ops import binary, contraction, pooling, reduction, resampling, unary
+from compiler.targets import Target
+from tests.codegen.task_kernels import Choice
+from tests.differential.drawing import (
+    DATA,
+    DTYPES,
+    FLOATS,
+    NUMBERS,
+    SIZES,
+    Region,
+    broadcastable,
+    draw_shape,
+    elementwise_step,
+    expression,
+    operand,
+)
+
+Drawn = tuple[Graph, list[Array]]
+_COMBINING = (binary.Sub, binary.Add, binary.Mul, binary.Div, binary.Maximum)
+
+
+@st.composite
+def choices(draw: st.DrawFn, graph: Graph, target: Target) -> Choice:
+    """Any template that matches, with any legal value of each of its knobs."""
+    template = draw(st.sampled_from([t for t in SCHEDULES if t.matches(graph, target)]))
+    knobs = template.space(graph, target).knobs
+    return template.name, {knob.name: draw(st.sampled_from(knob.values)) for knob in knobs}
+
+
+@st.composite
+def pointwise_regions(draw: st.DrawFn, data: str | None = None) -> Drawn:
+    """Elementwise ops and index maps with one or two results of one shape."""
+    region = Region(draw, data or draw(st.sampled_from(DATA)))
+    type_ = TensorType(region.one_of(DTYPES), draw_shape(region))
+    value = operand(region, type_)
+    values = [value]
+    for _ in range(region.number(1, 5)):
+        value = elementwise_step(region, value, type_.shape)
+        values.append(value)
+    full = [v for v in values if v.type.shape == type_.shape and v.producer is not None]
+    outputs = {full[-1]: None} if full else {region.emit(unary.Cast(value.type.dtype), value): None}
+    if full and region.chance(4):
+        outputs[region.one_of(full)] = None
+    return region.finish(*outputs)
+
+
+@st.composite
+def reduction_regions(draw: st.DrawFn) -> Drawn:
+    """A reduction over any axes with elementwise ops before and behind it."""
+    region = Region(draw, draw(st.sampled_from(DATA[:4])))
+    cls = region.one_of((*(reduction.ReduceSum,) * 3, reduction.ReduceMax, reduction.ReduceMin, reduction.ReduceProd))
+    shape = draw_shape(region, (1, 4))
+    type_ = TensorType(region.one_of(NUMBERS), shape)
+    if region.chance(4):
+        arg = region.one_of((reduction.ArgMax, reduction.ArgMin))
+        op = arg(region.number(0, len(shape) - 1), region.chance(2))
+    else:
+        axes = tuple(axis for axis in range(len(shape)) if region.chance(2))
+        op = cls(axes, keep=region.chance(2))
+    result = region.emit(op, expression(region, type_, region.number(0, 2)))
+    return region.finish(_epilogue(region, result))
+
+
+def _epilogue(region: Region, result: Value, maps: bool = False) -> Value:
+    """Elementwise ops behind an anchor, each of the shape of its result."""
+    value = result
+    for _ in range(region.number(0, 3)):
+        value = elementwise_step(region, value, result.type.shape, maps=maps)
+    return value
+
+
+@st.composite
+def row_regions(draw: st.DrawFn) -> Drawn:
+    """Softmax, normalizations and other mixes of reductions over trailing axes and elementwise ops."""
+    region = Region(draw, draw(st.sampled_from(("plain", "plain", "wide"))))
+    dtype = region.one_of((*FLOATS, DType.I32, DType.I64))
+    shape = draw_shape(region, (1, 3))
+    trailing = region.number(1, min(2, len(shape)))
+    axes = tuple(range(len(shape) - trailing, len(shape)))
+    values = [expression(region, TensorType(dtype, shape), region.number(0, 1), maps=False)]
+    values[0] = values[0] if values[0].type.shape == shape else region.input(TensorType(dtype, shape))
+    for _ in range(region.number(1, 3)):
+        _row_phase(region, values, shape, axes)
+    outputs = {values[-1]: None}
+    if region.chance(4):
+        outputs[region.one_of([v for v in values if v.producer is not None])] = None
+    return region.finish(*outputs)
+
+
+def _row_phase(region: Region, values: list[Value], shape: Shape, axes: tuple[int, ...]) -> None:
+    """One reduction, elementwise ops on its result, and the row combined with that."""
+    full = [value for value in values if value.type.shape == shape]
+    row = region.one_of(full)
+    numeric = row.type.dtype is not DType.BOOL
+    cls = region.one_of((reduction.ReduceMax, reduction.ReduceSum, reduction.ReduceSum, reduction.ReduceMin))
+    if not numeric:
+        row = region.emit(unary.Cast(DType.F32), row)
+    total = region.emit(cls(axes), row)
+    for _ in range(region.number(0, 2)):
+        total = elementwise_step(region, total, total.type.shape, maps=False)
+    values.append(total)
+    if total.type.dtype is DType.BOOL:
+        total = region.emit(unary.Cast(row.type.dtype), total)
+    elif total.type.dtype is not row.type.dtype:
+        total = region.emit(unary.Cast(row.type.dtype, saturate=True), total)
+    from_ops = [op for op in _COMBINING if op.accepts(row.type.dtype)]
+    combined = region.emit(region.one_of(from_ops)(), row, total)
+    for _ in range(region.number(0, 2)):
+        combined = elementwise_step(region, combined, shape, maps=False)
+    values.append(combined)
+
+
+@st.composite
+def conv_regions(draw: st.DrawFn, depthwise: bool = False) -> Drawn:
+    """A convolution over one to three axes with an epilogue; weights packed in blocks of filters or not."""
+    region = Region(draw, "plain")
+    spatial = region.one_of((2, 2, 2, 1, 3))
+    dtype = region.one_of((*(DType.F32,) * 6, DType.F64, DType.F16, DType.I32, DType.I8))
+    window, strides, dilations, low, high, sizes = [], [], [], [], [], []
+    for _ in range(spatial):
+        taps, stride, dilation = region.one_of((1, 2, 3, 3, 5)), region.one_of((1, 1, 2, 3)), region.one_of((1, 1, 2))
+        before, after = region.number(-1, 3), region.number(-1, 3)
+        least = (taps - 1) * dilation + 1
+        size = region.one_of([n for n in (*range(1, 20), 30, 41) if n + before + after >= least and n > 1 - min(before, 0) - min(after, 0)])
+        for values, value in zip(
+            (window, strides, dilations, low, high, sizes),
+            (taps, stride, dilation, before, after, size),
+            strict=True,
+        ):
+            values.append(value)
+    if spatial == 3:
+        sizes = [min(size, 9) if size + lo + hi > 12 else size for size, lo, hi in zip(sizes, low, high, strict=True)]
+    groups = region.one_of((1, 1, 1, 2, 3)) if not depthwise else region.number(2, 9)
+    per_group = 1 if depthwise else region.number(1, 7)
+    filters = groups * (region.one_of((1, 1, 2, 3)) if depthwise else region.one_of((1, 2, 3, 4, 5, 8, 12, 16, 21, 33)))
+    x = TensorType(dtype, (region.number(1, 2), groups * per_group, *sizes))
+    op = contraction.Conv(tuple(strides), tuple(low), tuple(high), tuple(dilations), groups)
+    layout = _filter_blocks(region, filters, groups) if dtype is DType.F32 and not depthwise else Layout()
+    w = TensorType(dtype, (filters, per_group, *window), layout)
+    return region.finish(_epilogue(region, region.emit(op, region.input(x), region.input(w))))
+
+
+def _filter_blocks(region: Region, filters: int, groups: int) -> Layout:
+    block = region.one_of((0, 4, 8, 16, 32, 64))
+    divides = groups == 1 or (block and (filters // groups) % block == 0)
+    return Layout(((0, block),)) if block and divides else Layout()
+
+
+@st.composite
+def matmul_regions(draw: st.DrawFn) -> Drawn:
+    """A matrix product, batched with broadcasting or not, packed, transposed or plain, with an epilogue."""
+    region = Region(draw, "plain")
+    dtype = region.one_of((*(DType.F32,) * 6, DType.F64, DType.F16, DType.I32, DType.U8))
+    m, n, k = region.number(1, 70), region.number(1, 70), region.number(1, 70)
+    transpose = region.chance(2)
+    batch = tuple(region.one_of((1, 2, 3)) for _ in range(region.number(0, 2)))
+    left = broadcastable(region, batch)
+    block = region.one_of((0, 0, 4, 8, 16, 32, 64)) if dtype is DType.F32 and transpose else 0
+    right = () if block else broadcastable(region, batch)
+    layout = Layout(((0, block),)) if block else Layout()
+    a = region.input(TensorType(dtype, (*left, m, k)))
+    b = region.input(TensorType(dtype, (*right, *((n, k) if transpose else (k, n))), layout))
+    return region.finish(_epilogue(region, region.emit(contraction.MatMul(transpose), a, b)))
+
+
+@st.composite
+def pool_regions(draw: st.DrawFn) -> Drawn:
+    """Max and sum pools over one to three axes, with elementwise ops before (sometimes) and behind."""
+    region = Region(draw, draw(st.sampled_from(("plain", "special"))))
+    spatial = region.one_of((2, 2, 1, 3))
+    columns: list[tuple[int, ...]] = []
+    for _ in range(spatial):
+        taps, dilation = region.number(1, 5), region.one_of((1, 1, 2))
+        least = (taps - 1) * dilation + 1
+        size = region.number(1, 20)
+        before = region.number(0, 3)
+        after = region.number(max(0, least - size - before), max(3, least - size - before))
+        columns.append((taps, region.one_of((1, 1, 2, 3)), before, after, dilation, size))
+    window, strides, low, high, dilations, sizes = zip(*columns, strict=True)
+    if math.prod(sizes) > 3000:
+        sizes = tuple(min(size, 15) for size in sizes)
+    cls = region.one_of((pooling.MaxPool, pooling.SumPool))
+    dtype = region.one_of(NUMBERS)
+    x = TensorType(dtype, (region.number(1, 2), region.number(1, 4), *sizes))
+    fits = all(s + lo + hi >= (t - 1) * d + 1 for s, lo, hi, t, d in zip(sizes, low, high, window, dilations, strict=True))
+    op = cls(window, strides, low, high, dilations) if fits else cls((1,) * spatial, strides, (0,) * spatial, (0,) * spatial, dilations)
+    source = expression(region, x, region.number(0, 1), maps=False) if region.chance(3) else region.input(x)
+    source = source if source.type == x else region.input(x)
+    return region.finish(_epilogue(region, region.emit(op, source)))
+
+
+@st.composite
+def resample_regions(draw: st.DrawFn) -> Drawn:
+    """A resampling along one axis with elementwise ops around it."""
+    region = Region(draw, "plain")
+    dtype = region.one_of(FLOATS)
+    shape = draw_shape(region, (1, 4), 2000)
+    axis = region.number(0, len(shape) - 1)
+    table = (region.one_of(SIZES), region.number(1, 4))
+    generator = np.random.default_rng(region.number(0, 999))
+    indices = region.input(TensorType(DType.I64, table), generator.integers(0, shape[axis], table))
+    weights = region.input(TensorType(dtype, table), generator.uniform(-0.5, 1, table).astype(dtype.numpy))
+    x = expression(region, TensorType(dtype, shape), region.number(0, 1))
+    x = x if x.type.shape == shape else region.input(TensorType(dtype, shape))
+    return region.finish(_epilogue(region, region.emit(resampling.Resample(axis), x, indices, weights)))

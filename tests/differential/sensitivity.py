@@ -1,0 +1,174 @@
+"""What a compiled result may differ by, derived from the graph itself.
+
+The reference runs once as it is and several times with every inexact result disturbed by about its rounding error,
+and what the ops leave unspecified drawn at random. An element may then be off by a multiple of the spread that
+those runs show: nothing where arithmetic is exact, little where it is benign, much where terms cancel, and anything
+where a comparison or a rounding hangs on the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.ir import Graph, Node, Op, RegionOp, Value
+from compiler.ir.interpreter import evaluate_node
+from compiler.ir.literal import Array
+from compiler.ir.ops import (
+    binary,
+    contraction,
+    pooling,
+    quantization,
+    reduction,
+    resampling,
+    scattering,
+    sorting,
+    unary,
+)
+
+RUNS = 6
+MARGIN = 8.0
+"""How many times the largest spread that the disturbed runs show is still taken for rounding."""
+
+ROUNDING = {np.dtype(np.float16): 1e-3, np.dtype(np.float32): 3e-7, np.dtype(np.float64): 1e-15}
+"""Relative size of the disturbance: a few units in the last place, as the vector math documents."""
+TINY = {np.dtype(np.float16): 1.2e-7, np.dtype(np.float32): 1e-44, np.dtype(np.float64): 0.0}
+"""A subnormal unit or two, below which nothing is relative."""
+
+_INEXACT: tuple[type[Op], ...] = (
+    *(unary.Sqrt, unary.Exp, unary.Log, unary.Erf, unary.Sigmoid, unary.Tanh, unary.Sin, unary.Cos, unary.Tan),
+    *(unary.Asin, unary.Acos, unary.Atan, unary.Sinh, unary.Cosh, unary.Asinh, unary.Acosh, unary.Atanh),
+    *(binary.Add, binary.Sub, binary.Mul, binary.Div, binary.Mod, binary.Fmod, binary.Pow),
+    *(quantization.Dequantize,),
+)
+_SUMS: tuple[type[Op], ...] = (
+    *(contraction.MatMul, contraction.Conv, pooling.SumPool, resampling.Resample),
+    *(reduction.ReduceSum, reduction.ReduceProd, reduction.CumulativeSum, reduction.CumulativeProd),
+    *(scattering.ScatterElements, scattering.ScatterNd),
+)
+"""Ops whose error is relative to the terms rather than to the result."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A result of the reference and how far each element may be off; ``free`` marks those that may be anything."""
+
+    value: Array
+    slack: Array
+    free: Array
+
+
+def expectations(graph: Graph, inputs: Sequence[Array], seed: int = 0) -> list[Expected]:
+    """What the graph's results must be for arrays in input order."""
+    exact = _run(graph, inputs, lambda node, operands: evaluate_node(node, operands))
+    spreads = [(np.zeros(array.shape), np.zeros(array.shape, np.bool_)) for array in exact]
+    for number in range(RUNS):
+        noise = _Noise(np.random.default_rng((seed, number)))
+        for (spread, free), want, got in zip(spreads, exact, _run(graph, inputs, noise.results), strict=True):
+            _widen(spread, free, want, got)
+    return [
+        Expected(want, MARGIN * spread + TINY.get(want.dtype, 0.0), free)
+        for want, (spread, free) in zip(exact, spreads, strict=True)
+    ]
+
+
+def assert_as_expected(actual: Array, expected: Expected, what: str = "result") -> None:
+    """Fail, with the first elements that differ, unless ``actual`` is what it must be."""
+    want = expected.value
+    assert actual.dtype == want.dtype and actual.shape == want.shape, f"{what}: {actual.dtype}{actual.shape}"
+    wrong = ~(_agrees(actual, want, expected.slack) | expected.free)
+    if wrong.any():
+        places = [tuple(map(int, place)) for place in np.argwhere(wrong)[:5]]
+        lines = [f"  at {p}: {actual[p]!r}, expected {want[p]!r} +- {expected.slack[p]:.3g}" for p in places]
+        raise AssertionError("\n".join([f"{what}: {int(wrong.sum())} of {wrong.size} elements differ", *lines]))
+
+
+@np.errstate(all="ignore")
+def _agrees(actual: Array, want: Array, slack: Array) -> Array:
+    if want.dtype.kind != "f":
+        return actual == want
+    distance = np.abs(actual.astype(np.float64) - want.astype(np.float64))
+    return (actual == want) | (np.isnan(actual) & np.isnan(want)) | (distance <= slack)
+
+
+@np.errstate(all="ignore")
+def _widen(spread: Array, free: Array, want: Array, got: Array) -> None:
+    """Take in what one disturbed run has shown."""
+    if want.dtype.kind != "f":
+        free |= got != want
+        return
+    distance = np.abs(got.astype(np.float64) - want.astype(np.float64))
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
+    free |= ~same & ~np.isfinite(distance)
+    np.maximum(spread, np.where(np.isfinite(distance), distance, 0.0), out=spread)
+
+
+def _run(
+    graph: Graph, inputs: Sequence[Array], evaluate: Callable[[Node, list[Array]], list[Array]]
+) -> list[Array]:
+    known: dict[Value, Array] = dict(zip(graph.inputs, inputs, strict=True))
+    for node in graph:
+        known.update(zip(node.results, evaluate(node, [known[v] for v in node.operands]), strict=True))
+    return [known[value] for value in graph.outputs]
+
+
+class _Noise:
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.generator = generator
+
+    def results(self, node: Node, operands: list[Array]) -> list[Array]:
+        """Disturbed results of one node."""
+        if isinstance(node.op, RegionOp):
+            return _run(node.regions[0], operands, self.results)
+        if isinstance(node.op, _SUMS):
+            operands = [self.disturbed(array) for array in operands]
+        results = evaluate_node(node, operands)
+        if isinstance(node.op, (*_INEXACT, *_SUMS)):
+            results = [self.disturbed(array) for array in results]
+        return [self.unspecified(node, operands, index, array) for index, array in enumerate(results)]
+
+    @np.errstate(all="ignore")
+    def disturbed(self, array: Array) -> Array:
+        """Floats off by about a rounding error; anything else as it is."""
+        if array.dtype.kind != "f":
+            return array
+        factors = 1 + ROUNDING[array.dtype] * self.generator.uniform(-1, 1, array.shape)
+        return np.asarray(array * factors).astype(array.dtype)
+
+    @np.errstate(all="ignore")
+    def unspecified(self, node: Node, operands: list[Array], index: int, result: Array) -> Array:
+        """The result with random elements where the op promises none."""
+        where = _unspecified(node, operands, result)
+        if where is None or not where.any():
+            return result
+        kind = result.dtype
+        if kind.kind == "f" or (isinstance(node.op, sorting.TopK) and index == 0):
+            noise = self.generator.uniform(-1e3, 1e3, result.shape).astype(kind)
+        else:
+            noise = self.generator.integers(0, 256, (*result.shape, kind.itemsize), np.uint8)
+            noise = noise.view(kind).reshape(result.shape) if kind.kind != "b" else noise[..., 0] > 127
+        return np.where(np.broadcast_to(where, result.shape), noise, result)
+
+
+def _unspecified(node: Node, operands: list[Array], result: Array) -> Array | None:
+    """Which elements of the results the op leaves open."""
+    x = operands[0] if operands else None
+    match node.op:
+        case unary.Cast() if x is not None and x.dtype.kind == "f" and node.op.to.is_integer and not node.op.saturate:
+            limits = np.iinfo(result.dtype)
+            wide = np.trunc(x.astype(np.float64))
+            return ~((wide >= float(limits.min)) & (wide < float(limits.max) + (1 if limits.bits < 64 else 0)))
+        case binary.Div() | binary.Mod() | binary.Fmod() if result.dtype.kind != "f":
+            return operands[1] == 0
+        case binary.ShiftLeft() | binary.ShiftRight():
+            return operands[1] < 0 if result.dtype.kind == "i" else None
+        case reduction.ArgReduce() if x is not None and x.dtype.kind == "f":
+            return np.isnan(x).any(node.op.axis, keepdims=True)
+        case sorting.TopK() if x is not None and x.dtype.kind == "f":
+            return np.isnan(x).any(node.op.axis, keepdims=True)
+        case quantization.Quantize() if x is not None:
+            return np.isnan(x.astype(np.float32) / operands[1].astype(np.float32))
+        case _:
+            return None

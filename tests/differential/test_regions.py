@@ -1,0 +1,58 @@
+"""Random fused regions, by kind: every template that matches, with every legal configuration, is right."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.codegen.task_kernels import HOST
+from tests.differential import regions
+from tests.differential.checking import check_region
+from tests.differential.regions import Drawn, choices
+
+X86_64_V2 = 1
+
+
+def check(data: st.DataObject, drawn: Drawn) -> None:
+    graph, arrays = drawn
+    check_region(graph, arrays, data.draw(choices(graph, HOST), label="choice"))
+
+
+@given(st.data(), regions.pointwise_regions())
+def test_pointwise(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.reduction_regions())
+def test_reductions(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.row_regions())
+def test_rows(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.conv_regions())
+def test_convolutions(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.conv_regions(depthwise=True))
+def test_depthwise_convolutions(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.matmul_regions())
+def test_matrix_products(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.pool_regions())
+def test_pools(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+@given(st.data(), regions.resample_regions())
+def test_resampling(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
