@@ -54,7 +54,7 @@ def evaluate_node(node: Node, operands: Sequence[Array]) -> list[Array]:
         if isinstance(node.op, RegionOp):
             results = node.op.evaluate_regions(operands, node.regions, run_graph)
         else:
-            results = list(node.op.evaluate(*operands))
+            results = list(node.op.evaluate_typed([operand.type for operand in node.operands], operands))
     for value, array in zip(node.results, results, strict=True):
         check_type(array, value.type, f"result {value.index} of {node.op.name}")
     return results

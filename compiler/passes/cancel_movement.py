@@ -12,8 +12,8 @@ After::
 
 Elementwise ops of one shape that feed each other form a web (``movement/web``). A web is computed in the
 order of axes that some of its inputs had before they were transposed, if that moves fewer elements in all.
-Besides, a transpose of a matmul's second operand becomes its ``transpose_b``, and a reduction of a
-transpose a transpose of the smaller reduction.
+Besides, a transpose of a matmul's second operand becomes its ``transpose_b``, a reduction of a transpose a
+transpose of the smaller reduction, and an elementwise op on a concat goes to where its parts are computed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from compiler.ir.graph import Graph, Node
-from compiler.ir.ops.contraction import MatMul
-from compiler.ir.ops.movement import Transpose
+from compiler.ir.graph import Graph, Node, Value
+from compiler.ir.op import Op
+from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.movement import Concat, Transpose
+from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
 from compiler.ir.rewriter import Rewriter
 from compiler.passes.base import Pass, Statistics
 from compiler.passes.context import PassContext
 from compiler.passes.movement.flip import flip
 from compiler.passes.movement.web import find_webs
-from compiler.passes.op_kinds import has_one_use
+from compiler.passes.op_kinds import has_one_use, is_elementwise, op_of
 from compiler.passes.patterns import RuleSet
 from compiler.passes.rules import views
 
@@ -38,16 +40,19 @@ _ROUNDS = 4
 
 
 def transpose_into_matmul(node: Node, op: MatMul, rewriter: Rewriter) -> bool:
-    """matmul(a, transpose(b)) -> matmul(a, b) with the other ``transpose_b``, if the last two axes change
-    places."""
+    """matmul(a, transpose(b)) -> matmul(a, b) with the other ``transpose_b``.
+
+    A transpose that moves other axes too remains, but then moves whole rows: its last axis stays in place.
+    """
     inner = node.operands[1].producer
     if inner is None or not isinstance(inner.op, Transpose):
         return False
-    rank = len(inner.op.permutation)
-    if inner.op.permutation != (*range(rank - 2), rank - 1, rank - 2):
+    *lead, row, column = inner.op.permutation
+    if row != len(lead) + 1:
         return False
-    other = MatMul(transpose_b=not op.transpose_b)
-    rewriter.replace(node, rewriter.emit(other, node.operands[0], inner.operands[0]))
+    other = rewriter.emit(Transpose((*lead, column, row)), inner.operands[0], origin=inner.origin)
+    matmul = MatMul(transpose_b=not op.transpose_b)
+    rewriter.replace(node, rewriter.emit(matmul, node.operands[0], other))
     return True
 
 
@@ -65,6 +70,29 @@ def reduction_of_transpose(node: Node, op: Reduce, rewriter: Rewriter) -> bool:
     return True
 
 
+def elementwise_of_concat(node: Node, op: Op, rewriter: Rewriter) -> bool:
+    """f(concat(a, b)) -> concat(f(a), f(b)), where f has no other operand but numbers.
+
+    A plan makes the parts of a concat in place, and each f then joins the kernel that computes its part; so all
+    parts must be computed, and read here only.
+    """
+    if not is_elementwise(op) or any(value.type.elements != 1 for value in node.operands[1:]):
+        return False
+    concat = node.operands[0].producer
+    if concat is None or not isinstance(concat.op, Concat) or not has_one_use(concat.result):
+        return False
+    if node.result.type.shape != concat.result.type.shape or not all(map(_is_computed_for_one, concat.operands)):
+        return False
+    parts = [rewriter.emit(op, part, *node.operands[1:]) for part in concat.operands]
+    rewriter.replace(node, rewriter.emit(concat.op, *parts))
+    return True
+
+
+def _is_computed_for_one(value: Value) -> bool:
+    op = op_of(value)
+    return has_one_use(value) and op is not None and (is_elementwise(op) or isinstance(op, Conv | MatMul | Pool))
+
+
 RULES = RuleSet(
     (
         views.no_movement,
@@ -73,6 +101,7 @@ RULES = RuleSet(
         views.reshape_of_reshape,
         views.relayout_of_relayout,
         transpose_into_matmul,
+        elementwise_of_concat,
         reduction_of_transpose,
     )
 )

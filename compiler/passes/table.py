@@ -9,6 +9,7 @@ from compiler.passes.fold_batch_norm import FoldBatchNorm
 from compiler.passes.fold_constants import FoldConstants
 from compiler.passes.fold_pad import FoldPad
 from compiler.passes.fuse import Fuse
+from compiler.passes.lower_if import LowerIf
 from compiler.passes.pack_weights import PackWeights
 
 PASSES: tuple[type[Pass], ...] = (
@@ -19,6 +20,7 @@ PASSES: tuple[type[Pass], ...] = (
     CancelMovement,
     EliminateCommonSubexpressions,
     EliminateDeadCode,
+    LowerIf,
     PackWeights,
     Fuse,
 )
@@ -28,7 +30,7 @@ PASSES: tuple[type[Pass], ...] = (
 # stand right behind convolutions; a second round for what the first one uncovered.
 STANDARD = (
     "fold-constants,canonicalize,cse,"
-    "fold-pad,cancel-movement,fold-batch-norm,"
+    "lower-if,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
     "pack-weights,fuse"
 )

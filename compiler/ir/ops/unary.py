@@ -7,11 +7,12 @@ rounded once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.dtypes import DType
+from compiler.ir.dtypes import DType, narrow_bf16, widen_bf16
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.sampling import random_array
@@ -350,6 +351,11 @@ class Cast(Op):
             exact = np.where(clipped >= limits.max, limits.max, clipped.astype(self.to.numpy))
             return (exact.astype(self.to.numpy),)
         return (x.astype(self.to.numpy),)
+
+    def evaluate_typed(self, types: Sequence[TensorType], operands: Sequence[Array]) -> tuple[Array, ...]:
+        (x,) = operands
+        wide = widen_bf16(x) if types[0].dtype is DType.BF16 else x
+        return (narrow_bf16(wide.astype(np.float32)),) if self.to is DType.BF16 else self.evaluate(wide)
 
     @classmethod
     def samples(cls) -> list[Sample]:
