@@ -17,7 +17,7 @@ _HOMES = {
     "load": "compiler.driver",
 }
 
-__all__ = ["Artifact", "BuildError", "Target", "VerificationError", "compile", "load"]
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from compiler.bisection import Setting, bisect
+from compiler.bisection import bisect
 from compiler.cli import DONE, FAILED, command_parser, load_files, run_command
-from compiler.driver import build_errors
+from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.ir.literal import Array
 from compiler.source import Source
@@ -46,12 +46,17 @@ def _bisect(options: argparse.Namespace) -> int:
     loaded = load_files(options.load)
     given = _read(options.input) if options.input else {}
     with build_errors():
-        setting = Setting(
-            resolve(options.target), options.passes, loaded.passes, loaded.ops, loaded.schedules, options.jobs
+        settings = Settings(
+            target=resolve(options.target),
+            pipeline=options.passes,
+            passes=tuple(loaded.passes),
+            ops=tuple(loaded.ops),
+            schedules=tuple(loaded.schedules),
+            workers=options.jobs,
         )
         shapes = {name: array.shape for name, array in given.items()}
         source = Source(Path(options.model), shapes, dict(options.bind), tuple(loaded.ops))
-        finding = bisect(source, given or sample_inputs(source.load(), seed=0), setting)
+        finding = bisect(source, given or sample_inputs(source.load(), seed=0), settings)
     if finding is None:
         print(f"{options.model}: imported, optimized and compiled right on this input")
         return DONE

@@ -9,18 +9,17 @@ to those that pass it on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.codegen.plan import call_name, graph_tasks
 from compiler.codegen.toolchain import find_compiler, how_to_run
-from compiler.driver import compile, default_cache
+from compiler.driver import Settings, build
 from compiler.errors import BuildError
-from compiler.ir import Graph, Node, Op, Rewriter, Value, clone, evaluate
+from compiler.ir import Graph, Node, Rewriter, Value, clone, evaluate
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
-from compiler.passes import Pass, PassContext, PassManager
+from compiler.passes import PassContext, PassManager
 from compiler.source import OracleError, Source
-from compiler.targets import Target
 from compiler.verification import build_runner, differences, tolerance_for
 
 
@@ -34,19 +33,7 @@ class Finding:
     detail: str
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What is bisected: the pipeline, the classes from outside the tree, where and with what to compile."""
-
-    target: Target
-    pipeline: str = "standard"
-    passes: Sequence[type[Pass]] = ()
-    ops: Sequence[type[Op]] = ()
-    schedules: Sequence[type[object]] = ()
-    workers: int | None = None
-
-
-def bisect(source: Source, inputs: Mapping[str, Array], setting: Setting) -> Finding | None:
+def bisect(source: Source, inputs: Mapping[str, Array], settings: Settings) -> Finding | None:
     """The first wrong place, or None if the compiled model agrees with the source framework on ``inputs``.
 
     Raises what loading and compiling raise.
@@ -54,8 +41,8 @@ def bisect(source: Source, inputs: Mapping[str, Array], setting: Setting) -> Fin
     graph = source.load()
     stages = (
         lambda: find_wrong_import(source, graph, inputs),
-        lambda: find_wrong_pass(graph, inputs, setting),
-        lambda: find_wrong_kernel(_optimize(graph, setting), inputs, setting),
+        lambda: find_wrong_pass(graph, inputs, settings),
+        lambda: find_wrong_kernel(_optimize(graph, settings), inputs, settings),
     )
     return next((finding for stage in stages if (finding := stage()) is not None), None)
 
@@ -70,11 +57,11 @@ def find_wrong_import(source: Source, graph: Graph, inputs: Mapping[str, Array])
     return Finding("import", source.label, f"differs from {answer.authority}: {wrong[0]}") if wrong else None
 
 
-def find_wrong_pass(graph: Graph, inputs: Mapping[str, Array], setting: Setting) -> Finding | None:
+def find_wrong_pass(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> Finding | None:
     """Run the pipeline pass by pass; the first one after which the reference gives other outputs."""
-    context = PassContext(setting.target)
+    context = PassContext(settings.target)
     before, expected = clone(graph), evaluate(graph, inputs)
-    for step in PassManager.parse(setting.pipeline, setting.passes).passes:
+    for step in settings.manager.passes:
         after = PassManager([step]).run(before, context=context)
         wrong = _compare(graph, evaluate(after, inputs), expected)
         if wrong:
@@ -84,14 +71,14 @@ def find_wrong_pass(graph: Graph, inputs: Mapping[str, Array], setting: Setting)
     return None
 
 
-def find_wrong_kernel(graph: Graph, inputs: Mapping[str, Array], setting: Setting) -> Finding | None:
+def find_wrong_kernel(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> Finding | None:
     """Compile ``graph`` with every kernel's results as outputs, run it, and judge each kernel on its
     operands.
 
     If all are right, compile it as it is: what differs then comes from the plan, that is, from shared memory.
     """
     exposed, names = expose_results(graph)
-    made = _run_compiled(exposed, inputs, setting)
+    made = _run_compiled(exposed, inputs, settings)
     values = dict(zip(graph.inputs, (inputs[name] for name in graph.input_names), strict=True))
     for node in graph:
         expected = evaluate_node(node, [values[operand] for operand in node.operands])
@@ -100,7 +87,7 @@ def find_wrong_kernel(graph: Graph, inputs: Mapping[str, Array], setting: Settin
         if wrong := _compare_node(node, results, expected):
             return Finding("kernel", call_name(node), f"{_described(node)}: {wrong[0]}")
         values |= results
-    together = _run_compiled(graph, inputs, setting)
+    together = _run_compiled(graph, inputs, settings)
     alone = {name: values[value] for name, value in zip(graph.output_names, graph.outputs, strict=True)}
     if wrong := _compare(graph, together, alone):
         return Finding("plan", graph.name, f"each kernel is right by itself, together they are not: {wrong[0]}")
@@ -122,26 +109,18 @@ def expose_results(graph: Graph) -> tuple[Graph, dict[Value, str]]:
     return copy, names
 
 
-def _optimize(graph: Graph, setting: Setting) -> Graph:
-    return PassManager.parse(setting.pipeline, setting.passes).run(graph, setting.target)
+def _optimize(graph: Graph, settings: Settings) -> Graph:
+    return settings.manager.run(graph, settings.target)
 
 
-def _run_compiled(graph: Graph, inputs: Mapping[str, Array], setting: Setting) -> dict[str, Array]:
+def _run_compiled(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> dict[str, Array]:
     """Compile a graph as it is and run it. Raises BuildError, RunError."""
-    execution = how_to_run(setting.target)
+    execution = how_to_run(settings.target)
     if execution.kind == "none":
-        raise BuildError(f"{setting.target.name} cannot be run here: {execution.reason}")
-    built = compile(
-        graph,
-        setting.target,
-        pipeline="",
-        ops=setting.ops,
-        schedules=setting.schedules,
-        verify=False,
-        workers=setting.workers,
-    )
-    with built as artifact:
-        runner = build_runner(find_compiler(setting.target), default_cache() / "c", execution.prefix)
+        raise BuildError(f"{settings.target.name} cannot be run here: {execution.reason}")
+    as_it_is = replace(settings, pipeline="", verify=False)
+    with build(Source(graph), as_it_is) as artifact:
+        runner = build_runner(find_compiler(settings.target), settings.cache / "c", execution.prefix)
         return runner.run(artifact.directory, artifact.manifest, inputs)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from compiler.artifact import SaveError
-from compiler.codegen.extensions import ExtensionError, load_module
+from compiler.codegen.extensions import ExtensionError, load_file
 from compiler.debug import DEBUG
 from compiler.errors import BuildError
 from compiler.ir import Op
@@ -87,7 +87,7 @@ def load_files(paths: Sequence[Path]) -> Extensions:
     """The passes, ops and templates that files define. Raises ExtensionError."""
     loaded = Extensions()
     for path in paths:
-        module = load_module(f"kiln_extension_{path.stem}", path)
+        module = load_file(path)
         loaded.passes += getattr(module, "PASSES", ())
         loaded.ops += getattr(module, "OPS", ())
         loaded.schedules += getattr(module, "SCHEDULES", ())

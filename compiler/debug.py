@@ -20,9 +20,7 @@ class Debug:
     verify: bool = False
     """Verify the graph between passes."""
     dump: bool = False
-    """Write graph.kiln, plan.txt and model.c of a build to the folder kiln-debug."""
-    keep: bool = False
-    """Leave the build's private directory, and say where it is."""
+    """Write plan.txt and model.c of a build to the folder kiln-debug."""
 
     @staticmethod
     def parse(text: str) -> Debug:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,26 @@ def default_cache() -> Path:
     """Where builds keep kernels, C objects and expected outputs: below ``$KILN_CACHE`` or
     ``~/.cache/kiln``."""
     return cache_root() / "build"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides, beside the model, what a build makes; for the fields see ``compile``."""
+
+    target: Target
+    pipeline: str = "standard"
+    passes: tuple[type[Pass], ...] = ()
+    ops: tuple[type[Op], ...] = ()
+    schedules: tuple[type[object], ...] = ()
+    precision: str = PRECISIONS[0]
+    verify: bool = True
+    workers: int | None = None
+    cache: Path = field(default_factory=default_cache)
+
+    @property
+    def manager(self) -> PassManager:
+        """The pipeline. Raises PipelineError."""
+        return PassManager.parse(self.pipeline, self.passes)
 
 
 def load(
@@ -98,52 +119,64 @@ def compile(
         passes, ops, schedules: classes from outside the tree, defined at the top level of a file.
         verify: compare the compiled model with the source framework; golden vectors come from there too.
         workers: processes that compile kernels; None: one per CPU.
-        cache_dir: where kernels are kept between builds; None: below ``$KILN_CACHE`` or ``~/.cache/kiln``.
+        cache_dir: where kernels are kept between builds; None: ``default_cache()``.
         progress: told about steps and how far they are.
 
     Raises:
         BuildError: with one clear message; VerificationError if the numbers are wrong.
     """
-    if precision not in PRECISIONS:
-        raise BuildError(f"precision {precision!r} is not supported; there is {', '.join(PRECISIONS)}")
-    steps = Steps(progress)
     with build_errors():
-        device = resolve(target)
-        c_compiler = find_compiler(device)
-        cache = Path(cache_dir) if cache_dir else default_cache()
-        staging = Staging(cache / "staging", "build-")
+        settings = Settings(
+            target=resolve(target),
+            pipeline=pipeline,
+            passes=tuple(passes),
+            ops=tuple(ops),
+            schedules=tuple(schedules),
+            precision=precision,
+            verify=verify,
+            workers=workers,
+            cache=Path(cache_dir) if cache_dir else default_cache(),
+        )
+        return build(_source(model, inputs, bind, ops), settings, progress)
+
+
+def build(source: Source, settings: Settings, progress: Progress | None = None) -> Artifact:
+    """The whole way from a model to an artifact, step by step. Raises what ``build_errors`` turns into
+    BuildError."""
+    if settings.precision not in PRECISIONS:
+        raise BuildError(f"precision {settings.precision!r} is not supported; there is {', '.join(PRECISIONS)}")
+    target, cache, steps = settings.target, settings.cache, Steps(progress)
+    c_compiler = find_compiler(target)
+    with ExitStack() as on_failure:
+        staging = on_failure.enter_context(Staging(cache / "staging", "build-"))
         directory = staging.folder / "artifact"
         directory.mkdir()
-        source = _source(model, inputs, bind, ops)
         with steps.step("load"):
             graph = source.load()
         with steps.step("passes"):
-            optimized = PassManager.parse(pipeline, passes).run(graph, device, verify=DEBUG.verify)
+            optimized = settings.manager.run(graph, target, verify=DEBUG.verify)
         with steps.step("kernels"):
             tasks = graph_tasks(optimized)
-            kernels = _kernels(tasks, device, cache, ops, schedules, workers, steps)
+            kernels = _kernels(tasks, settings, steps)
         with steps.step("plan"):
             plan = plan_graph(optimized, tasks, {task: kernel.info for task, kernel in kernels.items()})
         with steps.step("expect"):
-            proof = Proof.prepare(source, graph, plan, device, cache / "expected") if verify else Proof.none()
+            cases = cache / "expected"
+            proof = Proof.prepare(source, graph, plan, target, cases) if settings.verify else Proof.none()
         with steps.step("link"):
-            library = _link(plan, device, c_compiler, kernels, staging.folder, directory, cache)
+            library = _link(plan, kernels, settings, c_compiler, staging.folder, directory)
         with steps.step("write"):
             if proof.golden:
                 write_vectors(directory, *proof.golden)
-            manifest = write_manifest(
-                directory,
-                plan,
-                device,
-                library.elf.glibc,
-                tolerance_for(result.type for node in graph for result in node.results),
-                _versions(c_compiler),
-                _provenance(source, pipeline, precision, proof),
-            )
+            tolerance = tolerance_for(result.type for node in graph for result in node.results)
+            provenance = _provenance(source, settings, proof)
+            versions = _versions(c_compiler)
+            manifest = write_manifest(directory, plan, target, library.elf.glibc, tolerance, versions, provenance)
         with steps.step("verify"):
             proof.check(directory, manifest, c_compiler, cache / "c")
-    warnings = tuple(filter(None, (proof.warning, _glibc_warning(library, device))))
-    report = BuildReport(device, graph, optimized, plan, steps.seconds, proof.summary, warnings)
+        on_failure.pop_all()
+    warnings = tuple(filter(None, (proof.warning, _glibc_warning(library, target))))
+    report = BuildReport(target, graph, optimized, plan, steps.seconds, proof.summary, warnings)
     return Artifact(staging, directory, manifest, report)
 
 
@@ -157,24 +190,16 @@ def _source(
     return Source(model, dict(inputs or {}), bound, tuple(ops))
 
 
-def _kernels(
-    tasks: Mapping[Node, Task],
-    target: Target,
-    cache: Path,
-    ops: Sequence[type[Op]],
-    schedules: Sequence[type[object]],
-    workers: int | None,
-    steps: Steps,
-) -> dict[Task, CompiledKernel]:
+def _kernels(tasks: Mapping[Node, Task], settings: Settings, steps: Steps) -> dict[Task, CompiledKernel]:
     """A kernel per distinct task; an error names the nodes whose kernels failed."""
     try:
         return compile_kernels(
             dict.fromkeys(tasks.values()),
-            target,
-            cache / "kernels",
-            ops=extensions_of(ops),
-            schedules=extensions_of(schedules),
-            workers=workers,
+            settings.target,
+            settings.cache / "kernels",
+            ops=extensions_of(settings.ops),
+            schedules=extensions_of(settings.schedules),
+            workers=settings.workers,
             progress=lambda done, total: steps.tell("kernels", done, total),
         )
     except JobsFailedError as error:
@@ -185,19 +210,18 @@ def _kernels(
 
 def _link(
     plan: Plan,
-    target: Target,
-    c_compiler: CCompiler,
     kernels: Mapping[Task, CompiledKernel],
+    settings: Settings,
+    c_compiler: CCompiler,
     scratch: Path,
     directory: Path,
-    cache: Path,
 ) -> SharedLibrary:
     """Write weights.bin and model.so into ``directory``."""
-    text = model_source(plan, target, write_constants(directory, plan))
+    text = model_source(plan, settings.target, write_constants(directory, plan))
     if DEBUG.dump:
         _dump(plan, text)
     objects = {kernel.info.symbol: kernel.code for kernel in kernels.values()}
-    return link_model(c_compiler, text, objects, scratch, directory / "model.so", cache / "c")
+    return link_model(c_compiler, text, objects, scratch, directory / "model.so", settings.cache / "c")
 
 
 def _dump(plan: Plan, model_c: str) -> None:
@@ -211,11 +235,11 @@ def _versions(c_compiler: CCompiler) -> dict[str, str]:
     return {"kiln": __version__, "tvm": importlib.metadata.version("apache-tvm"), "c": c_compiler.identity}
 
 
-def _provenance(source: Source, pipeline: str, precision: str, proof: Proof) -> dict[str, Json]:
+def _provenance(source: Source, settings: Settings, proof: Proof) -> dict[str, Json]:
     return {
         "model_sha256": source.digest,
-        "pipeline": str(PassManager.parse(pipeline)) if pipeline == "standard" else pipeline,
-        "precision": precision,
+        "pipeline": str(settings.manager),
+        "precision": settings.precision,
         "verification": proof.summary,
     }
 

@@ -92,9 +92,9 @@ class Proof:
             return
         runner = build_runner(compiler, cache, self.execution.prefix)
         types = dict(zip(self.graph.output_names, (value.type for value in self.graph.outputs), strict=True))
-        for case in self.cases:
+        for threads, case in enumerate(self.cases, start=1):
             try:
-                results = runner.run(directory, manifest, case.inputs)
+                results = runner.run(directory, manifest, case.inputs, threads)
                 wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
             except (RunError, SelftestError) as error:
                 raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error

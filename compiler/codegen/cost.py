@@ -11,8 +11,12 @@ from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
 
 TRANSCENDENTAL = frozenset(
-    "exp log erf sigmoid tanh sin cos tan asin acos atan sinh cosh asinh acosh atanh pow".split()
+    (
+        *("exp", "log", "pow", "erf", "sigmoid", "tanh", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("sinh", "cosh", "asinh", "acosh", "atanh"),
+    )
 )
+"""Names of the ops whose elements take a polynomial or more."""
 TRANSCENDENTAL_FLOPS = 20
 """What an element of a transcendental function costs, in multiply or add equivalents."""
 

@@ -12,6 +12,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -33,13 +34,14 @@ class Extension:
     digest: str
 
     def load(self) -> object:
-        """The class itself. Raises ExtensionError."""
-        found: object = load_module(self.module, Path(self.path))
+        """The class itself, as the file is now. Raises ExtensionError."""
+        path = Path(self.path)
+        if _loaded_digests.get(path, self.digest) != self.digest:
+            forget(self.module, path)
+        found: object = load_module(self.module, path)
         for part in self.name.split("."):
             if not hasattr(found, part):
-                raise ExtensionError(
-                    f"{self.path}: has no {self.name}; define it at the top level of the file"
-                )
+                raise ExtensionError(f"{self.path}: has no {self.name}; define it at the top level of the file")
             found = getattr(found, part)
         return found
 
@@ -50,11 +52,8 @@ def extension_of(thing: object) -> Extension:
     module = sys.modules.get(cls.__module__)
     path = getattr(module, "__file__", None)
     if path is None or "<locals>" in cls.__qualname__:
-        raise ExtensionError(
-            f"{cls.__qualname__} must be defined at the top level of a file, for workers to import it"
-        )
-    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return Extension(cls.__module__, str(Path(path).resolve()), cls.__qualname__, digest)
+        raise ExtensionError(f"{cls.__qualname__} must be defined at the top level of a file, for workers to import it")
+    return Extension(cls.__module__, str(Path(path).resolve()), cls.__qualname__, _digest(Path(path).read_bytes()))
 
 
 def extensions_of(things: Iterable[object]) -> tuple[Extension, ...]:
@@ -62,24 +61,75 @@ def extensions_of(things: Iterable[object]) -> tuple[Extension, ...]:
     return tuple(map(extension_of, things))
 
 
+def load_file(path: Path) -> ModuleType:
+    """The module of a file that a user names, imported as if a script beside it did: it may import its
+    neighbours by their plain names, and they it. Raises ExtensionError."""
+    return load_module(_plain_name(path), path)
+
+
 def load_module(name: str, path: Path) -> ModuleType:
     """The module called ``name`` whose file is ``path``, imported once per process. Raises ExtensionError."""
-    alias = f"kiln_extension_{path.stem}" if name == _MAIN else name
+    alias = _alias(path) if name == _MAIN else name
     if (known := sys.modules.get(alias)) is not None and _is_file(known, path):
         return known
-    spec = importlib.util.spec_from_file_location(alias, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise ExtensionError(f"{path}: not a Python file")
     if "." in alias:
         _import_parents(alias)
+    else:
+        _let_import_neighbours(path)
+    loader = SourceFileLoader(alias, str(path))
+    spec = importlib.util.spec_from_file_location(alias, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[alias] = module
     try:
-        spec.loader.exec_module(module)
+        source = path.read_bytes()
+        _loaded_digests[path.resolve()] = _digest(source)
+        # Not by the loader, which may find the code of an older version in __pycache__.
+        exec(loader.source_to_code(source, str(path)), vars(module))
     except Exception as error:
         del sys.modules[alias]
         raise ExtensionError(f"{path}: {type(error).__name__}: {error}") from error
     return module
+
+
+_loaded_digests: dict[Path, str] = {}
+"""The content with which ``load_module`` imported a file: a worker outlives edits of it."""
+
+
+def forget(name: str, path: Path) -> None:
+    """Let the next ``load_module`` import the file anew."""
+    sys.modules.pop(_alias(path) if name == _MAIN else name, None)
+    _loaded_digests.pop(path, None)
+
+
+def _digest(source: bytes) -> str:
+    return hashlib.sha256(source).hexdigest()
+
+
+def _alias(path: Path) -> str:
+    """A name that no other module has."""
+    return f"kiln_extension_{path.stem}"
+
+
+def _plain_name(path: Path) -> str:
+    """The file's own name, if importing that finds this very file."""
+    _let_import_neighbours(path)
+    if not path.stem.isidentifier() or path.stem in sys.builtin_module_names:
+        return _alias(path)
+    if (known := sys.modules.get(path.stem)) is not None:
+        return path.stem if _is_file(known, path) else _alias(path)
+    spec = importlib.util.find_spec(path.stem)
+    found = spec is not None and spec.origin is not None and Path(spec.origin).resolve() == path.resolve()
+    return path.stem if found else _alias(path)
+
+
+def _let_import_neighbours(path: Path) -> None:
+    """Put the file's folder behind everything else that is searched, so that it hides no module."""
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def _is_file(module: ModuleType, path: Path) -> bool:

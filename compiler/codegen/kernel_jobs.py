@@ -63,9 +63,7 @@ def compile_kernels(
     made, CacheUnwritableError, WorkerStartError.
     """
     wanted = {task.hash: task for task in tasks}
-    jobs = [
-        Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()
-    ]
+    jobs = [Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()]
     made = compile_tasks(jobs, target, cache_dir=cache, workers=workers, progress=progress)
     return {task: _kernel(made[key]) for key, task in wanted.items()}
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-
 from compiler.codegen.cost import region_bytes, region_flops
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.schedules import SCHEDULES, Config, Template
@@ -55,14 +54,10 @@ def build_kernel(
     return build_object([kernel.func], llvm_target_dict(target)), info
 
 
-def choose_template(
-    region: Graph, target: Target, templates: Sequence[Template], name: str | None = None
-) -> Template:
+def choose_template(region: Graph, target: Target, templates: Sequence[Template], name: str | None = None) -> Template:
     """The first template that matches, or the one called ``name``; raises NoTemplateError."""
     for template in templates:
         if name in (None, template.name) and template.matches(region, target):
             return template
     wanted = f"template {name!r} does not compute" if name else "no template computes"
     raise NoTemplateError(f"{wanted} this task:\n{region}")
-
-

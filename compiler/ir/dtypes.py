@@ -35,6 +35,12 @@ class DType(enum.Enum):
         return _NUMPY[self]
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """The smallest and the largest value of an integer type."""
+        bits = 8 * self.bytes
+        return (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if self.is_signed else (0, (1 << bits) - 1)
+
+    @property
     def bytes(self) -> int:
         """Bytes per element; a bool takes one byte that is 0 or 1."""
         return _NUMPY[self].itemsize

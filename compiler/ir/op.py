@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from compiler.ir.literal import Array
 from compiler.ir.types import TensorType
@@ -30,11 +30,14 @@ class Op:
 
     name: ClassVar[str] = ""
 
-    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
-        """Result types for logical operand types; raises InferenceError if they do not fit."""
+    # The two signatures below are gradual, so that each op may name the operands that it takes.
+
+    def infer(self, *operands: Any, **_: Any) -> tuple[TensorType, ...]:
+        """Result types for logical operand types (``TensorType``, by position); raises InferenceError if they do not
+        fit."""
         raise InferenceError(f"{self.name} has no type inference without regions")
 
-    def evaluate(self, *operands: Array) -> tuple[Array, ...]:
+    def evaluate(self, *operands: Any, **_: Any) -> tuple[Array, ...]:
         """Reference results, exactly of the inferred types, on row-major arrays of the operand types."""
         raise InferenceError(f"{self.name} has no reference semantics without regions")
 
@@ -52,15 +55,11 @@ class Op:
 class RegionOp(Op):
     """An op whose meaning comes from the graphs nested in its node (``fused``, ``if``)."""
 
-    def infer_regions(
-        self, operands: Sequence[TensorType], regions: Sequence[Graph]
-    ) -> tuple[TensorType, ...]:
+    def infer_regions(self, operands: Sequence[TensorType], regions: Sequence[Graph]) -> tuple[TensorType, ...]:
         """Result types from operand types and regions; raises InferenceError if they do not fit."""
         raise InferenceError(f"{self.name} does not implement region inference")
 
-    def evaluate_regions(
-        self, operands: Sequence[Array], regions: Sequence[Graph], run: RunRegion
-    ) -> list[Array]:
+    def evaluate_regions(self, operands: Sequence[Array], regions: Sequence[Graph], run: RunRegion) -> list[Array]:
         """Reference results; ``run(region, inputs)`` interprets a nested graph."""
         raise InferenceError(f"{self.name} does not implement region evaluation")
 

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 
@@ -55,9 +56,7 @@ class _Token:
     start: int
 
 
-def parse_graph(
-    text: str, literals: Mapping[str, Literal] | None = None, ops: Iterable[type[Op]] = ()
-) -> Graph:
+def parse_graph(text: str, literals: Mapping[str, Literal] | None = None, ops: Iterable[type[Op]] = ()) -> Graph:
     """Read one graph. ``literals`` resolves digests of constants that are not inline; ``ops`` adds op classes
     from outside the tree. Raises ParseError."""
     table = {op.name: op for op in (*OPS, *ops)}
@@ -95,7 +94,7 @@ class _Parser:
         kind = match.lastgroup or ""
         return _Token(kind, match.group(kind), match.start(kind))
 
-    def fail(self, message: str, at: _Token | None = None) -> None:
+    def fail(self, message: str, at: _Token | None = None) -> NoReturn:
         """Raise ParseError that shows the place of a token (the current one by default)."""
         start = (at or self.current).start
         line = self.text.count("\n", 0, start) + 1
@@ -136,7 +135,6 @@ class _Parser:
             return int(token.text)
         except ValueError:
             self.fail(f"expected an integer, found {token.text!r}", token)
-            raise
 
     # -- grammar ----------------------------------------------------------------------------------
 
@@ -194,7 +192,6 @@ class _Parser:
             node = rewriter.node(op, operands, regions, origin)
         except InferenceError as error:
             self.fail(str(error), op_token)
-            raise
         inferred = [result.type for result in node.results]
         if inferred != types or len(names) != len(types):
             self.fail(f"{op.name} gives {', '.join(map(str, inferred))}", op_token)
@@ -304,13 +301,11 @@ class _Parser:
         match = re.compile(r"\s*([0-9a-f]{64})").match(self.text, self.current.start)
         if match is None:
             self.fail("expected 64 hexadecimal digits of a digest")
-            raise AssertionError
         self.position = match.end()
         self.current = self._scan()
         literal = self.literals.get(match.group(1))
         if literal is None or literal.type != type_:
             self.fail(f"no constant {type_} with digest {match.group(1)[:12]}… in the side file", token)
-            raise AssertionError
         return literal
 
 

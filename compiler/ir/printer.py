@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -120,7 +120,7 @@ def print_attribute(value: object) -> str:
         case Literal():
             return print_literal(value)
         case tuple():
-            items: tuple[object, ...] = value
+            items = cast("tuple[object, ...]", value)
             return "[" + ", ".join(map(print_attribute, items)) + "]"
         case _:
             raise TypeError(f"an attribute cannot be a {type(value).__name__}")

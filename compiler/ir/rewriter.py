@@ -46,14 +46,10 @@ class Rewriter:
         self.graph.output_names.append(name)
         self._set_operands(self.graph.terminator, (*self.graph.outputs, value))
 
-    def node(
-        self, op: Op, operands: Sequence[Value], regions: Sequence[Graph] = (), origin: str = ""
-    ) -> Node:
+    def node(self, op: Op, operands: Sequence[Value], regions: Sequence[Graph] = (), origin: str = "") -> Node:
         """Insert a node; its result types are inferred. Raises InferenceError naming the op and operand types."""
         types = [operand.type for operand in operands]
-        node = Node(
-            self.graph, op, (), infer_types(op, types, regions), tuple(regions), origin or self.origin
-        )
+        node = Node(self.graph, op, (), infer_types(op, types, regions), tuple(regions), origin or self.origin)
         self._link(node)
         self._set_operands(node, tuple(operands))
         return node
@@ -219,10 +215,7 @@ def clone(graph: Graph) -> Graph:
     """A structurally equal copy that shares ops, types and literals."""
     copy = Graph(graph.name)
     rewriter = Rewriter(copy)
-    arguments = [
-        rewriter.input(name, value.type)
-        for name, value in zip(graph.input_names, graph.inputs, strict=True)
-    ]
+    arguments = [rewriter.input(name, value.type) for name, value in zip(graph.input_names, graph.inputs, strict=True)]
     outputs = rewriter.inline(graph, arguments)
     for name, value in zip(graph.output_names, outputs, strict=True):
         rewriter.output(name, value)

@@ -52,9 +52,7 @@ def _verify_operands(graph: Graph, node: Node, defined: set[Value]) -> None:
 
 def _verify_types(graph: Graph, node: Node) -> None:
     try:
-        inferred: Sequence[object] = infer_types(
-            node.op, [operand.type for operand in node.operands], node.regions
-        )
+        inferred: Sequence[object] = infer_types(node.op, [operand.type for operand in node.operands], node.regions)
     except InferenceError as error:
         raise _fault(graph, node, str(error)) from None
     stated = tuple(result.type for result in node.results)

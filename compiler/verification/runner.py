@@ -45,7 +45,7 @@ class Runner:
     prefix: tuple[str, ...] = ()
 
     def run(
-        self, directory: Path, manifest: Manifest, inputs: Mapping[str, Array], threads: int = 2
+        self, directory: Path, manifest: Manifest, inputs: Mapping[str, Array], threads: int = 1
     ) -> dict[str, Array]:
         """The outputs of the artifact in ``directory``. Raises RunError."""
         return self._execute(directory, manifest, inputs, (str(threads),))[0]

@@ -70,4 +70,3 @@ ROWS: dict[type[Op], Compute] = {
     indexing.GatherElements: IndexMap(_gather_elements, _never),
     indexing.GatherNd: IndexMap(_gather_nd, _gather_nd_takes_vectors),
 }
-

@@ -134,8 +134,11 @@ def _concat(k: Binder, op: Op, operands: Operands, result: TensorType, place: Po
         size = operand.type.shape[axis]
         local = clamp(affine(place[axis], 1, -end), size)
         here = operand.at((*place[:axis], local, *place[axis + 1 :]))
-        inside = place[axis] >= end
-        element = here if element is None else (select(inside, here, element) if not isinstance(inside, bool) else here if inside else element)
+        behind = place[axis] >= end
+        if element is None or behind is True:
+            element = here
+        elif behind is not False:
+            element = select(behind, here, element)
         end += size
     assert element is not None
     return element
@@ -184,4 +187,3 @@ ROWS: dict[type[Op], Compute] = {
     movement.ShapeOf: IndexMap(_shape_of, _never),
     bits.Bitcast: IndexMap(_bitcast),
 }
-

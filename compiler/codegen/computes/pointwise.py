@@ -9,6 +9,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen import math
+from compiler.codegen.computes.arithmetic import is_float, minus, plus, times
 from compiler.codegen.computes.interface import Compute, Pointwise
 from compiler.codegen.tir import (
     Binder,
@@ -57,25 +58,21 @@ def _zero(like: Expr) -> Expr:
     return literal(0, element_type(like), like=like)
 
 
-def _is_float(x: Expr) -> bool:
-    return element_type(x).startswith("float")
-
-
 def _neg(x: Expr) -> Expr:
     """A product for floats, because 0 - x would turn 0.0 into 0.0 instead of -0.0."""
-    return literal(-1.0, element_type(x), like=x) * x if _is_float(x) else _zero(x) - x
+    return literal(-1.0, element_type(x), like=x) * x if is_float(x) else minus(_zero(x), x)
 
 
 def _abs(x: Expr) -> Expr:
-    if _is_float(x):
+    if is_float(x):
         return intrinsic("llvm.fabs", x.ty.dtype, x)
-    return select(x < _zero(x), _zero(x) - x, x)
+    return select(x < _zero(x), minus(_zero(x), x), x)
 
 
 def _sign(x: Expr) -> Expr:
     one = literal(1, element_type(x), like=x)
-    magnitude = select(x > _zero(x), one, select(x < _zero(x), _zero(x) - one, _zero(x)))
-    return select(is_nan(x), x, magnitude) if _is_float(x) else magnitude
+    magnitude = select(x > _zero(x), one, select(x < _zero(x), minus(_zero(x), one), _zero(x)))
+    return select(is_nan(x), x, magnitude) if is_float(x) else magnitude
 
 
 def _not(x: Expr) -> Expr:
@@ -88,23 +85,21 @@ def _equal(a: Expr, b: Expr) -> Expr:
     return tirx.EQ(a, b)
 
 
-def _logic(
-    logical: Callable[[Expr, Expr], Expr], bitwise: Callable[[Expr, Expr], Expr]
-) -> Pointwise:
+def _logic(logical: Callable[[Expr, Expr], Expr], bitwise: Callable[[Expr, Expr], Expr]) -> Pointwise:
     """Bools are one bit wide in kernels and have operators of their own."""
     return _plain(lambda a, b: logical(a, b) if a.ty.dtype.is_bool else bitwise(a, b))
 
 
 def _extreme(of_floats: Callable[[Expr, Expr], Expr], of_integers: Callable[[Expr, Expr], Expr]) -> Pointwise:
-    return _plain(lambda a, b: of_floats(a, b) if _is_float(a) else of_integers(a, b))
+    return _plain(lambda a, b: of_floats(a, b) if is_float(a) else of_integers(a, b))
 
 
 def _div(k: Binder, op: Op, a: Expr, b: Expr) -> Expr:
-    return tirx.Div(a, b) if _is_float(a) else math.trunc_div(k, a, b)
+    return tirx.Div(a, b) if is_float(a) else math.trunc_div(k, a, b)
 
 
 def _fmod(k: Binder, op: Op, a: Expr, b: Expr) -> Expr:
-    return math.fmod(k, a, b) if _is_float(a) else math.trunc_mod(k, a, b)
+    return math.fmod(k, a, b) if is_float(a) else math.trunc_mod(k, a, b)
 
 
 def _sigmoid(k: Binder, op: Op, x: Expr) -> Expr:
@@ -122,7 +117,7 @@ def _cast(k: Binder, op: Op, x: Expr) -> Expr:
         return x if x.ty.dtype.is_bool else not_equal(x, _zero(x))
     if x.ty.dtype.is_bool:
         return select(x, literal(1, kind, like=x), literal(0, kind, like=x))
-    if _is_float(x) and not to.is_float:
+    if is_float(x) and not to.is_float:
         # Always saturating: what the op leaves unspecified is then at least the same everywhere.
         return math.saturating_cast(x, kind)
     return cast(x, kind)
@@ -156,9 +151,9 @@ ROWS: dict[type[Op], Compute] = {
     unary.Not: _plain(_not),
     unary.IsNan: _plain(is_nan),
     unary.Cast: Pointwise(_cast),
-    binary.Add: _plain(lambda a, b: tirx.Add(a, b)),
-    binary.Sub: _plain(lambda a, b: tirx.Sub(a, b)),
-    binary.Mul: _plain(lambda a, b: tirx.Mul(a, b)),
+    binary.Add: _plain(plus),
+    binary.Sub: _plain(minus),
+    binary.Mul: _plain(times),
     binary.Div: Pointwise(_div),
     binary.Mod: Pointwise(lambda k, op, a, b: math.floor_mod(k, a, b), _calls_library_for_floats),
     binary.Fmod: Pointwise(_fmod, _calls_library_for_floats),

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.arithmetic import plus, times
 from compiler.codegen.computes.interface import Compute, Operand, Position, Reduction
 from compiler.codegen.computes.positions import position_lanes
-from compiler.codegen.tir import Binder, arithmetic_type, broadcast, cast, lane_count, literal, maximum
-from compiler.codegen.tir import minimum, select
+from compiler.codegen.tir import Binder, arithmetic_type, broadcast, cast, lane_count, literal, maximum, minimum, select
 from compiler.ir import Op, TensorType
 from compiler.ir.ops import reduction
 from compiler.ir.ops.reduction import ArgReduce, Reduce, highest, lowest
@@ -106,11 +106,10 @@ def _arg(better: Callable[[Expr, Expr], Expr], worst: Callable[[TensorType], int
 
 
 ROWS: dict[type[Op], Compute] = {
-    reduction.ReduceSum: _fold(lambda a, b: a + b, lambda type: 0),
-    reduction.ReduceProd: _fold(lambda a, b: a * b, lambda type: 1),
+    reduction.ReduceSum: _fold(plus, lambda type: 0),
+    reduction.ReduceProd: _fold(times, lambda type: 1),
     reduction.ReduceMax: _fold(maximum, lambda type: lowest(type.dtype)),
     reduction.ReduceMin: _fold(minimum, lambda type: highest(type.dtype)),
     reduction.ArgMax: _arg(lambda a, b: tirx.GT(a, b), lambda type: lowest(type.dtype)),
     reduction.ArgMin: _arg(lambda a, b: tirx.LT(a, b), lambda type: highest(type.dtype)),
 }
-

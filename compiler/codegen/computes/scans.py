@@ -8,6 +8,7 @@ from typing import cast as as_type
 
 from tvm.ir import Expr
 
+from compiler.codegen.computes.arithmetic import plus, times
 from compiler.codegen.computes.interface import Compute, Whole
 from compiler.codegen.tir import Array, KernelBuilder, arithmetic_type, literal
 from compiler.ir import DType, Op
@@ -42,6 +43,6 @@ def _scan(fold: Callable[[Expr, Expr], Expr], unit: int) -> Whole:
 
 
 ROWS: dict[type[Op], Compute] = {
-    reduction.CumulativeSum: _scan(lambda a, b: a + b, 0),
-    reduction.CumulativeProd: _scan(lambda a, b: a * b, 1),
+    reduction.CumulativeSum: _scan(plus, 0),
+    reduction.CumulativeProd: _scan(times, 1),
 }

@@ -9,10 +9,11 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.arithmetic import is_float, plus, times
 from compiler.codegen.computes.indexing import wrapped
 from compiler.codegen.computes.interface import Compute, Index, Whole
 from compiler.codegen.computes.positions import unflatten
-from compiler.codegen.tir import Array, KernelBuilder, cast, element_type, maximum, minimum
+from compiler.codegen.tir import Array, KernelBuilder, cast, maximum, minimum
 from compiler.ir import Op
 from compiler.ir.ops import scattering
 
@@ -61,16 +62,15 @@ def _index(k: KernelBuilder, index: Expr) -> Expr:
 def _apply(k: KernelBuilder, reduction: str, result: Array, place: tuple[Index, ...], update: Expr) -> None:
     """Combine one update with what is there."""
     old = result[place]
-    is_float = element_type(update).startswith("float")
     match reduction:
         case "add":
-            value = old + update
+            value = plus(old, update)
         case "mul":
-            value = old * update
+            value = times(old, update)
         case "max":
-            value = maximum(old, update) if is_float else tirx.Max(old, update)
+            value = maximum(old, update) if is_float(update) else tirx.Max(old, update)
         case "min":
-            value = minimum(old, update) if is_float else tirx.Min(old, update)
+            value = minimum(old, update) if is_float(update) else tirx.Min(old, update)
         case _:
             value = update
     result[place] = value

@@ -15,9 +15,7 @@ from compiler.ir import DType, Op
 from compiler.ir.ops.sorting import TopK
 
 
-def _emit(
-    k: KernelBuilder, op: Op, operands: Sequence[Array], results: Sequence[Array], scratch: Array | None
-) -> None:
+def _emit(k: KernelBuilder, op: Op, operands: Sequence[Array], results: Sequence[Array], scratch: Array | None) -> None:
     """Each element that beats the last of the best so far moves down to its place.
 
     Linear when few elements beat the best, which is usual; quadratic in k at worst.

@@ -12,6 +12,7 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.arithmetic import plus, times
 from compiler.codegen.computes.interface import Compute, Index, Operand, Position, Reduction
 from compiler.codegen.computes.positions import add, affine, broadcast_position, clamp, position_lanes, within
 from compiler.codegen.tir import Binder, arithmetic_type, broadcast, element_type, lane_count, literal, maximum, select
@@ -31,7 +32,7 @@ def _first(k: Binder, op: Op, types: Sequence[TensorType], total: Accumulators) 
 
 
 def _sum(k: Binder, op: Op, a: Accumulators, b: Accumulators) -> Accumulators:
-    return (a[0] + b[0],)
+    return (plus(a[0], b[0]),)
 
 
 def _widen(element: Expr, width: int) -> Expr:
@@ -47,7 +48,7 @@ def _matmul_step(
     left = a.at((*broadcast_position(tuple(batch), a.type.shape[:-2]), row, domain[0]))
     inner = (column, domain[0]) if as_type(contraction.MatMul, op).transpose_b else (domain[0], column)
     right = b.at((*broadcast_position(tuple(batch), b.type.shape[:-2]), *inner))
-    return (old[0] + _widen(left, width) * _widen(right, width),)
+    return (plus(old[0], times(_widen(left, width), _widen(right, width))),)
 
 
 def _matmul_lanes(op: Op, types: Sequence[TensorType]) -> str:
@@ -97,7 +98,7 @@ def _conv_step(
     zero = literal(0, arithmetic_type(x.type.dtype))
     element = _guarded(x, (image, source), where, zero, pads)
     weight = w.at((filter_, channel, *taps))
-    return (old[0] + _widen(element, width) * _widen(weight, width),)
+    return (plus(old[0], times(_widen(element, width), _widen(weight, width))),)
 
 
 def _conv_domain(op: Op, types: Sequence[TensorType]) -> tuple[int, ...]:
@@ -152,5 +153,5 @@ ROWS: dict[type[Op], Compute] = {
         lane_axis=lambda op, types: "result",
     ),
     pooling.MaxPool: _pool(_largest, lowest),
-    pooling.SumPool: _pool(lambda a, b: a + b, lambda dtype: 0),
+    pooling.SumPool: _pool(plus, lambda dtype: 0),
 }

@@ -16,7 +16,7 @@ def _character(character: str) -> str:
         return _ESCAPES[character]
     if " " <= character <= "~":
         return character
-    return "".join(f"\\{byte:03o}" for byte in character.encode("utf-8", "surrogateescape"))
+    return "".join(f"\\{byte:03o}" for byte in character.encode())
 
 
 def comment(text: str) -> str:

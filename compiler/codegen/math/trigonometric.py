@@ -70,7 +70,7 @@ def cos(k: Binder, x: Expr) -> Expr:
 
 @elementwise("tan")
 def tan(k: Binder, x: Expr) -> Expr:
-    """Tangent. float32: at most 3.5 ulp for every finite x; NaN at infinities."""
+    """Tangent. float32: at most 4 ulp for every finite x; NaN at infinities."""
     quadrant = reduce_to_quadrant(k, x)
     sine, cosine = _sine_and_cosine(k, quadrant.r)
     over = k.let(select(quadrant.odd, -cosine, sine), "over")

@@ -1,4 +1,4 @@
-"""Schedule templates, most specialized first: the first one that matches a task computes it, unless a config says otherwise.
+"""Schedule templates, most specialized first: the first that matches a task computes it, unless a config names one.
 
 Adding a template is one file and one row.
 """

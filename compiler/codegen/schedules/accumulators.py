@@ -16,9 +16,7 @@ _BY_STORAGE = {storage_type(dtype): dtype for dtype in DType if dtype not in (DT
 class Accumulators:
     """``width`` lanes of each accumulator of ``compute``, initialized where this is constructed."""
 
-    def __init__(
-        self, builder: KernelBuilder, compute: Reduction, op: Op, types: list[TensorType], width: int
-    ) -> None:
+    def __init__(self, builder: KernelBuilder, compute: Reduction, op: Op, types: list[TensorType], width: int) -> None:
         self._builder = builder
         self._compute = compute
         self._op = op

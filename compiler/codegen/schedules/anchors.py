@@ -16,7 +16,9 @@ class Anchored:
     anchor: Node
 
 
-def anchored_region(region: Graph, op: type[Op] | tuple[type[Op], ...], epilogue: type | tuple[type, ...]) -> Anchored | None:
+def anchored_region(
+    region: Graph, op: type[Op] | tuple[type[Op], ...], epilogue: type | tuple[type, ...]
+) -> Anchored | None:
     """The anchor if the region has exactly one node of ``op``, directly on region inputs, every other node's compute is
     of kind ``epilogue``, and all outputs have the anchor's result shape; else None."""
     anchors = [node for node in region if isinstance(node.op, op)]

@@ -10,8 +10,8 @@ Activations are ``[n, c, h, w]``; weights are packed as ``[o / block, c, kh, kw,
                     acc[column] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, :]
             y = epilogue(acc)
 
-Padded rows shorten the ``kh`` loop. Padded columns are zeros in the scratch copy: testing for them in the inner loop would
-take registers from the accumulators. After Georganas et al., Anatomy of High-Performance Deep Learning
+Padded rows shorten the ``kh`` loop. Padded columns are zeros in the scratch copy: testing for them in the inner loop
+would take registers from the accumulators. After Georganas et al., Anatomy of High-Performance Deep Learning
 Convolutions on SIMD Architectures (SC'18).
 """
 
@@ -36,6 +36,7 @@ from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
 
 ROWS_PER_STEP = (1, 2, 4)
+
 
 class ConvDirect:
     """A float32 convolution over one or two spatial axes with packed weights, and a pointwise epilogue."""
@@ -90,6 +91,12 @@ def _tiles(columns: int, block: int, target: Target) -> tuple[tuple[int, ...], i
     return (tuple(dict.fromkeys((default, *range(largest, 0, -1)))), default)
 
 
+def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
+    """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
+    inner = values[-1]
+    return (fill, inner) if len(values) == 1 else (values[0], inner)
+
+
 def _row_knob(shape: ConvShape, target: Target) -> Knob:
     """Rows per step: several, so that rows are copied less often, but not so many that the copy leaves the cache."""
     fitting = [r for r in ROWS_PER_STEP if shape.scratch_bytes(r) <= target.l2_bytes // 4 and r <= shape.rows]
@@ -119,12 +126,9 @@ class ConvShape:
         op, x, w = found.anchor.op, found.anchor.operands[0].type.shape, found.anchor.operands[1].type.shape
         assert isinstance(op, Conv)
         out = found.anchor.result.type.shape
-        two = (lambda values, fill: (fill, *values) if len(values) == 1 else tuple(values))
-        (height, width), (rows, columns), window = two(x[2:], 1), two(out[2:], 1), two(w[2:], 1)
-        strides, dilations, low = two(op.strides, 1), two(op.dilations, 1), two(op.low, 0)
-        return ConvShape(
-            x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups
-        )
+        (height, width), (rows, columns), window = _two(x[2:], 1), _two(out[2:], 1), _two(w[2:], 1)
+        strides, dilations, low = _two(op.strides, 1), _two(op.dilations, 1), _two(op.low, 0)
+        return ConvShape(x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups)
 
     @property
     def is_padded(self) -> bool:
@@ -194,7 +198,7 @@ class _ConvKernel:
             group = self.bind(block // (self.blocks // s.groups) if s.groups > 1 else 0, "group")
             if s.is_padded:
                 self.copy_rows(image, group, first)
-            extent = tirx.Min(k.index(self.rows), s.rows - first) if s.rows % self.rows else self.rows
+            extent = tirx.Min(k.index(self.rows), self.expr(s.rows - first)) if s.rows % self.rows else self.rows
             with ExitStack() as loops:
                 # One row needs no loop, whose variable would only hide that the row is known.
                 row = loops.enter_context(k.serial(extent, "row", start=first)) if self.rows > 1 else first
@@ -261,9 +265,7 @@ class _ConvKernel:
     def element(self, place: Place, channel: Index, kh: Index, kw: Index, number: int) -> Expr:
         """The input element of column ``number`` of a tile for one tap."""
         s = self.shape
-        column = add(
-            affine(place.column, s.strides[1], number * s.strides[1]), affine(kw, s.dilations[1], 0)
-        )
+        column = add(affine(place.column, s.strides[1], number * s.strides[1]), affine(kw, s.dilations[1], 0))
         if s.is_padded:
             line = add(affine(place.row - place.first_row, s.strides[0], 0), affine(kh, s.dilations[0], 0))
             return self.scratch[channel, line, column]

@@ -149,9 +149,7 @@ class _MatMulKernel:
             yield start, width
             start, rest = start + width, rest - width
 
-    def emit_panel(
-        self, batch: Position, panel: Index, first: Index, width: int, block: Index, per_block: int
-    ) -> None:
+    def emit_panel(self, batch: Position, panel: Index, first: Index, width: int, block: Index, per_block: int) -> None:
         if self.transposes:
             self.transpose_panel(batch, first, width)
         full, rest = divmod(self.m, self.tile)
@@ -166,8 +164,7 @@ class _MatMulKernel:
             if isinstance(block, int):
                 self.emit_tile(batch, panel, first, width, full * self.tile, rest)
             else:
-                last = -(-(-(-self.m // self.tile)) // per_block) - 1
-                with self.builder.if_(tirx.EQ(block, self.builder.index(last))):
+                with self.builder.if_(tirx.EQ(block, self.builder.index(full // per_block))):
                     self.emit_tile(batch, panel, first, width, full * self.tile, rest)
 
     def transpose_panel(self, batch: Position, first: Index, width: int) -> None:
@@ -185,9 +182,7 @@ class _MatMulKernel:
             return self.panel[k, own]
         return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
 
-    def emit_tile(
-        self, batch: Position, panel: Index, first: Index, width: int, row: Index, count: int
-    ) -> None:
+    def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, row: Index, count: int) -> None:
         every = lanes(self.builder.index(0), width)
         accumulators = [self.builder.registers(f"acc{i}", DType.F32, (width,)) for i in range(count)]
         for accumulator in accumulators:

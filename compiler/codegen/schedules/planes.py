@@ -211,5 +211,3 @@ class _PlaneKernel:
         if self.has_padding:
             return self.scratch[tuple(position)]
         return self.operands[0][(image, channel, *position)]
-
-

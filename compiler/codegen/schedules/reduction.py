@@ -133,5 +133,3 @@ def strip_pieces(extent: int, widest: int) -> Iterator[tuple[int, int, int]]:
             yield start, width, count
             start += count * width
         width //= 2
-
-

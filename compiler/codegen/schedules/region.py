@@ -106,9 +106,16 @@ class RegionReader:
         return self.builder.let(result, node.op.name)
 
 
+class MissingComputeError(Exception):
+    """An op without a row in the computes table."""
+
+
 def compute_of(node: Node) -> Compute:
-    """The computes-table row of a node's op; KeyError names an op without one."""
-    return COMPUTES[type(node.op)]
+    """The computes-table row of a node's op. Raises MissingComputeError."""
+    row = COMPUTES.get(type(node.op))
+    if row is None:
+        raise MissingComputeError(f"{node.op.name} has no row in COMPUTES, of codegen/computes or of the op's own file")
+    return row
 
 
 def inline_constant(op: Constant, position: Position) -> Expr:
@@ -132,9 +139,11 @@ def inline_constant(op: Constant, position: Position) -> Expr:
     flat: Index = 0
     for index, stride in zip(position, strides, strict=True):
         flat = add(flat, affine(index, stride, 0))
+    assert isinstance(flat, Expr), "some index varies"
     result = element(0)
     for number in range(1, array.size):
-        result = select(tirx.EQ(flat, broadcast(tirx.IntImm(element_type(flat), number), width)), element(number), result)
+        here = tirx.EQ(flat, broadcast(tirx.IntImm(element_type(flat), number), width))
+        result = select(here, element(number), result)
     return result
 
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Pointwise, Position, Reduction
-from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.computes.positions import unflatten
+from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.merging import merge_aligned_axes
 from compiler.codegen.schedules.reduction import compute_or_none, strip_pieces
@@ -48,7 +48,8 @@ class Rows:
         aligned = all(node.operands[0].type.shape == domain for node in reductions)
         trailing = tuple(range(len(domain) - len(next(iter(axes), ())), len(domain)))
         row = row_shape(domain, len(trailing))
-        return kept and aligned and axes == {trailing} and all(o.type.shape in (domain, row) for o in region.outputs)
+        shaped = all(output.type.shape in (domain, row) for output in region.outputs)
+        return bool(trailing) and kept and aligned and axes == {trailing} and shaped
 
     def space(self, region: Graph, target: Target) -> Space:
         """``vectors``: SIMD vectors per step of a pass."""
@@ -111,16 +112,12 @@ class _RowKernel:
             self.kept, self.scratch_bytes = [], 0
         if not self.kept:
             return {}
-        size = math.prod(self.trailing)
         array = self.builder.pointer("scratch", self.kept[0].type.dtype, (len(self.kept), *self.trailing))
-        assert size > 0
-        return {value: array for value in self.kept}
+        return dict.fromkeys(self.kept, array)
 
     def emit(self) -> Kernel:
         with self.builder.parallel(math.prod(self.lead), "row") as index, self.reader.scope():
-            lead = tuple(
-                self.builder.let(i, "row") if isinstance(i, Expr) else i for i in unflatten(index, self.lead)
-            )
+            lead = tuple(self.builder.let(i, "row") if isinstance(i, Expr) else i for i in unflatten(index, self.lead))
             place = (*lead, *(0 for _ in self.trailing))
             for node in self.region:
                 if node in self.reductions:

@@ -90,7 +90,7 @@ class _Divisor(Binary):
 
         kinds = [dtype for dtype in DType if cls.accepts(dtype)]
         return [
-            Sample(cls(), (random_array(3, 37, dtype=d, low=-50 if d.is_signed else 0, high=50), divisor(3, 37, dtype=d)))
+            Sample(cls(), (random_array(3, 37, dtype=d, low=-50 * d.is_signed, high=50), divisor(3, 37, dtype=d)))
             for d in kinds
         ]
 

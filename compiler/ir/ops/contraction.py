@@ -98,7 +98,7 @@ class Conv(Op):
         source = pad_or_crop(x.astype(wide), self.low, self.high)
         grouped = source.reshape(x.shape[0], self.groups, -1, *source.shape[2:])
         weights = w.astype(wide).reshape(self.groups, -1, *w.shape[1:])
-        total = np.zeros((x.shape[0], self.groups, weights.shape[1], *type_.shape[2:]), wide)
+        total: Array = np.zeros((x.shape[0], self.groups, weights.shape[1], *type_.shape[2:]), wide)
         for tap in itertools.product(*map(range, w.shape[2:])):
             window = tuple(
                 slice(t * d, t * d + (size - 1) * s + 1, s)
@@ -106,13 +106,15 @@ class Conv(Op):
             )
             patch = grouped[(slice(None), slice(None), slice(None), *window)]
             flat = patch.reshape(*patch.shape[:3], -1)
-            product = np.einsum("goc,ngcp->ngop", weights[(..., *tap)], flat)
+            product: Array = weights[(..., *tap)] @ flat  # [g, o, c] x [n, g, c, pixels]
             total += product.reshape(*product.shape[:3], *patch.shape[-spatial:])
         return (total.reshape(type_.shape).astype(x.dtype),)
 
     @classmethod
     def samples(cls) -> list[Sample]:
-        def conv2d(c: int, o: int, k: int, s: int, p: int, d: int = 1, g: int = 1, hw: tuple[int, int] = (13, 11)) -> Sample:
+        def conv2d(
+            c: int, o: int, k: int, s: int, p: int, d: int = 1, g: int = 1, hw: tuple[int, int] = (13, 11)
+        ) -> Sample:
             op = cls((s, s), (p, p), (p, p), (d, d), g)
             return Sample(op, (random_array(1, c, *hw), random_array(o, c // g, k, k, seed=1)))
 
@@ -124,7 +126,10 @@ class Conv(Op):
             conv2d(6, 12, 5, 2, 2, g=3),
             conv2d(4, 4, 3, 1, 2, d=2, hw=(9, 30)),
             Sample(cls((1,), (2,), (0,), (1,)), (random_array(2, 3, 17), random_array(4, 3, 3))),
-            Sample(cls((1, 1, 2), (1, 0, 1), (1, 0, 1), (1, 1, 1)), (random_array(1, 2, 4, 5, 6), random_array(3, 2, 3, 2, 3))),
+            Sample(
+                cls((1, 1, 2), (1, 0, 1), (1, 0, 1), (1, 1, 1)),
+                (random_array(1, 2, 4, 5, 6), random_array(3, 2, 3, 2, 3)),
+            ),
             Sample(cls((1, 1), (0, -1), (0, -1), (1, 1)), (random_array(1, 2, 5, 7), random_array(3, 2, 2, 2))),
             Sample(
                 cls((1, 1), (1, 1), (1, 1), (1, 1)),

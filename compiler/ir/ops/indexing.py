@@ -20,7 +20,7 @@ def wrap_indices(indices: Array, size: int) -> Array:
 
 @dataclass(frozen=True)
 class Gather(Op):
-    """``x`` taken along ``axis`` at i64 ``indices``: result shape is x.shape with the axis replaced by indices.shape."""
+    """``x`` taken along ``axis`` at i64 ``indices``: the shape is x.shape with the axis replaced by indices.shape."""
 
     name = "gather"
 
@@ -84,8 +84,8 @@ class GatherNd(Op):
 
     def evaluate(self, x: Array, indices: Array) -> tuple[Array, ...]:
         depth, batch = indices.shape[-1], indices.shape[: self.batch_axes]
-        grids = np.meshgrid(*map(np.arange, batch), indexing="ij") if batch else []
-        lead = [grid.reshape(*batch, *(1,) * (indices.ndim - 1 - self.batch_axes)) for grid in grids]
+        beside = (1,) * (indices.ndim - 1 - self.batch_axes)
+        lead = [grid.reshape(*batch, *beside) for grid in np.indices(batch)]
         tail = [wrap_indices(indices[..., i], x.shape[self.batch_axes + i]) for i in range(depth)]
         (type_,) = self.infer(TensorType(DType.of(x.dtype), x.shape), TensorType(DType.I64, indices.shape))
         return (np.broadcast_to(x[(*lead, *tail)], type_.shape).copy(),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 
@@ -100,9 +101,8 @@ class Slice(Op):
         return (x.with_shape(self.size),)
 
     def evaluate(self, x: Array) -> tuple[Array, ...]:
-        index = np.ix_(
-            *(start + np.arange(size) * step for start, size, step in zip(self.start, self.size, self.step, strict=True))
-        )
+        window = zip(self.start, self.size, self.step, strict=True)
+        index = np.ix_(*(start + np.arange(size) * step for start, size, step in window))
         return (np.ascontiguousarray(x[index]).reshape(self.size),)
 
     @classmethod
@@ -147,15 +147,17 @@ class Pad(Op):
     def evaluate(self, x: Array, *value: Array) -> tuple[Array, ...]:
         widths = list(zip(self.low, self.high, strict=True))
         if self.mode == "constant":
-            return (np.pad(x, widths, constant_values=value[0].item()) if widths else x,)
-        return (np.pad(x, widths, mode=self.mode) if widths else x,)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            padded: Array = np.pad(x, widths, constant_values=value[0].item()) if widths else x
+            return (padded,)
+        mode = cast("Literal['edge', 'reflect', 'wrap']", self.mode)
+        return (np.pad(x, widths, mode=mode) if widths else x,)
 
     @classmethod
     def samples(cls) -> list[Sample]:
         x = random_array(3, 19)
         others = [Sample(cls((1, 2), (2, 3), mode), (x,)) for mode in ("edge", "reflect", "wrap")]
         return [
-            Sample(cls((1, 2), (0, 3)), (x, np.float32(-np.inf).reshape(()))),
+            Sample(cls((1, 2), (0, 3)), (x, np.array(-np.inf, np.float32))),
             Sample(cls((0, 1), (1, 0)), (random_array(2, 3, dtype=DType.I64), np.array(7, np.int64))),
             *others,
         ]

@@ -34,7 +34,8 @@ class Pool(Op):
         require(spatial >= 1, "needs rank >= 3")
         for attribute in (self.window, self.strides, self.low, self.high, self.dilations):
             require(len(attribute) == spatial, f"needs {spatial} entries per attribute")
-        require(min((*self.window, *self.strides, *self.dilations)) > 0, "window, strides and dilations must be positive")
+        positive = (*self.window, *self.strides, *self.dilations)
+        require(min(positive) > 0, "window, strides and dilations must be positive")
         require(min((*self.low, *self.high)) >= 0, "pads must not be negative")
         sizes = [
             (x.shape[2 + i] + self.low[i] + self.high[i] - self.dilations[i] * (self.window[i] - 1) - 1)

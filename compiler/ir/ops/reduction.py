@@ -96,12 +96,12 @@ class ReduceMin(Reduce):
 
 def lowest(dtype: DType) -> int | float:
     """The smallest value of a type, -inf for floats."""
-    return -np.inf if dtype.is_float else int(np.iinfo(dtype.numpy).min)
+    return -np.inf if dtype.is_float else dtype.limits[0]
 
 
 def highest(dtype: DType) -> int | float:
     """The largest value of a type, inf for floats."""
-    return np.inf if dtype.is_float else int(np.iinfo(dtype.numpy).max)
+    return np.inf if dtype.is_float else dtype.limits[1]
 
 
 @dataclass(frozen=True)

@@ -345,10 +345,10 @@ class Cast(Op):
 
     def evaluate(self, x: Array) -> tuple[Array, ...]:
         if self.saturate and x.dtype.kind == "f" and self.to.is_integer:
-            limits = np.iinfo(self.to.numpy)
+            low, high = self.to.limits
             # Doubles below 2**63 are exact at both ends only for types up to 32 bits; 64-bit limits round outward.
-            clipped = np.clip(np.nan_to_num(x.astype(np.float64), nan=0.0), limits.min, limits.max)
-            exact = np.where(clipped >= limits.max, limits.max, clipped.astype(self.to.numpy))
+            clipped = np.clip(np.nan_to_num(x.astype(np.float64), nan=0.0), low, high)
+            exact = np.where(clipped >= high, high, clipped.astype(self.to.numpy))
             return (exact.astype(self.to.numpy),)
         return (x.astype(self.to.numpy),)
 

@@ -35,7 +35,7 @@ def cast_of_cast(node: Node, op: unary.Cast, rewriter: Rewriter) -> bool:
     if op.to is source:
         rewriter.replace(node, x)
         return True
-    if not (source.is_float == middle.is_float == op.to.is_float) or DType.BOOL in (source, op.to):
+    if not (source.is_float == middle.is_float == op.to.is_float) or {DType.BOOL, DType.BF16} & {source, middle, op.to}:
         return False
     rewriter.replace(node, rewriter.emit(op, x))
     return True
