@@ -14,7 +14,7 @@
 /* A call is cut into pieces of at least this estimated duration. Handing over to a thread that spins takes
  * 0.2 microseconds, and the cache lines that it then fetches from the caller's core take as long again and
  * more. */
-#define MIN_PIECE_SECONDS 2e-6
+#define MIN_PIECE_SECONDS 5e-6
 
 /* What a plan without figures of its own is taken to reach on one core. */
 #define DEFAULT_FLOPS_PER_SECOND 20e9

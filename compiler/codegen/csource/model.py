@@ -41,6 +41,11 @@ class WeightsDigest:
     sha256: bytes
 
 
+CAREFUL_HERTZ = 1.5e9
+"""The clock at which kernels are taken to reach their peak when the runtime decides how many threads a call is worth: low,
+since few kernels reach it."""
+
+
 def model_source(plan: Plan, target: Target, weights: WeightsDigest) -> str:
     """The text of model.c; the same text for equal plans."""
     return "\n".join(_lines(plan, target, weights)) + "\n"
@@ -170,6 +175,7 @@ def _plan(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield f"    .n_calls = {len(plan.calls)},"
     yield f"    .arena_bytes = {plan.arena_bytes}u,"
     yield f"    .scratch_bytes = {plan.scratch_bytes}u,"
+    yield f"    .flops_per_second = {target.peak_flops_per_cycle * CAREFUL_HERTZ:g},"
     yield f"    .weights_bytes = {weights.payload_bytes}u,"
     yield f"    .weights_sha256 = {{{digest}}},"
     yield "};"
