@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination
+from compiler.cache import default_cache
 from compiler.cli import DONE, command_parser, load_files, run_command
-from compiler.driver import PRECISIONS, build_errors, compile, default_cache
+from compiler.driver import PRECISIONS, build_errors, compile
 from compiler.ir import DType, TensorType
 from compiler.report import measure_kernels, write_report
 from runtime.progress import Progress

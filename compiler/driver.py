@@ -23,6 +23,7 @@ from compiler.artifact import (
     write_manifest,
     write_vectors,
 )
+from compiler.cache import default_cache, prune
 from compiler.codegen.csource import model_source
 from compiler.codegen.extensions import ExtensionError, extensions_of
 from compiler.codegen.kernel_jobs import CompiledKernel, compile_kernels
@@ -39,16 +40,9 @@ from compiler.steps import Progress, Steps
 from compiler.targets import Target, TargetError, resolve
 from compiler.verification import RunError, tolerance_for
 from runtime import __version__
-from runtime.archive import cache_root
 from runtime.jsonfields import Json
 
 PRECISIONS = ("f32",)
-
-
-def default_cache() -> Path:
-    """Where builds keep kernels, C objects and expected outputs: below ``$KILN_CACHE`` or
-    ``~/.cache/kiln``."""
-    return cache_root() / "build"
 
 
 @dataclass(frozen=True)
@@ -174,8 +168,9 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
             manifest = write_manifest(directory, plan, target, library.elf.glibc, tolerance, versions, provenance)
         with steps.step("verify"):
             proof.check(directory, manifest, c_compiler, cache / "c")
+        prune(cache)
         on_failure.pop_all()
-    warnings = tuple(filter(None, (proof.warning, _glibc_warning(library, target))))
+    warnings = tuple(filter(None, (*proof.warnings, _glibc_warning(library, target))))
     report = BuildReport(target, graph, optimized, plan, steps.seconds, proof.summary, warnings)
     return Artifact(staging, directory, manifest, report)
 

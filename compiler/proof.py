@@ -6,9 +6,11 @@ Owns the policy (which oracle, which machine, what is said when there is none); 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from compiler.codegen.plan import Plan
 from compiler.codegen.toolchain import CCompiler, Execution, how_to_run
@@ -48,7 +50,7 @@ class Proof:
     cases: tuple[_Case, ...]
     execution: Execution
     summary: str
-    warning: str = ""
+    warnings: tuple[str, ...] = ()
 
     @staticmethod
     def none() -> Proof:
@@ -59,27 +61,28 @@ class Proof:
     def prepare(source: Source, graph: Graph, plan: Plan, target: Target, cache: Path) -> Proof:
         """Ask the source framework for the right outputs. Raises OSError when ``cache`` cannot be written."""
         key = source.oracle_key(graph)
-        warning = ""
+        warnings: dict[str, None] = {}
 
         def ask(inputs: Mapping[str, Array]) -> Answer:
-            nonlocal warning
             try:
                 return source.ask(graph, inputs)
             except OracleError as error:
-                warning = f"compared with Kiln's own reference only: {error}"
+                warnings[f"compared with Kiln's own reference only: {error}"] = None
                 return Answer(evaluate(graph, inputs), "Kiln's own reference interpreter")
 
         cases: list[_Case] = []
         for seed in SEEDS:
             inputs = sample_inputs(graph, seed)
             cases.append(_Case(inputs, expected_answer(key, inputs, ask, cache)))
+        if graph.inputs and not _vary(cases):
+            warnings["the outputs are the same for two random inputs, so comparing them says little"] = None
         execution = _affordable(how_to_run(target), plan)
         authority = cases[0].answer.authority
         if execution.kind == "none":
             summary = f"unverified on target: {execution.reason}; golden vectors from {authority}"
         else:
             summary = f"{len(cases)} random inputs agree with {authority}, {_how(execution)}"
-        return Proof(graph, tuple(cases), execution, summary, warning)
+        return Proof(graph, tuple(cases), execution, summary, tuple(warnings))
 
     @property
     def golden(self) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
@@ -103,6 +106,12 @@ class Proof:
                 raise VerificationError(
                     f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
                 )
+
+
+def _vary(cases: Sequence[_Case]) -> bool:
+    """Whether some output differs between the first two cases."""
+    first, second = (case.answer.outputs for case in cases[:2])
+    return any(not np.array_equal(first[name], second[name]) for name in first)
 
 
 _ADVICE = "python -m compiler.bisect MODEL finds the op"

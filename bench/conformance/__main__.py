@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.conformance.cases import CaseCatalog
 from bench.conformance.engines import ENGINES
 from bench.conformance.judge import STATUSES, Verdict
-from bench.conformance.pool import run_cases
+from bench.conformance.pool import run_cases, worker_command
 
 EXAMPLE = """example:
   python -m bench.conformance --filter '^node:test_(add|resize)' --show wrong
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     names = [name for name in CaseCatalog().names if wanted.search(name)]
     progress = _Progress(len(names))
-    verdicts = run_cases(names, options.engine, options.jobs, progress)
+    verdicts = run_cases(names, worker_command(options.engine), options.jobs, progress)
     progress.end()
     print(summary(verdicts, options.show))
     if options.json is not None:
@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "--engine", choices=tuple(ENGINES), default="compiled", help="what runs the cases: compiled (default)"
-    )
+    add("--engine", choices=tuple(ENGINES), default="compiled", help="what runs the cases: compiled (default)")
     add("--filter", default="", metavar="REGEX", help="only cases whose name matches, as in node:test_add")
     add("--jobs", type=int, default=1, metavar="N", help="worker processes (default: 1)")
     add("--json", type=Path, metavar="FILE", help="write all verdicts to FILE")
@@ -60,13 +58,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def summary(verdicts: Sequence[Verdict], show: str | None = None) -> str:
-    """The counts, the reasons of refusal with how often each was given, and every wrong or crashed case."""
+    """The counts, the reasons of refusal with how often each was given, and every case that neither passed nor was
+    refused."""
     counts = Counter(verdict.status for verdict in verdicts)
     lines = [f"{len(verdicts)} cases: " + ", ".join(f"{counts[status]} {status}" for status in STATUSES)]
     reasons = Counter(verdict.reason for verdict in verdicts if verdict.status == "refused")
     lines += [f"  {count:5d} refused: {reason}" for reason, count in reasons.most_common()]
     for verdict in verdicts:
-        if verdict.status in ("wrong", "crashed") or verdict.status == show:
+        if verdict.status in ("noise", "wrong", "crashed") or verdict.status == show:
             lines.append(f"  {verdict.status}: {verdict.name} {verdict.reason}".rstrip())
     return "\n".join(lines)
 

@@ -39,9 +39,7 @@ class CaseCatalog:
     def __init__(self) -> None:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # the package overflows on purpose while it makes its cases
-            self._tests = {
-                f"{kind}:{test.name}": test for kind in KINDS for test in load_model_tests(kind=kind)
-            }
+            self._tests = {f"{kind}:{test.name}": test for kind in KINDS for test in load_model_tests(kind=kind)}
 
     @property
     def names(self) -> tuple[str, ...]:

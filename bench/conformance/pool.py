@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from bench.conformance.judge import Verdict
@@ -22,14 +23,14 @@ START_SECONDS: Final = 120
 class _Worker:
     """One worker process; ``run`` gives the verdict on a case even if the process does not survive it."""
 
-    def __init__(self, engine: str) -> None:
-        self._engine = engine
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
         self._process = self._start()
         self._fresh = True
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "bench.conformance.worker", self._engine],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -68,8 +69,16 @@ class _Worker:
                 stream.close()
 
 
-def run_cases(names: Sequence[str], engine: str, jobs: int, done: Callable[[Verdict], None]) -> list[Verdict]:
-    """The verdicts on all cases, in the order of ``names``; ``done`` is told each as it arrives."""
+def worker_command(engine: str) -> list[str]:
+    """What starts a worker."""
+    return [sys.executable, "-m", "bench.conformance.worker", engine]
+
+
+def run_cases(
+    names: Sequence[str], command: Sequence[str], jobs: int, done: Callable[[Verdict], None]
+) -> list[Verdict]:
+    """The verdicts of ``jobs`` workers on all cases, in the order of ``names``; ``done`` is told each as it
+    arrives."""
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for name in names:
         waiting.put(name)
@@ -77,23 +86,19 @@ def run_cases(names: Sequence[str], engine: str, jobs: int, done: Callable[[Verd
     lock = threading.Lock()
 
     def work() -> None:
-        worker = _Worker(engine)
+        worker = _Worker(command)
         try:
             while True:
-                try:
-                    name = waiting.get_nowait()
-                except queue.Empty:
-                    return
-                verdict = worker.run(name)
+                verdict = worker.run(waiting.get_nowait())
                 with lock:
-                    verdicts[name] = verdict
+                    verdicts[verdict.name] = verdict
                     done(verdict)
+        except queue.Empty:
+            return
         finally:
             worker.close()
 
-    threads = [threading.Thread(target=work) for _ in range(min(jobs, max(1, len(names))))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(jobs) as executor:
+        for future in [executor.submit(work) for _ in range(min(jobs, len(names)))]:
+            future.result()
     return [verdicts[name] for name in names]

@@ -57,7 +57,9 @@ def compile_cached(compiler: CCompiler, text: str, name: str, flags: Sequence[st
     """
     parts = (compiler.identity, *flags, *(header.read_text() for header in HEADERS), text)
     path = cache / f"{name.removesuffix('.c')}-{_digest(parts)}.o"
-    if not path.exists():
+    if path.exists():
+        path.touch()  # the age by which the cache is pruned
+    else:
         compiler.compile_text(text, path, name=name, include_dirs=(INCLUDE,), flags=flags)
     return path
 

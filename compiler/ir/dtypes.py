@@ -97,7 +97,7 @@ def widen_bf16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
 
 def narrow_bf16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """float32 values rounded to nearest-even bfloat16 bit patterns; NaN stays a quiet NaN."""
-    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    bits = np.asarray(values, np.float32, order="C").view(np.uint32)
     rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
     quiet_nan = (bits >> np.uint32(16)) | np.uint32(0x40)
     return np.where(np.isnan(values), quiet_nan, rounded).astype(np.uint16)

@@ -39,6 +39,7 @@ def expected_answer(key: str, inputs: Mapping[str, Array], oracle: Oracle, cache
     """
     path = cache / f"{_digest(key, inputs)}.npz"
     if (known := _recall(path)) is not None:
+        path.touch()  # the age by which the cache is pruned
         return known
     answer = oracle(inputs)
     _remember(path, answer)

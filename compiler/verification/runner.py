@@ -75,7 +75,9 @@ def build_runner(compiler: CCompiler, cache: Path, prefix: Sequence[str] = ()) -
     """The runner for the compiler's target, from ``cache`` if it is there. Raises ToolchainError, OSError."""
     code = compile_cached(compiler, SOURCE.read_text(encoding="utf-8"), SOURCE.name, COMPILE_FLAGS, cache)
     program = code.with_suffix("")
-    if not program.exists():
+    if program.exists():
+        program.touch()
+    else:
         compiler.link_program([code], program)
     return Runner(program, tuple(prefix))
 

@@ -80,6 +80,9 @@ class NodeContext:
     """Import a nested graph here, its inputs bound to items; gives its outputs. The text tells copies apart
     in names."""
 
+    problems: Callable[[], builtins.int]
+    """How many unsupported nodes the import has met so far."""
+
     # -- inputs -----------------------------------------------------------------------------------
 
     @property
@@ -171,9 +174,7 @@ class NodeContext:
         attribute = self._attribute(name, AttributeProto.INTS, default is None)
         return tuple(attribute.ints if attribute is not None else default or ())
 
-    def floats(
-        self, name: str, default: Sequence[builtins.float] | None = None
-    ) -> tuple[builtins.float, ...]:
+    def floats(self, name: str, default: Sequence[builtins.float] | None = None) -> tuple[builtins.float, ...]:
         """A list of floats; without a default it is required."""
         attribute = self._attribute(name, AttributeProto.FLOATS, default is None)
         return tuple(attribute.floats if attribute is not None else default or ())
@@ -209,9 +210,7 @@ class NodeContext:
             raise MalformedModel(f"{self.op_type} {self.name!r} lacks its attribute {name!r}")
         if attribute is not None and attribute.type != kind:
             stated, wanted = (AttributeProto.AttributeType.Name(k) for k in (attribute.type, kind))
-            raise MalformedModel(
-                f"{self.op_type} {self.name!r}: attribute {name!r} is {stated}, expected {wanted}"
-            )
+            raise MalformedModel(f"{self.op_type} {self.name!r}: attribute {name!r} is {stated}, expected {wanted}")
         return attribute
 
     # -- emitting ---------------------------------------------------------------------------------

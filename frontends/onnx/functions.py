@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, TypeProto, defs
 
 from frontends.onnx.errors import MalformedModel
+from frontends.onnx.structure import normal_domain
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Functions:
 
 def standard_call(
     node: NodeProto,
-    domain: str,
     opset: int,
     given: Mapping[str, AttributeProto],
     input_types: Sequence[TypeProto],
@@ -59,7 +59,7 @@ def standard_call(
     is so old, the oldest. ``input_types`` has one entry per input, an empty type for an omitted one.
     """
     try:
-        schema = defs.get_schema(node.op_type, opset, domain)
+        schema = defs.get_schema(node.op_type, opset, normal_domain(node.domain))
     except defs.SchemaError:
         return None
     body = _body(cast(_BodySchema, schema), node, opset, [type.SerializeToString() for type in input_types])
@@ -93,9 +93,7 @@ def _body(schema: _BodySchema, node: NodeProto, opset: int, input_types: list[by
         return schema.get_function_with_opset_version(_version(schema.function_opset_versions, opset))
     if schema.has_context_dependent_function:
         version = _version(schema.context_dependent_function_opset_versions, opset)
-        return schema.get_context_dependent_function_with_opset_version(
-            version, node.SerializeToString(), input_types
-        )
+        return schema.get_context_dependent_function_with_opset_version(version, node.SerializeToString(), input_types)
     return None
 
 
@@ -103,9 +101,7 @@ def _version(versions: Sequence[int], opset: int) -> int:
     return max((version for version in versions if version <= opset), default=min(versions))
 
 
-def resolved_attributes(
-    node: NodeProto, arguments: Mapping[str, AttributeProto]
-) -> dict[str, AttributeProto]:
+def resolved_attributes(node: NodeProto, arguments: Mapping[str, AttributeProto]) -> dict[str, AttributeProto]:
     """A node's attributes, those that refer to an attribute of the surrounding function replaced by its
     value.
 

@@ -23,8 +23,8 @@ from frontends.onnx.inputs import Inputs
 from frontends.onnx.known_values import KnownValues, UnknownValue
 from frontends.onnx.loader import opsets
 from frontends.onnx.preflight import Preflight
-from frontends.onnx.scopes import BLOCKED, BlockedItem, Scope, domain_of, required
-from frontends.onnx.structure import ordered_nodes
+from frontends.onnx.scopes import BLOCKED, BlockedItem, Scope, required
+from frontends.onnx.structure import normal_domain, ordered_nodes
 from frontends.onnx.types import dtype_of, element_type_name, is_narrow, literal_of, type_proto
 
 
@@ -54,7 +54,7 @@ class _Importer:
 
     def run(self, inputs: Inputs) -> Graph:
         scope = Scope(opsets(self.model.opset_import))
-        for name, entry in inputs.entries.items():
+        for name, entry in inputs.items():
             match entry:
                 case TensorType():
                     scope.items[name] = self.rewriter.input(name, entry)
@@ -106,14 +106,10 @@ class _Importer:
         for node in ordered_nodes(graph.node, [*scope.items, *scope.tensors], outer):
             self._import_node(node, scope)
 
-    def _inline_graph(
-        self, graph: GraphProto, arguments: Sequence[Item], parent: Scope, label: str
-    ) -> list[Item]:
+    def _inline_graph(self, graph: GraphProto, arguments: Sequence[Item], parent: Scope, label: str) -> list[Item]:
         """Import a nested graph; raises Blocked if an output depends on an unsupported node."""
         if len(arguments) != len(graph.input):
-            raise MalformedModel(
-                f"{label}: its graph takes {len(graph.input)} inputs, but is given {len(arguments)}"
-            )
+            raise MalformedModel(f"{label}: its graph takes {len(graph.input)} inputs, but is given {len(arguments)}")
         scope = Scope(parent.opsets, arguments=parent.arguments, parent=parent, prefix=f"{label}/")
         scope.items.update((info.name, a) for info, a in zip(graph.input, arguments, strict=True))
         self._import_nodes(graph, scope)
@@ -171,18 +167,16 @@ class _Importer:
         call = self.functions.call(node, attributes)
         if call is not None:
             return self._call(call, node, items, scope, recursion_of=call.function.name)
-        converter = CONVERTERS.get(domain_of(node), {}).get(node.op_type)
+        converter = CONVERTERS.get(normal_domain(node.domain), {}).get(node.op_type)
         if converter is not None:
             return self._converted(converter, node, items, scope)
         types = [_item_type(item) for item in items]
-        call = standard_call(node, domain_of(node), scope.opset(node), attributes, types)
+        call = standard_call(node, scope.opset(node), attributes, types)
         if call is not None:
             return self._call(call, node, items, scope)
         raise _unknown(node, scope)
 
-    def _converted(
-        self, converter: Converter, node: NodeProto, items: list[Item], scope: Scope
-    ) -> Sequence[Item]:
+    def _converted(self, converter: Converter, node: NodeProto, items: list[Item], scope: Scope) -> Sequence[Item]:
         self._check_narrow(node, items)
         label = scope.label(node)
         # What only moves elements moves bfloat16 as well; everything else computes in float32.
@@ -221,6 +215,7 @@ class _Importer:
             known=self.known,
             narrow=self.narrow,
             inline=inline,
+            problems=self.preflight.count,
         )
 
     def _call(
@@ -246,7 +241,7 @@ class _Importer:
 
 
 def _unknown(node: NodeProto, scope: Scope) -> Unsupported:
-    domain = domain_of(node)
+    domain = normal_domain(node.domain)
     if domain not in CONVERTERS:
         return Unsupported(
             f"operators of {domain!r} are no part of ONNX", "export the model without them, or as functions"

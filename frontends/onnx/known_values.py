@@ -11,13 +11,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compiler.ir.dtypes import DType, narrow_bf16, widen_bf16
 from compiler.ir.graph import Graph, Node, Value
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import ShapeOf
-from compiler.ir.ops.unary import Cast
 from frontends.onnx.errors import Unsupported
 
 
@@ -107,11 +105,4 @@ def _evaluate(node: Node, operands: list[Array]) -> list[Array]:
         return [np.array(node.operands[0].type.shape, np.int64)]
     if isinstance(node.op, Constant):
         return [node.op.value.array]
-    if isinstance(node.op, Cast) and DType.BF16 in (node.op.to, node.operands[0].type.dtype):
-        return [_cast_bf16(operands[0], node.operands[0].type.dtype, node.op.to)]
     return evaluate_node(node, operands)
-
-
-def _cast_bf16(array: Array, source: DType, to: DType) -> Array:
-    wide = widen_bf16(array) if source is DType.BF16 else array.astype(np.float32)
-    return narrow_bf16(wide).reshape(wide.shape) if to is DType.BF16 else wide.astype(to.numpy)

@@ -19,7 +19,7 @@ def upgraded(model: ModelProto, version: int, name: str) -> ModelProto:
         return model
     try:
         converted = version_converter.convert_version(model, OLDEST_OPSET)
-    except (RuntimeError, version_converter.ConvertError) as error:
+    except (RuntimeError, shape_inference.InferenceError, version_converter.ConvertError) as error:
         raise MalformedModel(
             f"{name}: operator set {version} is older than {OLDEST_OPSET}, and onnx.version_converter cannot"
             f" upgrade the model: {error}"
@@ -51,9 +51,7 @@ def _ranks(model: ModelProto) -> dict[str, int]:
     graph = shape_inference.infer_shapes(model).graph
     infos = [*graph.input, *graph.value_info, *graph.output]
     return {
-        info.name: len(info.type.tensor_type.shape.dim)
-        for info in infos
-        if info.type.tensor_type.HasField("shape")
+        info.name: len(info.type.tensor_type.shape.dim) for info in infos if info.type.tensor_type.HasField("shape")
     }
 
 

@@ -1,5 +1,4 @@
-"""From what the user names (a path, bytes, a message) to a ModelProto whose data is complete, or one clear
-error.
+"""From what the user gives (a path, bytes, a message) to a ModelProto whose data is complete, or one clear error.
 
 Owns files: parsing, external data, versions. Does not look at what the nodes mean.
 """
@@ -11,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, defs
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, defs
 
 from frontends.onnx.errors import MalformedModel, UnreadableModel
 from frontends.onnx.legacy import OLDEST_OPSET, upgraded
+from frontends.onnx.structure import normal_domain
 
 Source = str | os.PathLike[str] | bytes | ModelProto
 
@@ -23,8 +23,8 @@ def read_model(source: Source) -> tuple[ModelProto, str]:
     """The model and what to call it in messages. ``source``'s own message is never changed.
 
     Raises:
-        UnreadableModel: no such file, not ONNX, truncated, external data missing or outside the model's
-        folder. MalformedModel: no graph, no outputs, or an operator set from the future.
+        UnreadableModel: no such file, not ONNX, truncated, external data missing or outside the model's folder.
+        MalformedModel: no graph, no outputs, or an operator set from the future.
     """
     if isinstance(source, ModelProto):
         model, name, folder = source, source.graph.name or "model", None
@@ -42,13 +42,9 @@ def read_model(source: Source) -> tuple[ModelProto, str]:
     return upgraded(model, opsets(model.opset_import).get("", OLDEST_OPSET), name), name
 
 
-def opsets(imports: Iterable[object]) -> dict[str, int]:
+def opsets(imports: Iterable[OperatorSetIdProto]) -> dict[str, int]:
     """Domain -> version of an ``opset_import`` list; the default domain is spelled ``""``."""
-    return {_domain(entry.domain): entry.version for entry in imports}  # type: ignore[attr-defined]
-
-
-def _domain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain
+    return {normal_domain(entry.domain): entry.version for entry in imports}
 
 
 def tensors_of(model: ModelProto) -> Iterator[TensorProto]:
@@ -102,7 +98,33 @@ def _parse(data: bytes, what: str) -> ModelProto:
     # Random bytes may parse as a message of fields that nobody knows.
     if not model.HasField("graph") or not model.ir_version:
         raise UnreadableModel(f"{what}: not an ONNX model (it has no graph), or a truncated one")
+    if not _has_readable_texts(model):
+        raise UnreadableModel(f"{what}: a name in it is no text; the file is damaged")
     return model
+
+
+def _has_readable_texts(model: ModelProto) -> bool:
+    """Whether all names are UTF-8: protobuf hands out others as bytes, or fails when they are read."""
+    try:
+        nodes = (node for function in model.functions for node in function.node)
+        return all(isinstance(text, str) for text in (*_texts(model.graph), *_node_texts(nodes)))
+    except UnicodeDecodeError:
+        return False
+
+
+def _texts(graph: GraphProto) -> Iterator[object]:
+    for named in (*graph.input, *graph.output, *graph.initializer):
+        yield named.name
+    yield from _node_texts(graph.node)
+
+
+def _node_texts(nodes: Iterable[NodeProto]) -> Iterator[object]:
+    for node in nodes:
+        yield from (node.op_type, node.domain, node.name, node.overload, *node.input, *node.output)
+        for attribute in node.attribute:
+            yield from (attribute.name, attribute.ref_attr_name)
+            for nested in (attribute.g, *attribute.graphs):
+                yield from _texts(nested)
 
 
 def _check_header(model: ModelProto, name: str) -> None:
@@ -115,8 +137,7 @@ def _check_header(model: ModelProto, name: str) -> None:
         label = domain or "ai.onnx"
         if domain in newest and version > newest[domain]:
             raise MalformedModel(
-                f"{name}: operator set {label} {version} is newer than the newest that Kiln knows,"
-                f" {newest[domain]}"
+                f"{name}: operator set {label} {version} is newer than the newest that Kiln knows, {newest[domain]}"
             )
 
 
@@ -136,14 +157,18 @@ def _embed(tensor: TensorProto, folder: Path | None, model: str) -> None:
         raise UnreadableModel(
             f"{label} has its data in the file {location!r}, which only a model given by path can find"
         )
-    data = _external_bytes(folder, location, label)
+    path = _external_path(folder, location, label)
     offset = _number(entries.get("offset", "0"), label)
-    length = _number(entries.get("length", str(len(data) - offset)), label)
-    if offset + length > len(data):
-        raise UnreadableModel(
-            f"{label}: the file {location!r} has {len(data)} bytes, too few for {length} at {offset}"
-        )
-    tensor.raw_data = bytes(data[offset : offset + length])
+    try:
+        size = path.stat().st_size
+        length = _number(entries.get("length", str(max(size - offset, 0))), label)
+        if offset + length > size:
+            raise UnreadableModel(f"{label}: the file {location!r} has {size} bytes, too few for {length} at {offset}")
+        with path.open("rb") as file:
+            file.seek(offset)
+            tensor.raw_data = file.read(length)
+    except OSError as error:
+        raise UnreadableModel(f"{label}: its data file {str(path)!r} cannot be read: {error.strerror}") from None
     tensor.data_location = TensorProto.DEFAULT
     del tensor.external_data[:]
 
@@ -154,14 +179,9 @@ def _number(text: str, label: str) -> int:
     return int(text)
 
 
-def _external_bytes(folder: Path, location: str, label: str) -> memoryview:
+def _external_path(folder: Path, location: str, label: str) -> Path:
     path = folder / location
     inside = path.resolve().is_relative_to(folder.resolve())
     if not location or Path(location).is_absolute() or not inside:
         raise UnreadableModel(f"{label}: its data file {location!r} lies outside the model's folder")
-    try:
-        return memoryview(path.read_bytes())
-    except OSError as error:
-        raise UnreadableModel(
-            f"{label}: its data file {str(path)!r} cannot be read: {error.strerror}"
-        ) from None
+    return path

@@ -37,9 +37,7 @@ def run(source: Source, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], 
     Raises NoAnswerError, or the loader's ModelError.
     """
     model, _ = read_model(source)
-    feeds = {
-        info.name: _to_framework(inputs[info.name], info) for info in model.graph.input if info.name in inputs
-    }
+    feeds = {info.name: _to_framework(inputs[info.name], info) for info in model.graph.input if info.name in inputs}
     names = [output.name for output in model.graph.output]
     reasons: list[str] = []
     for authority, evaluate in _authorities():
@@ -65,9 +63,7 @@ def _runtime(model: ModelProto, feeds: Mapping[str, Array]) -> Sequence[object]:
     assert onnxruntime is not None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     return session.run(None, dict(feeds))
 
 
@@ -78,9 +74,7 @@ def _reference(model: ModelProto, feeds: Mapping[str, Array]) -> Sequence[object
 
 def _to_framework(array: Array, info: onnx.ValueInfoProto) -> Array:
     kind = info.type.tensor_type.elem_type
-    return (
-        array.view(ml_dtypes.bfloat16) if kind == TensorProto.BFLOAT16 and array.dtype == np.uint16 else array
-    )
+    return array.view(ml_dtypes.bfloat16) if kind == TensorProto.BFLOAT16 and array.dtype == np.uint16 else array
 
 
 def _from_framework(result: object) -> Array:

@@ -15,6 +15,7 @@ from compiler.ir.graph import Value
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import TensorType
 from frontends.onnx.errors import Unsupported, UnsupportedModel, UnsupportedNode
+from frontends.onnx.structure import normal_domain
 from frontends.onnx.types import dtype_of, static_shape, type_proto
 
 
@@ -27,12 +28,14 @@ class Preflight:
         self._placeholders: set[str] = set()
 
     def add(self, name: str, op: str, reason: str, help: str = "") -> None:
-        """Remember a problem (once: a loop's body may have it in every iteration)."""
+        """Remember a problem, once."""
         self._nodes[UnsupportedNode(name, op, reason, help)] = None
 
-    def placeholders(
-        self, node: NodeProto, opset: int, types: Mapping[str, TensorType]
-    ) -> list[Value | None]:
+    def count(self) -> int:
+        """How many problems there are so far."""
+        return len(self._nodes)
+
+    def placeholders(self, node: NodeProto, opset: int, types: Mapping[str, TensorType]) -> list[Value | None]:
         """A stand-in for each output of an unsupported node, ``None`` where its type cannot be inferred."""
         inferred = inferred_types(node, opset, types)
         return [self._placeholder(inferred.get(name)) for name in node.output]
@@ -64,7 +67,7 @@ class Preflight:
 def inferred_types(node: NodeProto, opset: int, types: Mapping[str, TensorType]) -> dict[str, TypeProto]:
     """What the operator's ONNX schema says of the node's outputs, by name; empty if it says nothing."""
     try:
-        schema = defs.get_schema(node.op_type, opset, node.domain)
+        schema = defs.get_schema(node.op_type, opset, normal_domain(node.domain))
     except defs.SchemaError:
         return {}
     if not all(name in types for name in node.input if name):

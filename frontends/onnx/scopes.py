@@ -10,7 +10,7 @@ from onnx import AttributeProto, NodeProto, TensorProto
 
 from frontends.onnx.context import Item
 from frontends.onnx.errors import Blocked, MalformedModel
-from frontends.onnx.structure import node_label
+from frontends.onnx.structure import node_label, normal_domain
 
 
 class BlockedItem:
@@ -61,18 +61,13 @@ class Scope:
 
     def opset(self, node: NodeProto) -> int:
         """The version of the node's operator set; MalformedModel if the model does not state it."""
-        version = self.opsets.get(domain_of(node))
+        version = self.opsets.get(normal_domain(node.domain))
         if version is None:
-            domain = domain_of(node) or "ai.onnx"
+            domain = normal_domain(node.domain) or "ai.onnx"
             raise MalformedModel(
                 f"{node.op_type} {self.label(node)!r}: the model states no version of operator set {domain!r}"
             )
         return version
-
-
-def domain_of(node: NodeProto) -> str:
-    """The node's domain; the default one is spelled ``""``."""
-    return "" if node.domain == "ai.onnx" else node.domain
 
 
 def required(item: Item | BlockedItem) -> Item:

@@ -3,6 +3,7 @@ circles."""
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterable, Sequence
 
 from onnx import AttributeProto, GraphProto, NodeProto
@@ -15,9 +16,12 @@ def node_label(node: NodeProto) -> str:
     return node.name or next((name for name in node.output if name), node.op_type)
 
 
-def ordered_nodes(
-    nodes: Sequence[NodeProto], defined: Iterable[str], outer: Collection[str] = ()
-) -> list[NodeProto]:
+def normal_domain(domain: str) -> str:
+    """A domain of operators, the default one spelled ``""``."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def ordered_nodes(nodes: Sequence[NodeProto], defined: Iterable[str], outer: Collection[str] = ()) -> list[NodeProto]:
     """The nodes, each after those whose outputs it reads; in the given order where that already holds.
 
     ``defined`` are the names that the graph defines without a node (inputs, initializers), ``outer`` those of
@@ -33,9 +37,7 @@ def ordered_nodes(
         reads = names_read(node)
         for name in reads:
             if name not in available and name not in producers and name not in outer:
-                raise MalformedModel(
-                    f"{node.op_type} {node_label(node)!r} reads {name!r}, which nothing defines"
-                )
+                raise MalformedModel(f"{node.op_type} {node_label(node)!r} reads {name!r}, which nothing defines")
         waiting[index] = {name for name in reads if name in producers}
     return [nodes[index] for index in _sorted(nodes, waiting)]
 
@@ -45,29 +47,32 @@ def _producers(nodes: Sequence[NodeProto], available: Collection[str]) -> dict[s
     for index, node in enumerate(nodes):
         for name in filter(None, node.output):
             if name in producers or name in available:
-                raise MalformedModel(
-                    f"{node.op_type} {node_label(node)!r} defines {name!r}, which is already defined"
-                )
+                raise MalformedModel(f"{node.op_type} {node_label(node)!r} defines {name!r}, which is already defined")
             producers[name] = index
     return producers
 
 
 def _sorted(nodes: Sequence[NodeProto], waiting: dict[int, set[str]]) -> list[int]:
-    """Kahn's algorithm in passes over what is left: one pass for a sorted graph, as nearly all are."""
-    done: set[str] = set()
+    """Kahn's algorithm, of the nodes that are ready the first one first; ``waiting``: names that a node needs."""
+    readers: dict[str, list[int]] = {}
+    for index, names in waiting.items():
+        for name in names:
+            readers.setdefault(name, []).append(index)
+    missing = {index: len(names) for index, names in waiting.items()}
+    ready = [index for index, count in missing.items() if count == 0]  # ascending, hence a heap
     order: list[int] = []
-    while waiting:
-        ready: list[int] = []
-        for index, reads in waiting.items():
-            if reads <= done:
-                ready.append(index)
-                done.update(nodes[index].output)
-        if not ready:
-            names = ", ".join(repr(node_label(nodes[index])) for index in list(waiting)[:4])
-            raise MalformedModel(f"the graph has a cycle: these nodes need each other's results: {names}")
-        for index in ready:
-            del waiting[index]
-        order += ready
+    while ready:
+        index = heapq.heappop(ready)
+        order.append(index)
+        for name in filter(None, nodes[index].output):
+            for reader in readers.get(name, ()):
+                missing[reader] -= 1
+                if missing[reader] == 0:
+                    heapq.heappush(ready, reader)
+    if len(order) < len(nodes):
+        left = sorted(missing.keys() - set(order))[:4]
+        names = ", ".join(repr(node_label(nodes[index])) for index in left)
+        raise MalformedModel(f"the graph has a cycle: these nodes need each other's results: {names}")
     return order
 
 

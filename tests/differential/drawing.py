@@ -36,6 +36,17 @@ DATA = ("plain", "plain", "plain", "wide", "special")
 """What inputs hold: small numbers; the whole range of the type; edge cases of it among small numbers."""
 
 
+class Drawn:
+    """A region and arrays for its inputs; shown as the region's text alone."""
+
+    def __init__(self, graph: Graph, arrays: Sequence[Array]) -> None:
+        self.graph = graph
+        self.arrays = arrays
+
+    def __repr__(self) -> str:
+        return f"\n{self.graph}"
+
+
 @dataclass
 class Region:
     """A region under construction, with the arrays for its inputs."""
@@ -68,11 +79,11 @@ class Region:
         self.arrays.append(array)
         return self.rewriter.input(f"x{len(self.arrays) - 1}", type_)
 
-    def finish(self, *outputs: Value) -> tuple[Graph, list[Array]]:
+    def finish(self, *outputs: Value) -> Drawn:
         """The region with its results, and the arrays for its inputs."""
         for index, value in enumerate(outputs):
             self.rewriter.output(f"y{index}", value)
-        return self.graph, self.arrays
+        return Drawn(self.graph, self.arrays)
 
 
 def random_data(type_: TensorType, kind: str, generator: np.random.Generator) -> Array:
@@ -135,6 +146,8 @@ def index_map(region: Region, type_: TensorType, depth: int) -> Value:
 def _source(region: Region, type_: TensorType, shape: Sequence[int], depth: int) -> Value:
     """What an index map reads: computed in the region, or an operand."""
     wanted = type_.with_shape(tuple(shape))
+    if not wanted.elements:
+        return region.input(wanted)
     return expression(region, wanted, 1, depth) if region.chance(3) else operand(region, wanted, depth)
 
 

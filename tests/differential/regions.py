@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from compiler.codegen.schedules import SCHEDULES
 from compiler.ir import DType, Graph, Layout, Shape, TensorType, Value
-from compiler.ir.literal import Array
 from compiler.ir.ops import binary, contraction, pooling, reduction, resampling, unary
 from compiler.targets import Target
 from tests.codegen.task_kernels import Choice
@@ -22,6 +21,7 @@ from tests.differential.drawing import (
     FLOATS,
     NUMBERS,
     SIZES,
+    Drawn,
     Region,
     broadcastable,
     draw_shape,
@@ -30,7 +30,6 @@ from tests.differential.drawing import (
     operand,
 )
 
-Drawn = tuple[Graph, list[Array]]
 _COMBINING = (binary.Sub, binary.Add, binary.Mul, binary.Div, binary.Maximum)
 
 

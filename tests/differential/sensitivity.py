@@ -8,6 +8,7 @@ where a comparison or a rounding hangs on the last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -28,12 +29,14 @@ from compiler.ir.ops import (
     unary,
 )
 
-RUNS = 6
+RUNS = 8
 MARGIN = 8.0
 """How many times the largest spread that the disturbed runs show is still taken for rounding."""
 
 ROUNDING = {np.dtype(np.float16): 1e-3, np.dtype(np.float32): 3e-7, np.dtype(np.float64): 1e-15}
 """Relative size of the disturbance: a few units in the last place, as the vector math documents."""
+UNIT = {np.dtype(np.float16): 6e-8, np.dtype(np.float32): 6e-8, np.dtype(np.float64): 1.2e-16}
+"""Unit roundoff of the accumulators: half floats are summed in float32."""
 TINY = {np.dtype(np.float16): 1.2e-7, np.dtype(np.float32): 1e-44, np.dtype(np.float64): 0.0}
 """A subnormal unit or two, below which nothing is relative."""
 
@@ -65,7 +68,7 @@ def expectations(graph: Graph, inputs: Sequence[Array], seed: int = 0) -> list[E
     exact = _run(graph, inputs, lambda node, operands: evaluate_node(node, operands))
     spreads = [(np.zeros(array.shape), np.zeros(array.shape, np.bool_)) for array in exact]
     for number in range(RUNS):
-        noise = _Noise(np.random.default_rng((seed, number)))
+        noise = _Noise(np.random.default_rng((seed, number)), number)
         for (spread, free), want, got in zip(spreads, exact, _run(graph, inputs, noise.results), strict=True):
             _widen(spread, free, want, got)
     return [
@@ -115,19 +118,37 @@ def _run(
 
 
 class _Noise:
-    def __init__(self, generator: np.random.Generator) -> None:
+    def __init__(self, generator: np.random.Generator, number: int) -> None:
         self.generator = generator
+        self.number = number
 
     def results(self, node: Node, operands: list[Array]) -> list[Array]:
         """Disturbed results of one node."""
         if isinstance(node.op, RegionOp):
             return _run(node.regions[0], operands, self.results)
-        if isinstance(node.op, _SUMS):
-            operands = [self.disturbed(array) for array in operands]
+        if isinstance(node.op, binary.Add | binary.Sub):
+            # Fused into a multiply-add, a product is not rounded as it is where it is used otherwise.
+            operands = [
+                self.disturbed(array) if value.producer else array
+                for value, array in zip(node.operands, operands, strict=True)
+            ]
         results = evaluate_node(node, operands)
+        if isinstance(node.op, _SUMS):
+            results = [self.summed(node, operands, array) for array in results]
         if isinstance(node.op, (*_INEXACT, *_SUMS)):
             results = [self.disturbed(array) for array in results]
         return [self.unspecified(node, operands, index, array) for index, array in enumerate(results)]
+
+    @np.errstate(all="ignore")
+    def summed(self, node: Node, operands: list[Array], result: Array) -> Array:
+        """A sum off by the error bound of recursive summation (N. Higham, Accuracy and Stability of Numerical
+        Algorithms, 4.2), which is relative to the terms."""
+        if result.dtype.kind != "f":
+            return result
+        (sizes,) = evaluate_node(node, [np.abs(array) if array.dtype.kind == "f" else array for array in operands])
+        unit = UNIT[result.dtype] * _terms(node) / MARGIN
+        noise = unit * self.generator.uniform(-1, 1, result.shape) * sizes.astype(np.float64)
+        return np.asarray(result + np.where(np.isfinite(noise), noise, 0.0)).astype(result.dtype)
 
     @np.errstate(all="ignore")
     def disturbed(self, array: Array) -> Array:
@@ -143,13 +164,36 @@ class _Noise:
         where = _unspecified(node, operands, result)
         if where is None or not where.any():
             return result
-        kind = result.dtype
-        if kind.kind == "f" or (isinstance(node.op, sorting.TopK) and index == 0):
-            noise = self.generator.uniform(-1e3, 1e3, result.shape).astype(kind)
-        else:
-            noise = self.generator.integers(0, 256, (*result.shape, kind.itemsize), np.uint8)
-            noise = noise.view(kind).reshape(result.shape) if kind.kind != "b" else noise[..., 0] > 127
-        return np.where(np.broadcast_to(where, result.shape), noise, result)
+        return np.where(np.broadcast_to(where, result.shape), self.anything(result), result)
+
+    def anything(self, like: Array) -> Array:
+        """Arbitrary elements; the extremes have runs of their own, so that what is behind them shows its range."""
+        kind = like.dtype
+        if kind.kind == "f":
+            scale = (0.0, 1.0, 1e4, -1e4)[self.number % 4]
+            return np.asarray(self.generator.uniform(0, 1, like.shape) * scale).astype(kind)
+        limits = np.iinfo(kind)
+        least, most = int(limits.min), int(limits.max)
+        low, high = ((least, least), (most, most), (0, 0), (least, most))[self.number % 4]
+        return np.asarray(self.generator.integers(low, high, like.shape, kind, endpoint=True))
+
+
+def _terms(node: Node) -> int:
+    """How many rounded terms each element of a result is made of."""
+    types = [operand.type for operand in node.operands]
+    match node.op:
+        case reduction.Reduce(axes=axes):
+            return math.prod(types[0].shape[axis] for axis in axes)
+        case reduction.Cumulative(axis=axis):
+            return types[0].shape[axis]
+        case contraction.MatMul():
+            return types[0].shape[-1]
+        case contraction.Conv():
+            return math.prod(types[1].shape[1:])
+        case pooling.Pool(window=window):
+            return math.prod(window)
+        case _:
+            return max(types[1].elements, 1)
 
 
 def _unspecified(node: Node, operands: list[Array], result: Array) -> Array | None:

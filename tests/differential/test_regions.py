@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 from tests.codegen.task_kernels import HOST
 from tests.differential import regions
 from tests.differential.checking import check_region
-from tests.differential.regions import Drawn, choices
-
-X86_64_V2 = 1
+from tests.differential.drawing import Drawn
+from tests.differential.regions import choices
 
 
 def check(data: st.DataObject, drawn: Drawn) -> None:
-    graph, arrays = drawn
-    check_region(graph, arrays, data.draw(choices(graph, HOST), label="choice"))
+    check_region(drawn.graph, drawn.arrays, data.draw(choices(drawn.graph, HOST), label="choice"))
 
 
 @given(st.data(), regions.pointwise_regions())

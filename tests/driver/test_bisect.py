@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,13 @@ from onnx import TensorProto, helper
 
 import compiler
 from compiler.bisect import main
-from compiler.bisection import expose_results
+from compiler.bisection import bisect, expose_results
+from compiler.codegen.plan.arena import Interval, Packing
+from compiler.driver import Settings
 from compiler.ir import evaluate, parse_graph
+from compiler.source import Source
+from compiler.targets import resolve
+from compiler.verification import Answer
 from tests.driver.wrong_template import UnsignedTanh
 
 HERE = Path(__file__).parent
@@ -75,6 +81,35 @@ def test_a_wrong_kernel_is_named(model: Path, inputs: Path, capsys: pytest.Captu
 def test_the_build_refuses_a_wrong_kernel(model: Path) -> None:
     with pytest.raises(compiler.VerificationError, match="output 't'"):
         compiler.compile(model, inputs={"x": (3, 6)}, schedules=[UnsignedTanh])
+
+
+def test_a_wrong_plan_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that are right alone, in an arena where everything lies at one place."""
+    graph = parse_graph(
+        'graph "g" (%0 "x": f32[4,8]) {\n%1 = neg(%0) : f32[4,8]\n'
+        "%2 = transpose(%1) {permutation = [1, 0]} : f32[8,4]\n%3 = reshape(%2) {shape = [4, 8]} : f32[4,8]\n"
+        "%4 = add(%1, %3) : f32[4,8]\n%5 = transpose(%4) {permutation = [1, 0]} : f32[8,4]\n"
+        'return %5 "y"\n}'
+    )
+    inputs = {"x": np.arange(32, dtype=np.float32).reshape(4, 8)}
+    settings = Settings(resolve("host"), pipeline="")
+    assert bisect(Source(graph), inputs, settings) is None
+
+    def everything_at_zero(intervals: Sequence[Interval]) -> Packing:
+        return Packing(tuple(0 for _ in intervals), max((i.bytes for i in intervals), default=0))
+
+    monkeypatch.setattr("compiler.codegen.plan.assembly.pack_arena", everything_at_zero)
+    finding = bisect(Source(graph), inputs, settings)
+    assert finding is not None and finding.stage == "plan"
+
+
+def test_a_wrong_import_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Source(model, {"x": (3, 6)})
+    lie = Answer({"y": np.zeros((3, 6), np.float32), "t": np.zeros((3, 6), np.float32)}, "another framework")
+    monkeypatch.setattr(Source, "ask", lambda *_: lie)
+    inputs = {"x": np.ones((3, 6), np.float32)}
+    finding = bisect(source, inputs, Settings(resolve("host")))
+    assert finding is not None and finding.stage == "import" and "another framework" in finding.detail
 
 
 def test_exposed_results_are_those_of_kernels() -> None:

@@ -140,3 +140,11 @@ def test_a_private_directory_lives_as_long_as_the_artifact(model_file: Path) -> 
     assert directory.is_dir()
     artifact.close()
     assert not directory.exists()
+
+
+def test_outputs_that_never_vary_are_warned_of() -> None:
+    graph = parse_graph(
+        'graph "g" (%0 "x": f32[5]) {\n%1 = sub(%0, %0) : f32[5]\nreturn %1 "y"\n}',
+    )
+    with compiler.compile(graph) as artifact:
+        assert any("the same for two random inputs" in warning for warning in artifact.report.warnings)

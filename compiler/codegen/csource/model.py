@@ -42,8 +42,8 @@ class WeightsDigest:
 
 
 CAREFUL_HERTZ = 1.5e9
-"""The clock at which kernels are taken to reach their peak when the runtime decides how many threads a call is worth: low,
-since few kernels reach it."""
+"""The clock at which kernels are taken to reach their peak when the runtime decides how many threads a call is worth:
+low, since few kernels reach it."""
 
 
 def model_source(plan: Plan, target: Target, weights: WeightsDigest) -> str:

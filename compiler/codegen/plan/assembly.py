@@ -63,9 +63,7 @@ def assemble(
     return Plan(
         name=graph.name,
         inputs=tuple((name, value.type) for name, value in zip(graph.input_names, graph.inputs, strict=True)),
-        outputs=tuple(
-            (name, value.type) for name, value in zip(graph.output_names, graph.outputs, strict=True)
-        ),
+        outputs=tuple((name, value.type) for name, value in zip(graph.output_names, graph.outputs, strict=True)),
         buffers=tuple(_buffer(block, offsets.get(block, block.number)) for block in used),
         calls=tuple(_call(step, job, tasks, kernels, addresses) for step, job in jobs),
         weights=tuple(weights.values()),

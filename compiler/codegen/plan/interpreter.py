@@ -18,18 +18,14 @@ from compiler.ir.interpreter import run_graph
 Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
-def run_plan(
-    plan: Plan, inputs: Mapping[str, Array], ops: Iterable[type[Op]] = (), seed: int = 0
-) -> dict[str, Array]:
+def run_plan(plan: Plan, inputs: Mapping[str, Array], ops: Iterable[type[Op]] = (), seed: int = 0) -> dict[str, Array]:
     """The outputs for named row-major inputs. Memory starts as seeded noise, so that nothing may rely on
     zeros."""
     memory = _Memory(plan, inputs, np.random.default_rng(seed))
     for call in plan.calls:
         _execute(memory, call, tuple(ops))
     return {
-        name: unpack(
-            memory.outputs[i].view(type_.dtype.numpy).reshape(type_.physical_shape), type_.layout, type_.shape
-        )
+        name: unpack(memory.outputs[i].view(type_.dtype.numpy).reshape(type_.physical_shape), type_.layout, type_.shape)
         for i, (name, type_) in enumerate(plan.outputs)
     }
 

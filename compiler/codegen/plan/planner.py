@@ -136,9 +136,7 @@ class _Planner:
         if node.operands[index].type.dtype.bytes != node.result.type.dtype.bytes:
             return False
         if any(
-            self.disturbs(value, old, other in allowed)
-            for other, value in enumerate(node.operands)
-            if other != index
+            self.disturbs(value, old, other in allowed) for other, value in enumerate(node.operands) if other != index
         ):
             return False
         if result.block.storage is Storage.ARENA and result.is_whole:

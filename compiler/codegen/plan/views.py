@@ -71,13 +71,10 @@ def _slice_offset(op: Slice, shape: Shape) -> int | None:
     """Elements before a slice whose elements are adjacent and in order; None for any other slice."""
     if any(step != 1 and size > 1 for step, size in zip(op.step, op.size, strict=True)):
         return None
-    cut = next(
-        (axis for axis, (size, dim) in enumerate(zip(op.size, shape, strict=True)) if size < dim), None
-    )
-    if cut is None or 0 in op.size:
+    cut = [axis for axis, (size, dim) in enumerate(zip(op.size, shape, strict=True)) if size < dim]
+    if not cut or 0 in op.size:
         return 0
-    # Rows before the last axis that is cut must be single: [1, 1, part, all, all].
-    cut = max(axis for axis, (size, dim) in enumerate(zip(op.size, shape, strict=True)) if size < dim)
-    if any(size != 1 for size in op.size[:cut]):
+    # Before the last axis that is cut, only single rows: [1, 1, part, all, all].
+    if any(size != 1 for size in op.size[: cut[-1]]):
         return None
     return sum(start * math.prod(shape[axis + 1 :]) for axis, start in enumerate(op.start))

@@ -17,7 +17,14 @@ from tvm.ir import Expr
 from compiler.codegen.computes.interface import Index, Pointwise, Position, Reduction
 from compiler.codegen.computes.positions import affine, unflatten
 from compiler.codegen.schedules.anchors import anchored_region
-from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors
+from compiler.codegen.schedules.region import (
+    RegionReader,
+    as_result,
+    compute_of,
+    input_sources,
+    parameters,
+    reads_vectors,
+)
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import KernelBuilder, arithmetic_type, broadcast, cast, lanes, literal
 from compiler.ir import ROW_MAJOR, DType, Graph, Node
@@ -163,7 +170,8 @@ class _PlaneKernel:
             for offset, count in self.builder.strips(inner, self.width):
                 with self.reader.scope():
                     place = (image, filter_, *lead, lanes(offset, count))
-                    value = self.builder.let(self.fold(image, channel, (*lead, offset), count, weights), "sum")
+                    folded = self.fold(image, channel, (*lead, offset), count, weights)
+                    value = self.builder.let(as_result(folded, self.anchor.result.type.dtype), "sum")
                     with self.reader.override(self.anchor.result, lambda _, value=value: value):
                         for array, output in zip(self.results, self.region.outputs, strict=True):
                             array[place] = self.reader.at(output, place)

@@ -17,7 +17,14 @@ from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.elementwise import is_elementwise
 from compiler.codegen.schedules.loops import outer_loop, parallel_rows
 from compiler.codegen.schedules.merging import merge_reduction_axes
-from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors
+from compiler.codegen.schedules.region import (
+    RegionReader,
+    as_result,
+    compute_of,
+    input_sources,
+    parameters,
+    reads_vectors,
+)
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import KernelBuilder, lanes
 from compiler.ir import Graph, Node
@@ -118,7 +125,8 @@ class _ReductionKernel:
         return self.compute.step(self.builder, self.anchor.op, self.operands, place, domain, old)
 
     def store(self, place: Position, total: tuple[Expr, ...]) -> None:
-        value = self.builder.let(self.compute.finish(self.builder, self.anchor.op, self.types, total), "result")
+        finished = self.compute.finish(self.builder, self.anchor.op, self.types, total)
+        value = self.builder.let(as_result(finished, self.anchor.result.type.dtype), "result")
         with self.reader.override(self.anchor.result, lambda _: value):
             for array, output in zip(self.results, self.region.outputs, strict=True):
                 array[place] = self.reader.at(output, place)

@@ -101,13 +101,17 @@ class RegionReader:
             assert isinstance(compute, IndexMap), f"{node.op.name} cannot be read element by element"
             operands = [self.operand(operand) for operand in node.operands]
             result = compute.element(self.builder, node.op, operands, value.type, position)
-        if value.type.dtype in (DType.F16, DType.BF16):
-            result = rounded_through(result, value.type.dtype)
-        return self.builder.let(result, node.op.name)
+        return self.builder.let(as_result(result, value.type.dtype), node.op.name)
 
 
 class MissingComputeError(Exception):
     """An op without a row in the computes table."""
+
+
+def as_result(value: Expr, dtype: DType) -> Expr:
+    """A computed element as an op's result of ``dtype``: kernels compute the half formats in float32, but a result has
+    the precision of its type, whether or not it goes through memory."""
+    return rounded_through(value, dtype) if dtype in (DType.F16, DType.BF16) else value
 
 
 def compute_of(node: Node) -> Compute:

@@ -19,7 +19,14 @@ from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.merging import merge_aligned_axes
 from compiler.codegen.schedules.reduction import compute_or_none, strip_pieces
-from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors
+from compiler.codegen.schedules.region import (
+    RegionReader,
+    as_result,
+    compute_of,
+    input_sources,
+    parameters,
+    reads_vectors,
+)
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, lanes
 from compiler.ir import ROW_MAJOR, Graph, Node, Shape, Value
@@ -36,20 +43,18 @@ class Rows:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether all reductions keep their axes, share one trailing set of them, and the rest is pointwise."""
-        reductions = [node for node in region if isinstance(node.op, Reduce)]
-        others = [node for node in region if node not in reductions]
+        reductions = [(node, node.op) for node in region if isinstance(node.op, Reduce)]
+        others = [node for node in region if not isinstance(node.op, Reduce)]
         if not reductions or not all(isinstance(compute_or_none(n), Pointwise | None) for n in others):
             return False
-        domain = domain_shape(region)
-        if any(value.type.layout != ROW_MAJOR for value in all_values(region)):
-            return False
-        axes = {node.op.axes for node in reductions if isinstance(node.op, Reduce) and node.op.keep}
-        kept = all(isinstance(node.op, Reduce) and node.op.keep for node in reductions)
-        aligned = all(node.operands[0].type.shape == domain for node in reductions)
-        trailing = tuple(range(len(domain) - len(next(iter(axes), ())), len(domain)))
-        row = row_shape(domain, len(trailing))
-        shaped = all(output.type.shape in (domain, row) for output in region.outputs)
-        return bool(trailing) and kept and aligned and axes == {trailing} and shaped
+        domain = reductions[0][0].operands[0].type.shape
+        aligned = all(broadcasts_to(value.type.shape, domain) for value in all_values(region))
+        row_major = all(value.type.layout == ROW_MAJOR for value in all_values(region))
+        axes = reductions[0][1].axes
+        trailing = len(axes) > 0 and axes == tuple(range(len(domain) - len(axes), len(domain)))
+        alike = all(op.keep and op.axes == axes and n.operands[0].type.shape == domain for n, op in reductions)
+        shapes = (domain, row_shape(domain, len(axes)))
+        return aligned and row_major and trailing and alike and all(o.type.shape in shapes for o in region.outputs)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``vectors``: SIMD vectors per step of a pass."""
@@ -68,6 +73,12 @@ def all_values(region: Graph) -> Iterator[Value]:
     yield from region.inputs
     for node in region:
         yield from node.results
+
+
+def broadcasts_to(shape: Shape, domain: Shape) -> bool:
+    """Whether an array of ``shape`` has an element for every position of ``domain``, by numpy's rules."""
+    fits = all(size in (1, wanted) for size, wanted in zip(reversed(shape), reversed(domain), strict=False))
+    return len(shape) <= len(domain) and fits
 
 
 def domain_shape(region: Graph) -> Shape:
@@ -149,7 +160,8 @@ class _RowKernel:
             partial = accumulators.combined()
             total = partial if total is None else compute.combine(self.builder, node.op, total, partial)
         assert total is not None
-        value = self.builder.let(compute.finish(self.builder, node.op, types, total), node.op.name)
+        finished = compute.finish(self.builder, node.op, types, total)
+        value = self.builder.let(as_result(finished, node.result.type.dtype), node.op.name)
         self.reader.sources[node.result] = lambda _: value
         if operand in self.scratch and operand not in self.reader.sources:
             self.reader.sources[operand] = self.load_scratch(operand, len(lead))

@@ -19,6 +19,7 @@ from compiler.ir.types import TensorType
 from frontends.onnx.context import Converter, Item, MalformedModel, NodeContext, Unsupported
 from frontends.onnx.converters.sequences import stacked
 from frontends.onnx.converters.slicing import sliced
+from frontends.onnx.errors import Blocked
 from frontends.onnx.known_values import UnknownValue
 from frontends.onnx.types import dtype_of, static_shape
 
@@ -77,9 +78,7 @@ def _holds(ctx: NodeContext, condition: Item) -> bool:
 def scan(ctx: NodeContext) -> list[Item]:
     """The body applied to the slices of some inputs in turn, its results stacked."""
     if ctx.opset < 9:
-        raise Unsupported(
-            "Scan of opset 8, with its batch axis, is not supported; convert the model to opset 9"
-        )
+        raise Unsupported("Scan of opset 8, with its batch axis, is not supported; convert the model to opset 9")
     body, count = ctx.graph("body"), ctx.int("num_scan_inputs")
     states: list[Item] = list(ctx.items[: len(ctx.items) - count])
     sources = [ctx.input(len(states) + index) for index in range(count)]
@@ -149,15 +148,19 @@ def _no_rows(ctx: NodeContext, body: GraphProto, output: int, axis: int) -> Valu
 
 
 class _Unrolling:
-    """Refuses a loop that becomes too long, as early as its first iterations show it."""
+    """Ends the unrolling of a loop that becomes too long, as early as its first iterations show it, or whose body
+    cannot be compiled, so that its problems are reported once."""
 
     def __init__(self, ctx: NodeContext, iterations: int | None) -> None:
         self._ctx = ctx
         self._iterations = iterations
         self._before = len(ctx.rw.graph)
+        self._problems = ctx.problems()
 
     def check(self, done: int) -> None:
-        """After ``done`` iterations: Unsupported if all of them would exceed the limit."""
+        """After ``done`` iterations: Unsupported if all of them would exceed the limit, Blocked after a problem."""
+        if self._ctx.problems() > self._problems:
+            raise Blocked
         grown = len(self._ctx.rw.graph) - self._before
         expected = grown if self._iterations is None else grown * max(self._iterations, done) // done
         if expected > UNROLLING_LIMIT:

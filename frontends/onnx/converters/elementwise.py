@@ -46,11 +46,7 @@ def absolute(ctx: NodeContext) -> Value:
 def sign(ctx: NodeContext) -> Value:
     """-1, 0 or 1; 0 or 1 for an unsigned x."""
     x = ctx.input(0)
-    return (
-        ctx.emit(unary.Sign(), x)
-        if x.type.dtype.is_signed
-        else ctx.emit(binary.Minimum(), x, ctx.scalar(1, x))
-    )
+    return ctx.emit(unary.Sign(), x) if x.type.dtype.is_signed else ctx.emit(binary.Minimum(), x, ctx.scalar(1, x))
 
 
 def reciprocal(ctx: NodeContext) -> Value:
@@ -62,11 +58,7 @@ def reciprocal(ctx: NodeContext) -> Value:
 def is_inf(ctx: NodeContext) -> Value:
     """Whether x is infinite, of the signs that the attributes ask for."""
     x = ctx.input(0)
-    signs = [
-        value
-        for value, name in ((np.inf, "detect_positive"), (-np.inf, "detect_negative"))
-        if ctx.int(name, 1)
-    ]
+    signs = [value for value, name in ((np.inf, "detect_positive"), (-np.inf, "detect_negative")) if ctx.int(name, 1)]
     found = [ctx.emit(binary.Equal(), x, ctx.scalar(value, x)) for value in signs]
     if not found:
         return ctx.zeros(x.type.with_dtype(DType.BOOL))
@@ -94,12 +86,16 @@ def power(ctx: NodeContext) -> Value:
 
 
 def bit_shift(ctx: NodeContext) -> Value:
-    """a shifted by b bits to the side that ``direction`` names."""
+    """a shifted by b bits to the side that ``direction`` names; a negative b is out of range, as a large one is."""
     directions: dict[str, Op] = {"LEFT": binary.ShiftLeft(), "RIGHT": binary.ShiftRight()}
     direction = ctx.string("direction")
     if direction not in directions:
         raise MalformedModel(f"BitShift {ctx.name!r} has the direction {direction!r}")
-    return ctx.emit(directions[direction], ctx.input(0), ctx.input(1))
+    value, count = ctx.input(0), ctx.input(1)
+    if count.type.dtype.is_signed:
+        negative = ctx.emit(binary.Less(), count, ctx.scalar(0, count))
+        count = ctx.emit(binary.Select(), negative, ctx.scalar(8 * count.type.dtype.bytes, count), count)
+    return ctx.emit(directions[direction], value, count)
 
 
 def clip(ctx: NodeContext) -> Value:

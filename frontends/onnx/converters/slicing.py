@@ -14,9 +14,7 @@ from frontends.onnx.context import Converter, MalformedModel, NodeContext
 from frontends.onnx.converters.parameters import constant_ints
 
 
-def sliced(
-    ctx: NodeContext, x: Value, start: Sequence[int], size: Sequence[int], step: Sequence[int]
-) -> Value:
+def sliced(ctx: NodeContext, x: Value, start: Sequence[int], size: Sequence[int], step: Sequence[int]) -> Value:
     """``x[start + i * step]``, one entry per axis; ``x`` itself if that is all of it."""
     begin = tuple(0 if count == 0 else first for first, count in zip(start, size, strict=True))
     if tuple(size) == x.type.shape and not any(begin) and all(s == 1 for s in step):
@@ -68,9 +66,7 @@ def even_sizes(total: int, parts: int) -> list[int]:
 def split_along(ctx: NodeContext, x: Value, axis: int, sizes: Sequence[int]) -> list[Value]:
     """``x`` cut into parts of the given sizes; MalformedModel unless they add up to the axis."""
     if sum(sizes) != x.type.shape[axis] or min(sizes, default=0) < 0:
-        raise MalformedModel(
-            f"{ctx.op_type} {ctx.name!r}: sizes {sizes} do not add up to {x.type.shape[axis]}"
-        )
+        raise MalformedModel(f"{ctx.op_type} {ctx.name!r}: sizes {sizes} do not add up to {x.type.shape[axis]}")
     parts: list[Value] = []
     offset = 0
     for count in sizes:

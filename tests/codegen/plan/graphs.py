@@ -66,9 +66,7 @@ def _view(draw: st.DrawFn, rewriter: Rewriter, values: list[Value]) -> Value | N
         case "transpose":
             return rewriter.emit(Transpose(tuple(draw(st.permutations(range(len(shape)))))), value)
         case _:
-            return (
-                rewriter.emit(Broadcast((draw(st.integers(1, 2)), *shape)), value) if len(shape) < 4 else None
-            )
+            return rewriter.emit(Broadcast((draw(st.integers(1, 2)), *shape)), value) if len(shape) < 4 else None
 
 
 def _slice(draw: st.DrawFn, rewriter: Rewriter, values: list[Value]) -> Value | None:

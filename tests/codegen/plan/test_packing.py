@@ -23,9 +23,7 @@ def test_a_blocked_channel_axis() -> None:
 def test_unpack_undoes_pack(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=4)))
     axes = st.integers(0, len(shape) - 1)
-    layout = Layout(
-        tuple(data.draw(st.lists(st.tuples(axes, st.sampled_from((1, 2, 3, 4, 16))), max_size=3)))
-    )
+    layout = Layout(tuple(data.draw(st.lists(st.tuples(axes, st.sampled_from((1, 2, 3, 4, 16))), max_size=3))))
     array = np.arange(np.prod(shape), dtype=np.int32).reshape(shape) + 1
     packed = pack(array, layout)
     assert packed.shape == layout.physical_shape(shape)

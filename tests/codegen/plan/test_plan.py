@@ -54,9 +54,7 @@ def test_buffers_alive_at_once_never_overlap(graph: Graph) -> None:
     for a, b in itertools.combinations(arena, 2):
         if a.first <= b.last and b.first <= a.last:
             assert a.offset + a.bytes <= b.offset or b.offset + b.bytes <= a.offset
-    assert all(
-        buffer.offset % 64 == 0 and buffer.offset + buffer.bytes <= plan.arena_bytes for buffer in arena
-    )
+    assert all(buffer.offset % 64 == 0 and buffer.offset + buffer.bytes <= plan.arena_bytes for buffer in arena)
     assert plan.live_bytes <= plan.arena_bytes
 
 
@@ -120,9 +118,7 @@ def test_reshape_slice_and_trivial_transpose_cost_nothing() -> None:
 
 
 def test_a_slice_with_gaps_is_computed() -> None:
-    plan = text_plan(
-        '%1 = slice(%0) {start = [0, 0], size = [2, 4], step = [1, 1]} : f32[2,4]\nreturn %1 "y"'
-    )
+    plan = text_plan('%1 = slice(%0) {start = [0, 0], size = [2, 4], step = [1, 1]} : f32[2,4]\nreturn %1 "y"')
     (call,) = plan.calls
     assert isinstance(call, KernelCall)
 
@@ -148,16 +144,12 @@ def test_concat_operands_are_produced_in_place() -> None:
 def test_a_concat_of_columns_is_copied_row_by_row() -> None:
     plan = text_plan('%1 = neg(%0) : f32[2,8]\n%2 = concat(%0, %1) {axis = 1} : f32[2,16]\nreturn %2 "y"')
     copies = [call for call in plan.calls if isinstance(call, CopyCall)]
-    assert [(c.rows, c.row_bytes, c.source_stride, c.destination_stride) for c in copies] == [
-        (2, 32, 32, 64)
-    ] * 2
+    assert [(c.rows, c.row_bytes, c.source_stride, c.destination_stride) for c in copies] == [(2, 32, 32, 64)] * 2
     assert [copy.destination.offset for copy in copies] == [0, 32]
 
 
 def test_an_elementwise_chain_runs_in_one_buffer() -> None:
-    plan = text_plan(
-        '%1 = neg(%0) : f32[2,8]\n%2 = abs(%1) : f32[2,8]\n%3 = neg(%2) : f32[2,8]\nreturn %3 "y"'
-    )
+    plan = text_plan('%1 = neg(%0) : f32[2,8]\n%2 = abs(%1) : f32[2,8]\n%3 = neg(%2) : f32[2,8]\nreturn %3 "y"')
     assert {buffer.storage for buffer in plan.buffers} == {Storage.INPUT, Storage.OUTPUT}
     assert plan.arena_bytes == 0
     assert plan.tensor_bytes == 3 * 64

@@ -59,7 +59,9 @@ def test_a_condition_that_is_data_selects(condition):
 
 
 def test_branches_of_different_shapes_are_refused_with_advice():
-    text = CHOICE.replace("b = Abs(x)", "b = Concat<axis = 0>(x, x)").replace("else_branch = g2 () => (float[3] b)", "else_branch = g2 () => (float[6] b)")
+    text = CHOICE.replace("b = Abs(x)", "b = Concat<axis = 0>(x, x)").replace(
+        "else_branch = g2 () => (float[3] b)", "else_branch = g2 () => (float[6] b)"
+    )
     with pytest.raises(UnsupportedModel, match=r"f32\[3\] and f32\[6\] \(--bind c=VALUE\)"):
         imported(text)
 

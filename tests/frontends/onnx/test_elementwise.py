@@ -64,6 +64,14 @@ def test_bit_shift(direction):
     check_node("BitShift", [np.array([16, 4, 255], np.uint8), np.array([1, 2, 3], np.uint8)], {"direction": direction})
 
 
+def test_shifts_by_negative_counts_shift_everything_out():
+    x, counts = np.array([-8, 4, -1, 7], np.int32), np.array([-1, -33, 32, 1], np.int32)
+    for direction, expected in (("LEFT", [0, 0, 0, 14]), ("RIGHT", [-1, 0, -1, 3])):
+        model = node_model("BitShift", [x, counts], {"direction": direction}, opset=28)
+        (result,) = evaluate(frontend.load(model), {"x0": x, "x1": counts}).values()
+        np.testing.assert_array_equal(result, expected)
+
+
 @pytest.mark.parametrize("op_type", ["BitwiseAnd", "BitwiseOr", "BitwiseXor"])
 def test_bitwise_operators(op_type):
     check_node(op_type, [random(3, 4, dtype=np.int32), random(4, dtype=np.int32, seed=1)])

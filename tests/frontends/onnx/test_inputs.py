@@ -34,12 +34,20 @@ def test_open_dimensions_are_listed_with_what_to_type():
         ({"a": (1, 3, 1)}, r"input 'a' has 2 dimensions, \[<N>,3\], but is given 3: \[1, 3, 1\]"),
         ({"a": (1, 4)}, "input 'a': dimension 1 is 3 in the model, but is given 4"),
         ({"a": (1, 3), "b": (2, 3)}, "input 'b': dimension 0 is 1 in the model, but is given 2"),
-        ({"a": (-1, 3)}, "dimension 0 is -1"),
+        ({"a": (-1, 3)}, "dimension 0 is open in the model, but is given -1"),
     ],
 )
 def test_shapes_that_do_not_fit(inputs, message):
     with pytest.raises(InputError, match=message):
         frontend.load(TWO, inputs=inputs)
+
+
+def test_a_dimension_of_minus_one_is_open():
+    proto = model("main (float[2] x) => (float[2] y) { y = Abs(x) }")
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = -1
+    with pytest.raises(InputError, match=r"dimension 0 of input 'x' \(--input x:<\?>\)"):
+        frontend.load(proto)
+    assert frontend.load(proto, inputs={"x": (4,)}).inputs[0].type.shape == (4,)
 
 
 def test_an_input_without_rank_takes_the_given_shape():
@@ -86,6 +94,11 @@ def test_initializers_that_are_inputs_too_are_constants():
 
 def test_an_optional_input_is_given():
     graph = frontend.load(
-        model("main (optional(float[2]) x) => (float[2] y, bool b) { y = OptionalGetElement(x) b = OptionalHasElement(x) }")
+        model(
+            """main (optional(float[2]) x) => (float[2] y, bool b) {
+                y = OptionalGetElement(x)
+                b = OptionalHasElement(x)
+            }"""
+        )
     )
     assert graph.inputs[0].type == TensorType(DType.F32, (2,))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from compiler.ir import evaluate
+from compiler.ir import evaluate, verify
 from frontends import onnx as frontend
 from frontends.onnx import MalformedModel, UnreadableModel
 from tests.frontends.onnx.texts import model
@@ -44,7 +47,11 @@ def test_what_is_not_an_onnx_file(tmp_path, content, message):
 
 def test_every_truncation_is_an_error_of_ours(tmp_path):
     weights = np.arange(64, dtype=np.float32)
-    proto = model("main (float[64] x) => (float[64] y) { y = Add(x, w) }".replace("main (float[64] x)", "main (float[64] x, float[64] w)"))
+    proto = model(
+        "main (float[64] x) => (float[64] y) { y = Add(x, w) }".replace(
+            "main (float[64] x)", "main (float[64] x, float[64] w)"
+        )
+    )
     proto.graph.initializer.append(numpy_helper.from_array(weights, "w"))
     content = proto.SerializeToString()
     path = tmp_path / "m.onnx"
@@ -90,7 +97,7 @@ def test_the_operator_set_of_a_node_must_be_stated():
     proto = model(ABS)
     proto.opset_import[0].domain = "ai.onnx.ml"
     proto.opset_import[0].version = 3
-    with pytest.raises(MalformedModel, match="states no version of operator set 'ai.onnx'"):
+    with pytest.raises(MalformedModel, match=r"states no version of operator set 'ai\.onnx'"):
         frontend.load(proto)
 
 
@@ -119,7 +126,7 @@ def test_an_old_model_that_cannot_be_upgraded():
     proto = model(ABS)
     proto.opset_import[0].version = 5
     proto.graph.node[0].op_type = "Affine"
-    with pytest.raises(MalformedModel, match="operator set 5 is older than 7, and onnx.version_converter cannot"):
+    with pytest.raises(MalformedModel, match=r"operator set 5 is older than 7, and onnx\.version_converter cannot"):
         frontend.load(proto)
 
 
@@ -182,3 +189,21 @@ def test_a_message_is_not_changed():
     before = proto.SerializeToString()
     frontend.load(proto)
     assert proto.SerializeToString() == before
+
+
+CONTENT = model(
+    """main (bool c, float[2,3] x) => (float[n] y) {
+        s = Shape(x)
+        m = If (c) <then_branch = t () => (float[2,3] a) { a = Softmax<axis = 1>(x) },
+                    else_branch = e () => (float[2,3] b) { b = Clip(x) }>
+        flat = Constant<value_ints = [-1]>()
+        y = Reshape(m, flat)
+    }"""
+).SerializeToString()
+
+
+@given(place=st.integers(0, len(CONTENT) - 1), byte=st.integers(0, 255))
+def test_damage_is_an_error_of_ours_or_none(place, byte):
+    damaged = CONTENT[:place] + bytes([byte]) + CONTENT[place + 1 :]
+    with contextlib.suppress(frontend.ModelError):
+        verify(frontend.load(damaged))

@@ -53,7 +53,9 @@ def test_consequences_are_not_listed():
 
 
 def test_an_unknown_operator_and_an_unknown_domain():
-    found = problems("main (float[2] x) => (float[2] y) { a = Frobnicate(x) y = com.example.Add(a, a) }", extra=', "com.example" : 1')
+    found = problems(
+        "main (float[2] x) => (float[2] y) { a = Frobnicate(x) y = com.example.Add(a, a) }", extra=', "com.example" : 1'
+    )
     assert [(node.op, node.reason) for node in found] == [
         ("Frobnicate", "operator set ai.onnx 21 has no such operator")
     ]
@@ -62,7 +64,9 @@ def test_an_unknown_operator_and_an_unknown_domain():
 
 
 def test_types_that_no_value_can_have():
-    found = problems("main (string[2] x, float[2] z) => (string[2] y, float8e5m2[2] q) { y = Identity(x) q = Cast<to = 19>(z) }")
+    found = problems(
+        "main (string[2] x, float[2] z) => (string[2] y, float8e5m2[2] q) { y = Identity(x) q = Cast<to = 19>(z) }"
+    )
     assert [(node.op, node.name) for node in found] == [("input", "x"), ("Cast", "q")]
     assert found[1].reason == "tensors of float8e5m2 are not supported"
 
@@ -79,8 +83,7 @@ def test_a_problem_in_a_loop_s_body_is_listed_once():
             }>
         }"""
     )
-    assert [node.op for node in found] == ["RandomNormalLike"] * 3
-    assert [node.name for node in found] == ["y/0/r", "y/1/r", "y/2/r"]
+    assert [(node.op, node.name) for node in found] == [("RandomNormalLike", "y/0/r")]
 
 
 def test_types_that_do_not_fit_are_a_problem_of_their_node():
@@ -96,9 +99,7 @@ def test_attributes_that_make_no_sense_are_an_error_without_traceback():
 
 def test_an_int4_constant_may_be_dequantized_but_not_computed_with():
     weights = "w = Constant<value = int4[2] {-8, 7}>()"
-    graph = frontend.load(
-        model(f"main (float s) => (float[2] y) {{ {weights} y = DequantizeLinear(w, s) }}", opset=21)
-    )
+    graph = frontend.load(model(f"main (float s) => (float[2] y) {{ {weights} y = DequantizeLinear(w, s) }}", opset=21))
     assert graph.outputs[0].type.shape == (2,)
     node, output = problems(f"main () => (int4[2] y) {{ {weights} y = Transpose(w) }}")
     assert node.reason == "it computes with int4, which Kiln only reads from constants"

@@ -49,7 +49,7 @@ def test_a_name_that_nothing_defines():
 
 @pytest.mark.parametrize("nodes", [[node("1", "x", "a"), node("2", "x", "a")], [node("2", "x", "x")]])
 def test_a_name_that_is_defined_twice(nodes):
-    with pytest.raises(MalformedModel, match="Sum '2' defines '.', which is already defined"):
+    with pytest.raises(MalformedModel, match=r"Sum '2' defines '.', which is already defined"):
         ordered_nodes(nodes, ["x"])
 
 
@@ -72,13 +72,15 @@ def test_two_inputs_or_outputs_of_one_name():
         frontend.load(proto)
     proto = model("main (float[2] x) => (float[2] y) { y = Abs(x) }")
     proto.graph.input.add().CopyFrom(proto.graph.input[0])
-    with pytest.raises(MalformedModel, match="two inputs of one name"):
+    with pytest.raises(MalformedModel, match="two inputs named 'x'"):
         frontend.load(proto)
 
 
 def test_outputs_may_be_inputs_and_constants():
     graph = frontend.load(
-        model("main (float[2] x) => (float[2] x, int64 c, float[2] y) { c = Constant<value_int = 1>() y = Identity(x) }")
+        model(
+            "main (float[2] x) => (float[2] x, int64 c, float[2] y) { c = Constant<value_int = 1>() y = Identity(x) }"
+        )
     )
     assert graph.output_names == ["x", "c", "y"]
     assert graph.outputs[0] is graph.outputs[2] is graph.inputs[0]

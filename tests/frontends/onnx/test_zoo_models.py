@@ -11,19 +11,18 @@ import pytest
 from compiler.ir import evaluate, verify
 from frontends import onnx as frontend
 
-MODELS = {
-    "squeezenet_dc/squeezenet_v1.0.onnx": {},
-    "resnet_cifar10/resnet20_cifar10.onnx": {"batch": 1},
-    "resnet_cifar10/resnet56_cifar10.onnx": {"batch": 1},
-    "yolox_nano/yolox_nano.onnx": {},
-    "nanodet_m/nanodet_m.onnx": {},
-    "ultraface/version-RFB-320.onnx": {},
-    "simplepose_mxnet/deploy.onnx": {},
-    "dtln/model_1.onnx": {},
-    "dtln/model_2.onnx": {},
-}
+MODELS = [
+    "squeezenet_dc/squeezenet_v1.0.onnx",
+    "resnet_cifar10/resnet20_cifar10.onnx",
+    "resnet_cifar10/resnet56_cifar10.onnx",
+    "yolox_nano/yolox_nano.onnx",
+    "nanodet_m/nanodet_m.onnx",
+    "ultraface/version-RFB-320.onnx",
+    "simplepose_mxnet/deploy.onnx",
+    "dtln/model_1.onnx",
+    "dtln/model_2.onnx",
+]
 SILERO = ["silero_vad.onnx", "silero_vad_16k_op15.onnx", "silero_vad_op18_ifless.onnx"]
-TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
 
 
 def session_of(path: Path) -> onnxruntime.InferenceSession:
@@ -49,7 +48,7 @@ def assert_agrees(path: Path, feeds: dict[str, np.ndarray], bound: tuple[str, ..
         np.testing.assert_allclose(ours[name], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("name", MODELS)
 def test_model(zoo, name):
     generator = np.random.default_rng(0)
     feeds = {

@@ -1,0 +1,48 @@
+"""Every model of the zoo builds for a Cortex-A72; the small ones agree with ONNX Runtime under an emulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import compiler
+from compiler.codegen.toolchain import NoCompilerError, emulator, find_compiler
+from compiler.targets import resolve
+from compiler.verification import build_runner
+from tests.zoo.models import ZOO_MODELS, ZooModel
+from tests.zoo.parity import Peer, assert_agree, assert_same_bits
+
+TARGET = "arm_cortex_a72"
+SHORT = ("resnet20", "ultraface", "silero_vad", "dtln_1", "dtln_2")
+"""One of each kind; the rest take minutes to compile for two targets, and differ in shapes only."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cross_compiler() -> None:
+    """Skip where no C compiler builds for the target."""
+    try:
+        find_compiler(resolve(TARGET))
+    except NoCompilerError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, id=m.name, marks=[] if m.name in SHORT else [pytest.mark.long]) for m in ZOO_MODELS],
+)
+def test_it_builds_and_the_small_ones_agree_with_onnxruntime(model: ZooModel, zoo: Path, build_cache: Path) -> None:
+    path, target = zoo / model.file, resolve(TARGET)
+    with compiler.compile(
+        path, TARGET, inputs=model.shapes, bind=model.bound, cache_dir=build_cache, verify=False
+    ) as artifact:
+        assert artifact.manifest.target.name == TARGET
+        prefix = emulator(target)
+        if not model.emulated or prefix is None:
+            return
+        runner = build_runner(find_compiler(target), build_cache / "c", prefix)
+        peer = Peer(path, model.bound)
+        for sample in model.samples(zoo)[:2]:
+            got = runner.run(artifact.directory, artifact.manifest, sample, threads=1)
+            assert_agree(got, peer.run(sample))
+            assert_same_bits(runner.run(artifact.directory, artifact.manifest, sample, threads=2), got)
