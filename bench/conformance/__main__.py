@@ -61,7 +61,8 @@ def summary(verdicts: Sequence[Verdict], show: str | None = None) -> str:
     """The counts, the reasons of refusal with how often each was given, and every case that neither passed nor was
     refused."""
     counts = Counter(verdict.status for verdict in verdicts)
-    lines = [f"{len(verdicts)} cases: " + ", ".join(f"{counts[status]} {status}" for status in STATUSES)]
+    shown = [status for status in STATUSES if status != "noise" or counts[status]]
+    lines = [f"{len(verdicts)} cases: " + ", ".join(f"{counts[status]} {status}" for status in shown)]
     reasons = Counter(verdict.reason for verdict in verdicts if verdict.status == "refused")
     lines += [f"  {count:5d} refused: {reason}" for reason, count in reasons.most_common()]
     for verdict in verdicts:
