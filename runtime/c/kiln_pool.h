@@ -1,8 +1,9 @@
 /* kiln_pool.h: the threads of one context.
  *
- * Fork and join with a static partition: kiln_pool_run hands each participating worker one contiguous range
- * and returns when all are done. Nothing is queued, stolen or allocated. A pool belongs to one calling thread
- * at a time.
+ * Fork and join: kiln_pool_run cuts a call into a few contiguous pieces, which the caller and the workers
+ * claim one by one. On a busy machine a worker may wake late; the caller then does its pieces too, and never
+ * waits for a thread that is not running one. Nothing is queued or allocated. A pool belongs to one calling
+ * thread at a time.
  */
 #ifndef KILN_POOL_H
 #define KILN_POOL_H

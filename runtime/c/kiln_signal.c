@@ -24,7 +24,7 @@ static int64_t now_ns(void) {
 }
 
 static inline bool reached(kiln_signal *signal, uint32_t value) {
-    return atomic_load_explicit(&signal->value, memory_order_acquire) == value;
+    return (int32_t)(atomic_load_explicit(&signal->value, memory_order_acquire) - value) >= 0;
 }
 
 static bool spin_until(kiln_signal *signal, uint32_t value) {
@@ -53,7 +53,7 @@ static bool yield_until(kiln_signal *signal, uint32_t value) {
 static void sleep_until(kiln_signal *signal, uint32_t value) {
     pthread_mutex_lock(&signal->mutex);
     atomic_store(&signal->sleeping, true);
-    while (atomic_load(&signal->value) != value) pthread_cond_wait(&signal->raised, &signal->mutex);
+    while ((int32_t)(atomic_load(&signal->value) - value) < 0) pthread_cond_wait(&signal->raised, &signal->mutex);
     atomic_store(&signal->sleeping, false);
     pthread_mutex_unlock(&signal->mutex);
 }
@@ -81,8 +81,7 @@ void kiln_signal_raise(kiln_signal *signal, uint32_t value) {
     pthread_mutex_unlock(&signal->mutex);
 }
 
-void kiln_signal_wait(kiln_signal *signal, uint32_t value, bool spin) {
-    if (spin && spin_until(signal, value)) return;
-    if (yield_until(signal, value)) return;
-    sleep_until(signal, value);
+uint32_t kiln_signal_wait(kiln_signal *signal, uint32_t value, bool spin) {
+    if (!(spin && spin_until(signal, value)) && !yield_until(signal, value)) sleep_until(signal, value);
+    return atomic_load_explicit(&signal->value, memory_order_acquire);
 }

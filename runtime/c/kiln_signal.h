@@ -1,4 +1,4 @@
-/* kiln_signal.h: a counter that one thread raises and one other thread waits for.
+/* kiln_signal.h: a rising counter that one thread at a time raises and one other thread waits for.
  *
  * Waiting spins briefly (a hand-over between kernels takes well under a microsecond then), yields a few times
  * (so that a busy machine can run whoever is awaited), and then sleeps. Raising costs one store while nobody
@@ -28,8 +28,8 @@ void kiln_signal_destroy(kiln_signal *signal);
 /* Publishes `value` together with everything written before the call. */
 void kiln_signal_raise(kiln_signal *signal, uint32_t value);
 
-/* Returns once the value is `value`. */
-void kiln_signal_wait(kiln_signal *signal, uint32_t value, bool spin);
+/* Returns once the value is at least `value` (it may wrap around), and what it is then. */
+uint32_t kiln_signal_wait(kiln_signal *signal, uint32_t value, bool spin);
 
 #pragma GCC visibility pop
 
