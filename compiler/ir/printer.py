@@ -3,7 +3,7 @@
 The grammar, by example (regions are nested in the same form, indented)::
 
     graph "main" (%0 "x": f32[1,3,8,8]) {
-      %1 = constant {value = dense<f32[]: 2.0>} : f32[]
+      %1 = constant() {value = dense<f32[]: 2.0>} : f32[]
       %2 = mul(%0, %1) : f32[1,3,8,8] @"Mul_0"
       return %2 "y"
     }
