@@ -72,8 +72,8 @@ def load_module(name: str, path: Path) -> ModuleType:
     alias = _alias(path) if name == _MAIN else name
     if (known := sys.modules.get(alias)) is not None and _is_file(known, path):
         return known
-    if path.suffix != ".py":
-        raise ExtensionError(f"{path}: not a Python file")
+    if path.suffix != ".py" or not path.is_file():
+        raise ExtensionError(f"{path}: {'no such file' if path.suffix == '.py' else 'not a Python file'}")
     if "." in alias:
         _import_parents(alias)
     else:

@@ -133,13 +133,22 @@ class ConvShape:
     @property
     def is_padded(self) -> bool:
         """Whether some column is read outside the image."""
-        return self.low[1] > 0 or self.padded_width > self.width
+        return self.low[1] > 0 or self._reach - self.low[1] > self.width
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """The columns of the image behind those that a negative pad crops: the first one, and how many."""
+        first = max(0, -self.low[1])
+        return first, self.width - first
 
     @property
     def padded_width(self) -> int:
-        """Columns of the scratch copy: all that any tap reads, and all of the image."""
-        reach = (self.columns - 1) * self.strides[1] + (self.window[1] - 1) * self.dilations[1] + 1
-        return max(reach, self.low[1] + self.width)
+        """Columns of the scratch copy: all that any tap reads, and all of the image that is kept."""
+        return max(self._reach, max(0, self.low[1]) + self.kept[1])
+
+    @property
+    def _reach(self) -> int:
+        return (self.columns - 1) * self.strides[1] + (self.window[1] - 1) * self.dilations[1] + 1
 
     def step_height(self, rows: int) -> int:
         """Input rows that ``rows`` rows of the result read."""
@@ -214,19 +223,21 @@ class _ConvKernel:
         s, k = self.shape, self.builder
         per_group = s.channels // s.groups
         top = self.bind(affine(first, s.strides[0], -s.low[0]), "top")
-        right = max(0, s.low[1]) + s.width
+        left, (kept, width_kept) = max(0, s.low[1]), s.kept
+        right = left + width_kept
         with k.serial(per_group, "c") as channel, k.serial(s.step_height(self.rows), "line") as line:
             source = k.let(line + top, "source")
             inside = within(source, s.height)
             assert isinstance(inside, Expr)
             with k.if_(inside):
-                for start, size in ((0, s.low[1]), (right, s.padded_width - right)):
+                for start, size in ((0, left), (right, s.padded_width - right)):
                     for offset, width in k.strips(size, self.vector):
                         place = lanes(self.expr(affine(offset, 1, start)), width)
                         self.scratch[channel, line, place] = broadcast(literal(0, "float32"), width)
-                for offset, width in k.strips(s.width, self.vector):
-                    element = self.x[image, group * per_group + channel, source, lanes(self.expr(offset), width)]
-                    self.scratch[channel, line, lanes(self.expr(affine(offset, 1, s.low[1])), width)] = element
+                for offset, width in k.strips(width_kept, self.vector):
+                    columns = lanes(self.expr(affine(offset, 1, kept)), width)
+                    element = self.x[image, group * per_group + channel, source, columns]
+                    self.scratch[channel, line, lanes(self.expr(affine(offset, 1, left)), width)] = element
 
     def column_tiles(self) -> Iterator[tuple[Index, int]]:
         """Cover a row: a loop over full tiles, then what remains."""

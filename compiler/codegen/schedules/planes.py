@@ -1,21 +1,28 @@
 """Window ops that treat each channel plane on its own: depthwise convolution and pooling.
 
-One plane at a time: it is copied once into a padded scratch plane, so that no tap needs a bounds check, then every row
-of the result is computed in vectors of neighbouring columns, the taps unrolled. A plane of a real network fits the
-first- or second-level cache.
+A step of output rows of one plane is computed in three moves, all within the first-level cache::
+
+    copy the input rows of the step into scratch: padded, and split into phases of the strides
+    fold all taps for all positions of the step, rows joined end to end         (taps unrolled, vectors contiguous)
+    epilogue and store, row by row
+
+Phase ``(p, q)`` holds the padded elements whose row is ``p`` modulo the row stride and whose column is ``q`` modulo the
+column stride. Within a phase neighbouring results read neighbouring elements whatever the stride, and because all
+phases have one width, so do the last result of a row and the first of the next: vectors run across the ends of rows,
+where they compute a few results that nobody stores. That is what makes planes of 7 or 14 columns fast.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.computes.interface import Index, Pointwise, Position, Reduction
-from compiler.codegen.computes.positions import affine, unflatten
+from compiler.codegen.computes.interface import Index, Pointwise, Reduction
+from compiler.codegen.computes.positions import add, affine, unflatten, within
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.region import (
     RegionReader,
@@ -26,7 +33,7 @@ from compiler.codegen.schedules.region import (
     reads_vectors,
 )
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import KernelBuilder, arithmetic_type, broadcast, cast, lanes, literal
+from compiler.codegen.tir import KernelBuilder, arithmetic_type, broadcast, cast, every, lanes, literal
 from compiler.ir import ROW_MAJOR, DType, Graph, Node
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.pooling import MaxPool, Pool, SumPool
@@ -35,37 +42,45 @@ from compiler.targets import Target
 MAX_TAPS = 128
 """Taps that the body may spell out; a global pool is a reduction, and larger windows take the generic template."""
 
+ANCHORS = (Conv, MaxPool, SumPool)
+
 
 class Planes:
-    """Depthwise convolution, max and sum pooling over one to three spatial axes, with a pointwise epilogue."""
+    """Depthwise convolution, max and sum pooling over one or two spatial axes, with a pointwise epilogue."""
 
     name = "planes"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such an op with a window of moderate size."""
-        found = anchored_region(region, (Conv, MaxPool, SumPool), Pointwise)
-        if found is None:
+        found = anchored_region(region, ANCHORS, Pointwise)
+        if found is None or found.anchor.operands[0].type.rank not in (3, 4):
             return False
         window = PlaneWindow.of(found.anchor)
-        types = [operand.type for operand in found.anchor.operands]
+        half_conv = found.anchor.operands[0].type.dtype is DType.F16 and isinstance(found.anchor.op, Conv)
         return (
             window is not None
             and math.prod(window.window) <= MAX_TAPS
             and min((*window.low, *window.high)) >= 0
-            and (types[0].dtype is not DType.F16 or not isinstance(found.anchor.op, Conv))
+            and not half_conv
             and all(value.type.layout == ROW_MAJOR for value in (*region.inputs, *region.outputs))
         )
 
     def space(self, region: Graph, target: Target) -> Space:
-        """``vectors``: SIMD vectors of columns per step."""
-        return Space((Knob("vectors", (1, 2, 4), 1),))
+        """``vectors``: SIMD vectors of results at once; ``rows``: rows of results per step."""
+        found = anchored_region(region, ANCHORS, Pointwise)
+        assert found is not None
+        shape = PlaneShape.of(found.anchor)
+        fitting = [rows for rows in range(1, shape.rows + 1) if shape.scratch_elements(rows) * 8 <= target.l1d_bytes]
+        steps = -(-shape.rows // max(fitting, default=1))
+        rows = -(-shape.rows // steps)
+        return Space((Knob("vectors", (1, 2, 4), 2), Knob("rows", tuple(dict.fromkeys((1, rows, shape.rows))), rows)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
-        """Planes outside, rows and strips of columns inside."""
-        found = anchored_region(region, (Conv, MaxPool, SumPool), Pointwise)
+        """Steps of planes outside; the three moves of the module's docstring inside."""
+        found = anchored_region(region, ANCHORS, Pointwise)
         assert found is not None
-        return _PlaneKernel(region, found.anchor, config["vectors"], target, symbol).emit()
+        return _PlaneKernel(region, found.anchor, config, target, symbol).emit()
 
 
 @dataclass(frozen=True)
@@ -90,132 +105,244 @@ class PlaneWindow:
         return None
 
 
+@dataclass(frozen=True)
+class PlaneShape:
+    """A window op seen as two-dimensional, and the sizes of its scratch phases."""
+
+    images: int
+    channels: int
+    filters: int
+    height: int
+    width: int
+    rows: int
+    columns: int
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    low: tuple[int, int]
+    dilations: tuple[int, int]
+
+    @staticmethod
+    def of(anchor: Node) -> PlaneShape:
+        """The shape of a region's anchor."""
+        window = PlaneWindow.of(anchor)
+        assert window is not None
+        x, out = anchor.operands[0].type.shape, anchor.result.type.shape
+        fill = (1,) * (4 - len(x))
+        none = (0,) * (4 - len(x))
+        height, width = (*fill, *x[2:])
+        rows, columns = (*fill, *out[2:])
+        return PlaneShape(
+            x[0],
+            x[1],
+            out[1],
+            height,
+            width,
+            rows,
+            columns,
+            _pair((*fill, *window.window)),
+            _pair((*fill, *window.strides)),
+            _pair((*none, *window.low)),
+            _pair((*fill, *window.dilations)),
+        )
+
+    @property
+    def pitch(self) -> int:
+        """Columns of a phase: what the last result of a row reads, in the phase that reaches farthest."""
+        return self.columns + (self.window[1] - 1) * self.dilations[1] // self.strides[1]
+
+    def phase_rows(self, rows: int) -> int:
+        """Rows of a phase that a step of ``rows`` rows reads."""
+        return rows + (self.window[0] - 1) * self.dilations[0] // self.strides[0]
+
+    def phase_elements(self, rows: int) -> int:
+        """Elements of one phase."""
+        return self.phase_rows(rows) * self.pitch
+
+    def scratch_elements(self, rows: int) -> int:
+        """Elements of all phases and of the joined rows of results."""
+        return math.prod(self.strides) * self.phase_elements(rows) + rows * self.pitch
+
+
+def _pair(values: tuple[int, ...]) -> tuple[int, int]:
+    first, second = values
+    return first, second
+
+
 class _PlaneKernel:
-    def __init__(self, region: Graph, anchor: Node, vectors: int, target: Target, symbol: str) -> None:
+    def __init__(self, region: Graph, anchor: Node, config: Config, target: Target, symbol: str) -> None:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
         self.region = region
         self.anchor = anchor
-        window = PlaneWindow.of(anchor)
-        assert window is not None
-        self.window = window
+        self.shape = PlaneShape.of(anchor)
+        self.rows = config["rows"]
         inputs, self.results = parameters(self.builder, region)
         arrays = dict(zip(region.inputs, inputs, strict=True))
-        self.operands = [arrays[operand] for operand in anchor.operands]
         self.reader = RegionReader(self.builder, input_sources(region, inputs))
-        x = anchor.operands[0].type
-        self.spatial = x.shape[2:]
-        self.channels = x.shape[1]
-        self.padded = tuple(
-            max(lo + size + hi, self.last_read(axis))
-            for axis, (lo, size, hi) in enumerate(zip(window.low, self.spatial, window.high, strict=True))
-        )
-        self.has_padding = self.padded != self.spatial
-        self.dtype = DType.F32 if x.dtype is DType.F16 else x.dtype
+        s, x = self.shape, anchor.operands[0].type
+        self.x = arrays[anchor.operands[0]].reshape((s.images, s.channels, s.height, s.width))
+        self.weights = arrays[anchor.operands[1]].reshape((s.filters, *s.window)) if len(anchor.operands) > 1 else None
         self.kind = arithmetic_type(x.dtype)
-        others = [node for node in region if node is not anchor]
-        self.width = target.lanes(4) * vectors if reads_vectors(others) else 1
-        self.scratch_bytes = math.prod(self.padded) * self.dtype.bytes if self.has_padding else 0
-        if self.has_padding:
-            self.scratch = self.builder.pointer("scratch", self.dtype, self.padded)
-
-    def last_read(self, axis: int) -> int:
-        """One past the last padded position that a window reads."""
-        w = self.window
-        out = self.anchor.result.type.shape[2 + axis]
-        return (out - 1) * w.strides[axis] + (w.window[axis] - 1) * w.dilations[axis] + 1
+        self.vector = target.lanes(4)
+        self.width = self.vector * config["vectors"]
+        vectorizes = reads_vectors([node for node in region if node is not anchor])
+        self.epilogue_width = self.vector if vectorizes else 1
+        dtype = DType.F32 if x.dtype is DType.F16 else x.dtype
+        elements = s.scratch_elements(self.rows)
+        self.scratch_bytes = elements * dtype.bytes
+        self.scratch = self.builder.pointer("scratch", dtype, (elements,))
+        self.joined = math.prod(s.strides) * s.phase_elements(self.rows)
 
     def emit(self) -> Kernel:
-        images, filters, *out = self.anchor.result.type.shape
-        per_channel = filters // self.channels
-        with self.builder.parallel(images * self.channels) as index:
-            image, channel = (
-                self.builder.let(i, "plane") if isinstance(i, Expr) else i
-                for i in unflatten(index, (images, self.channels))
+        s, k = self.shape, self.builder
+        steps = -(-s.rows // self.rows)
+        outer = (s.images, s.channels, steps)
+        with k.parallel(math.prod(outer)) as index:
+            image, channel, step = (
+                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "c", "h"), strict=True)
             )
-            if self.has_padding:
-                self.copy_plane(image, channel)
-            for number in range(per_channel):
-                self.rows(image, channel, affine(channel, per_channel, number), tuple(out))
-        return Kernel(self.builder.finish(), self.scratch_bytes)
+            first = self.bind(affine(step, self.rows, 0), "first_row")
+            self.copy_phases(image, channel, first)
+            multiplier = s.filters // s.channels
+            for number in range(multiplier):
+                filter_ = self.bind(affine(channel, multiplier, number), "filter")
+                self.fold_step(filter_)
+                self.write_step(image, filter_, first)
+        return Kernel(k.finish(), self.scratch_bytes)
 
-    def copy_plane(self, image: Index, channel: Index) -> None:
-        """Fill the padded scratch plane: padding first, then the rows of the operand."""
+    def bind(self, index: Index, name: str) -> Index:
+        return self.builder.let(index, name) if isinstance(index, Expr) else index
+
+    def at(self, offset: Index, width: int) -> Index:
+        """Indices of ``width`` neighbours in the scratch array."""
+        return lanes(self.builder.index(offset) if isinstance(offset, int) else offset, width)
+
+    # -- the first move -----------------------------------------------------------------------------
+
+    def copy_phases(self, image: Index, channel: Index, first: Index) -> None:
+        s, k = self.shape, self.builder
+        top = affine(first, s.strides[0], -s.low[0])
         unit = self.unit()
-        flat = self.scratch.reshape((math.prod(self.padded),))
-        for offset, count in self.builder.strips(math.prod(self.padded), self.width):
-            flat[lanes(offset, count)] = broadcast(unit, count)
-        *outer, inner = self.spatial
-        with self.builder.serial(math.prod(outer), "row") as row:
-            lead = unflatten(row, outer)
-            target = [affine(i, 1, low) for i, low in zip(lead, self.window.low, strict=False)]
-            for offset, count in self.builder.strips(inner, self.width):
-                element = self.operands[0][(image, channel, *lead, lanes(offset, count))]
-                place = lanes(affine(offset, 1, self.window.low[-1]), count)
-                self.scratch[(*target, place)] = cast(element, self.kind)
+        for p, q in itertools.product(range(s.strides[0]), range(s.strides[1])):
+            start = (p * s.strides[1] + q) * s.phase_elements(self.rows)
+            with k.serial(s.phase_rows(self.rows), "line") as line:
+                row = self.bind(add(affine(line, s.strides[0], p), top), "source")
+                target = self.bind(affine(line, s.pitch, start), "target")
+                inside = within(row, s.height)
+                assert isinstance(inside, Expr)
+                with k.if_(inside):
+                    self.copy_line(image, channel, row, target, q, unit)
+                with k.else_():
+                    self.fill(target, 0, s.pitch, unit)
+
+    def copy_line(self, image: Index, channel: Index, row: Index, target: Index, phase: int, unit: Expr) -> None:
+        """One row of one phase: padding, every stride-th element, padding."""
+        s = self.shape
+        stride, low = s.strides[1], s.low[1]
+        begin = max(0, -(-(low - phase) // stride))
+        end = min(s.pitch, max(begin, -(-(s.width + low - phase) // stride)))
+        self.fill(target, 0, min(begin, s.pitch), unit)
+        # A contiguous load spans the elements between, also behind the last: those of the image's last column may not.
+        first = phase + begin * stride - low
+        spanned = min(end - begin, (s.width - first) // stride)
+        for start, count, load in ((0, spanned, self.load_spanned), (spanned, end - begin - spanned, self.load_one)):
+            for offset, width in self.builder.strips(count, self.vector if load == self.load_spanned else 1):
+                column = affine(offset, stride, first + start * stride)
+                element = cast(load((image, channel, row), column, width), self.kind)
+                self.scratch[self.at(add(target, affine(offset, 1, begin + start)), width)] = element
+        self.fill(target, end, s.pitch, unit)
+
+    def load_spanned(self, lead: tuple[Index, ...], column: Index, width: int) -> Expr:
+        """``width`` elements, a column stride apart."""
+        stride = self.shape.strides[1]
+        span = self.x[(*lead, self.at(column, width * stride))]
+        return every(span, stride) if stride > 1 else span
+
+    def load_one(self, lead: tuple[Index, ...], column: Index, width: int) -> Expr:
+        return self.x[(*lead, column)]
+
+    def fill(self, target: Index, begin: int, end: int, unit: Expr) -> None:
+        for offset, width in self.builder.strips(max(0, end - begin), self.vector):
+            self.scratch[self.at(add(target, affine(offset, 1, begin)), width)] = broadcast(unit, width)
 
     def unit(self) -> Expr:
         """The reduction's unit, which padding holds."""
         if isinstance(self.anchor.op, Conv):
             return literal(0, self.kind)
-        compute = compute_of(self.anchor)
-        assert isinstance(compute, Reduction)
+        compute = self.compute()
         (unit,) = compute.start(self.anchor.op, [operand.type for operand in self.anchor.operands])
         return unit
 
-    def rows(self, image: Index, channel: Index, filter_: Index, out: tuple[int, ...]) -> None:
-        *outer, inner = out
-        weights = self.load_weights(filter_)
-        with self.builder.serial(math.prod(outer), "row") as row:
-            lead = unflatten(row, outer)
-            for offset, count in self.builder.strips(inner, self.width):
-                with self.reader.scope():
-                    place = (image, filter_, *lead, lanes(offset, count))
-                    folded = self.fold(image, channel, (*lead, offset), count, weights)
-                    value = self.builder.let(as_result(folded, self.anchor.result.type.dtype), "sum")
-                    with self.reader.override(self.anchor.result, lambda _, value=value: value):
-                        for array, output in zip(self.results, self.region.outputs, strict=True):
-                            array[place] = self.reader.at(output, place)
-
-    def load_weights(self, filter_: Index) -> dict[tuple[int, ...], Expr]:
-        """The taps of one filter, read once per plane; nothing for pools."""
-        if not isinstance(self.anchor.op, Conv):
-            return {}
-        weights = self.operands[1]
-        return {tap: self.builder.let(weights[(filter_, 0, *tap)], "weight") for tap in self.taps()}
-
-    def taps(self) -> list[tuple[int, ...]]:
-        return list(itertools.product(*map(range, self.window.window)))
-
-    def fold(
-        self, image: Index, channel: Index, first: Position, count: int, weights: dict[tuple[int, ...], Expr]
-    ) -> Expr:
-        """All taps of ``count`` neighbouring results that begin at ``first``."""
-        total: Expr | None = None
+    def compute(self) -> Reduction:
         compute = compute_of(self.anchor)
         assert isinstance(compute, Reduction)
+        return compute
+
+    # -- the second move ----------------------------------------------------------------------------
+
+    def fold_step(self, filter_: Index) -> None:
+        """All results of a step, the rows joined end to end."""
+        s, k = self.shape, self.builder
+        weights = self.load_weights(filter_)
+        results = (self.rows - 1) * s.pitch + s.columns
+        for offset, width in k.strips(results, self.width):
+            total = k.let(self.fold(offset, width, weights), "fold")
+            self.scratch[self.at(affine(offset, 1, self.joined), width)] = total
+
+    def load_weights(self, filter_: Index) -> dict[tuple[int, int], Expr]:
+        """The taps of one filter, read once per step; nothing for pools."""
+        if self.weights is None:
+            return {}
+        weights = self.weights
+        return {tap: self.builder.let(weights[(filter_, *tap)], "weight") for tap in self.taps()}
+
+    def taps(self) -> list[tuple[int, int]]:
+        return list(itertools.product(range(self.shape.window[0]), range(self.shape.window[1])))
+
+    def fold(self, offset: Index, width: int, weights: dict[tuple[int, int], Expr]) -> Expr:
+        """All taps of ``width`` neighbouring results."""
+        total: Expr | None = None
         for tap in self.taps():
-            element = self.load(image, channel, self.tap_position(first, tap, count))
+            element = self.scratch[self.at(affine(offset, 1, self.tap_offset(tap)), width)]
             if weights:
-                product = element * broadcast(weights[tap], count)
+                product = element * broadcast(weights[tap], width)
                 total = product if total is None else total + product
             elif total is None:
                 total = element
             else:
-                assert compute.combine is not None
-                (total,) = compute.combine(self.builder, self.anchor.op, (total,), (element,))
+                combine = self.compute().combine
+                assert combine is not None
+                (total,) = combine(self.builder, self.anchor.op, (total,), (element,))
                 total = self.builder.let(total, "fold")
         assert total is not None
         return total
 
-    def tap_position(self, first: Position, tap: Sequence[int], count: int) -> Position:
-        w = self.window
-        *outer, column = (
-            affine(index, stride, t * dilation)
-            for index, stride, t, dilation in zip(first, w.strides, tap, w.dilations, strict=True)
-        )
-        return (*outer, lanes(column, count, w.strides[-1]))
+    def tap_offset(self, tap: tuple[int, int]) -> int:
+        """Where a tap of the first result lies in the scratch array."""
+        s = self.shape
+        row, column = tap[0] * s.dilations[0], tap[1] * s.dilations[1]
+        phase = row % s.strides[0] * s.strides[1] + column % s.strides[1]
+        return phase * s.phase_elements(self.rows) + row // s.strides[0] * s.pitch + column // s.strides[1]
 
-    def load(self, image: Index, channel: Index, position: Position) -> Expr:
-        if self.has_padding:
-            return self.scratch[tuple(position)]
-        return self.operands[0][(image, channel, *position)]
+    # -- the third move -----------------------------------------------------------------------------
+
+    def write_step(self, image: Index, filter_: Index, first: Index) -> None:
+        """Epilogue and store of the rows that exist."""
+        s, k = self.shape, self.builder
+        rows: Index = self.rows
+        if s.rows % self.rows:
+            left = s.rows - first
+            rows = min(self.rows, left) if isinstance(left, int) else tirx.Min(k.index(self.rows), left)
+        with k.serial(rows, "row") as row:
+            source = k.let(affine(row, s.pitch, self.joined), "joined")
+            place = self.bind(add(row, first), "place")
+            for offset, width in k.strips(s.columns, self.epilogue_width):
+                with self.reader.scope():
+                    folded = self.scratch[self.at(add(source, offset), width)]
+                    value = k.let(as_result(folded, self.anchor.result.type.dtype), "sum")
+                    self.store(value, (image, filter_), place, self.at(offset, width))
+
+    def store(self, value: Expr, lead: tuple[Index, Index], row: Index, columns: Index) -> None:
+        where = (*lead, row, columns) if self.anchor.result.type.rank == 4 else (*lead, columns)
+        with self.reader.override(self.anchor.result, lambda _: value):
+            for array, output in zip(self.results, self.region.outputs, strict=True):
+                array[where] = self.reader.at(output, where)

@@ -40,6 +40,7 @@ from compiler.codegen.tir.lowering import (
     llvm_ir,
     lower,
 )
+from compiler.codegen.tir.shuffle import deinterleaved, every, interleaved
 
 __all__ = [
     "Array",
@@ -53,9 +54,12 @@ __all__ = [
     "broadcast",
     "build_object",
     "cast",
+    "deinterleaved",
     "element_type",
+    "every",
     "fence",
     "from_storage",
+    "interleaved",
     "intrinsic",
     "is_nan",
     "lane_count",

@@ -220,9 +220,7 @@ class CCompiler:
         excess = [name for name in elf.needed if not _ALLOWED_LIBRARIES.fullmatch(name)]
         if excess:
             path.unlink()
-            raise DependencyError(
-                f"{path.name} would need {', '.join(excess)} besides libc, libm and libpthread"
-            )
+            raise DependencyError(f"{path.name} would need {', '.join(excess)} besides libc, libm and libpthread")
         return SharedLibrary(path, elf)
 
 

@@ -179,6 +179,4 @@ class _Reader:
             if self._unpack("I", header + 4)[0] == _SHT_DYNSYM:
                 offset, length = self._unpack(2 * self._word, header + (24 if self._wide else 16))
                 return offset, length
-        raise ElfError(
-            "no table of dynamic symbols: not a dynamically linked file, or its sections were removed"
-        )
+        raise ElfError("no table of dynamic symbols: not a dynamically linked file, or its sections were removed")

@@ -82,9 +82,7 @@ def _emulated(target: Target, lack: str) -> Execution:
     if qemu is None:
         return Execution("none", (), f"{lack}, and {name} is not installed (apt install qemu-user)")
     if target.qemu_cpu not in _cpus(qemu):
-        return Execution(
-            "none", (), f"{lack}, and {qemu} does not know the CPU {target.qemu_cpu}; a newer one may"
-        )
+        return Execution("none", (), f"{lack}, and {qemu} does not know the CPU {target.qemu_cpu}; a newer one may")
     prefix = (qemu, "-cpu", target.qemu_cpu)
     if "QEMU_LD_PREFIX" in os.environ:
         return Execution("emulated", prefix, f"under {name} as {target.qemu_cpu}")
