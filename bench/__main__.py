@@ -15,6 +15,7 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+from bench.arguments import positive, writable_file
 from bench.footprint import FootprintTable, footprints
 from bench.latency import SUBJECT, Comparison, Effort, PreparedModel, compare, prepare
 from bench.models.catalog import UnknownModel, make_model
@@ -23,14 +24,18 @@ from bench.process import available_processors
 from bench.report import as_json, footprint_table, latency_table, plot
 from bench.suites import SUITES, Kind, Suite
 
-EXAMPLE = "example: python -m bench --suite cnn --peers onnxruntime,openvino --threads 1 --json cnn.json"
+EXAMPLE = """\
+example: python -m bench --suite cnn --peers onnxruntime,openvino --threads 1 --json cnn.json
+
+exit status: 0 all was measured, 1 something did not run, 2 wrong usage
+"""
 
 
 class UnreadableModel(ValueError):
     """A file that is not an ONNX model."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is not an ONNX model")
+        super().__init__(f"{path} is not an ONNX model" if path.is_file() else f"{path}: no such file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         missing = [str(error) for name in engines if (error := _missing(name))]
         models = [_model(name) for name in options.models or suite.models]
-    except (UnknownPeer, UnknownModel, UnreadableModel, OSError) as error:
+    except (UnknownPeer, UnknownModel, UnreadableModel) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     for reason in missing:
@@ -78,10 +83,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--models", type=_names, metavar="A,B", help="names of the catalog or .onnx files")
     parser.add_argument(
-        "--turns", type=int, default=Effort.turns, metavar="N", help="measurements per engine"
+        "--turns", type=positive, default=Effort.turns, metavar="N", help="measurements per engine"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the ratios as a picture")
+    parser.add_argument("--json", type=writable_file, metavar="FILE", help="write everything that was measured")
+    parser.add_argument("--plot", type=writable_file, metavar="FILE.svg", help="write the ratios as a picture")
     return parser
 
 
@@ -110,7 +115,7 @@ def _model(name: str) -> tuple[str, onnx.ModelProto]:
         return name, make_model(name)
     try:
         return path.stem, onnx.load(path)
-    except DecodeError as error:
+    except (DecodeError, OSError) as error:
         raise UnreadableModel(path) from error
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from compiler.bisection import bisect
 from compiler.cli import DONE, FAILED, command_parser, load_files, run_command
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
+from compiler.ir import EvaluationError, Graph
+from compiler.ir.interpreter import check_type
 from compiler.ir.literal import Array
 from compiler.source import Source
 from compiler.targets import resolve
@@ -56,7 +59,10 @@ def _bisect(options: argparse.Namespace) -> int:
         )
         shapes = {name: array.shape for name, array in given.items()}
         source = Source(Path(options.model), shapes, dict(options.bind), tuple(loaded.ops))
-        finding = bisect(source, given or sample_inputs(source.load(), seed=0), settings)
+        graph = source.load()
+        if given:
+            _check_inputs(graph, given, options.input)
+        finding = bisect(source, given or sample_inputs(graph, seed=0), settings)
     if finding is None:
         print(f"{options.model}: imported, optimized and compiled right on this input")
         return DONE
@@ -65,11 +71,23 @@ def _bisect(options: argparse.Namespace) -> int:
 
 
 def _read(path: Path) -> dict[str, Array]:
+    if not path.is_file():
+        raise BuildError(f"{path}: no such file")
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise BuildError(f"{path}: cannot be read as .npz: {error}") from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise BuildError(f"{path}: not an .npz file of arrays") from error
+
+
+def _check_inputs(graph: Graph, given: Mapping[str, Array], path: Path) -> None:
+    if unlike := set(graph.input_names) ^ given.keys():
+        raise BuildError(f"{path}: inputs missing or unknown: {', '.join(sorted(unlike))}")
+    for name, value in zip(graph.input_names, graph.inputs, strict=True):
+        try:
+            check_type(given[name], value.type, f"input {name!r}")
+        except EvaluationError as error:
+            raise BuildError(f"{path}: {error}") from error
 
 
 if __name__ == "__main__":

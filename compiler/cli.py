@@ -64,10 +64,9 @@ def command_parser(command: str, description: str, examples: str) -> argparse.Ar
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
 
 
 def binding(text: str) -> tuple[str, Array]:
@@ -83,11 +82,16 @@ def binding(text: str) -> tuple[str, Array]:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
 
 
+_TABLES = ("PASSES", "OPS", "SCHEDULES")
+
+
 def load_files(paths: Sequence[Path]) -> Extensions:
     """The passes, ops and templates that files define. Raises ExtensionError."""
     loaded = Extensions()
     for path in paths:
         module = load_file(path)
+        if not any(hasattr(module, table) for table in _TABLES):
+            raise ExtensionError(f"{path}: defines none of {', '.join(_TABLES)}, the tuples of what it brings")
         loaded.passes += getattr(module, "PASSES", ())
         loaded.ops += getattr(module, "OPS", ())
         loaded.schedules += getattr(module, "SCHEDULES", ())

@@ -31,7 +31,7 @@ from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, Work
 from compiler.codegen.plan import Plan, call_name, graph_tasks, plan_graph, print_plan
 from compiler.codegen.toolchain import CCompiler, SharedLibrary, ToolchainError, find_compiler
 from compiler.debug import DEBUG
-from compiler.errors import BuildError
+from compiler.errors import BuildError, os_error_text
 from compiler.ir import Graph, Node, Op, Task, TensorType
 from compiler.passes import Pass, PassError, PassManager, PipelineError
 from compiler.proof import Proof
@@ -270,5 +270,4 @@ def build_errors() -> Iterator[None]:
     except _EXPECTED_ERRORS as error:
         raise BuildError(str(error)) from error
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise BuildError(f"{where}{error.strerror or error}") from error
+        raise BuildError(os_error_text(error)) from error

@@ -7,3 +7,9 @@ class BuildError(Exception):
 
 class VerificationError(BuildError):
     """The compiled model's numbers are wrong."""
+
+
+def os_error_text(error: OSError) -> str:
+    """``FILE: No such file or directory``, without the number that Python puts before it."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

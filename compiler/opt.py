@@ -13,6 +13,7 @@ from pathlib import Path
 from compiler.build import input_type
 from compiler.cli import DONE, FAILED, Extensions, binding, load_files, run_command
 from compiler.driver import load
+from compiler.errors import os_error_text
 from compiler.ir import Graph, VerificationError, print_graph, save_graph
 from compiler.passes import (
     PASSES,
@@ -146,7 +147,8 @@ def pass_list(passes: Sequence[type[Pass]]) -> str:
 
 
 def _fail(error: Exception, status: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    text = os_error_text(error) if isinstance(error, OSError) else str(error)
+    print(f"error: {text}", file=sys.stderr)
     return status
 
 

@@ -15,6 +15,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from compiler.errors import os_error_text
 from compiler.frontend_table import Frontend, frontend_for
 from compiler.ir import Graph, Op, TensorType, evaluate, load_graph
 from compiler.ir.literal import Array
@@ -76,14 +77,19 @@ class Source:
             shapes = {name: _shape(given) for name, given in self.inputs.items()}
             module = cast("_FrontendModule", importlib.import_module(frontend.module))
             return module.load(self.model, inputs=shapes or None, bind=dict(self.bind) or None)
-        if self.inputs or self.bind:
-            raise ValueError("a graph's inputs have their shapes already, and cannot be bound")
+        if self.bind:
+            raise ValueError("the inputs of a graph cannot be bound")
         return self.model if isinstance(self.model, Graph) else load_graph(Path(str(self.model)), self.ops)
 
     def _check_types(self, graph: Graph) -> None:
-        """An element type that the user states must be the model's."""
+        """What the user states of inputs must be so: a frontend sets open dimensions, but no element type, and
+        a graph of ours has all of them."""
         types = dict(zip(graph.input_names, (value.type for value in graph.inputs), strict=True))
         for name, given in self.inputs.items():
+            if name not in types:
+                raise ValueError(f"the graph has no input {name!r}; its inputs are {', '.join(map(repr, types))}")
+            if _shape(given) != types[name].shape:
+                raise ValueError(f"input {name!r} is {types[name]}, not of shape {list(_shape(given))}")
             if isinstance(given, TensorType) and name in types and given.dtype is not types[name].dtype:
                 raise ValueError(f"input {name!r} is {types[name].dtype.value}, not {given.dtype.value}")
 
@@ -138,5 +144,5 @@ def _version(distribution: str) -> str:
 
 def _message(label: str, error: Exception) -> str:
     """The cause, which begins with the file's name in any case."""
-    text = str(error)
+    text = os_error_text(error) if isinstance(error, OSError) else str(error)
     return text if label in text or Path(label).name in text else f"{label}: {text}"

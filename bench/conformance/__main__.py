@@ -9,8 +9,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
+from bench.arguments import positive, writable_file
 from bench.conformance.cases import CaseCatalog
 from bench.conformance.engines import ENGINES
 from bench.conformance.judge import STATUSES, Verdict
@@ -18,6 +18,8 @@ from bench.conformance.pool import run_cases, worker_command
 
 EXAMPLE = """example:
   python -m bench.conformance --filter '^node:test_(add|resize)' --show wrong
+
+exit status: 0 nothing wrong and nothing crashed, 1 otherwise, 2 wrong usage
 """
 
 
@@ -30,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"--filter {options.filter!r} is no regular expression: {error}", file=sys.stderr)
         return 2
     names = [name for name in CaseCatalog().names if wanted.search(name)]
+    if not names:
+        print(f"--filter {options.filter!r} matches no case", file=sys.stderr)
+        return 2
     progress = _Progress(len(names))
     verdicts = run_cases(names, worker_command(options.engine), options.jobs, progress)
     progress.end()
@@ -51,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--engine", choices=tuple(ENGINES), default="compiled", help="what runs the cases: compiled (default)")
     add("--filter", default="", metavar="REGEX", help="only cases whose name matches, as in node:test_add")
-    add("--jobs", type=int, default=1, metavar="N", help="worker processes (default: 1)")
-    add("--json", type=Path, metavar="FILE", help="write all verdicts to FILE")
+    add("--jobs", type=positive, default=1, metavar="N", help="worker processes (default: 1)")
+    add("--json", type=writable_file, metavar="FILE", help="write all verdicts to FILE")
     add("--show", choices=STATUSES, help="list the cases of one outcome")
     return parser
 

@@ -22,6 +22,8 @@ _EXAMPLE = """examples:
   python -m compiler.targets rasp4b             one target in full, by name or alias
   python -m compiler.targets my_board.py:BOARD  one of your own
   python -m compiler.targets --json             the same for programs
+
+exit status: 0 done, 1 this machine cannot be described, 2 wrong usage or no such target
 """
 _COLUMNS = ("name", "isa", "vector", "flops/cycle", "L1D", "L2", "L3", "here", "C compiler")
 

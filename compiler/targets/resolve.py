@@ -52,10 +52,9 @@ def _by_name(text: str) -> Target:
     if found is not None:
         return found
     spelled = {_normal(name): name for name in target_names()}
-    near = [spelled[name] for name in difflib.get_close_matches(wanted, spelled, n=3, cutoff=0.5)]
-    hint = (
-        f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(t.name for t in TARGETS)}."
-    )
+    inside = [name for name in spelled if wanted and wanted in name][:3]
+    near = [spelled[name] for name in inside or difflib.get_close_matches(wanted, spelled, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(t.name for t in TARGETS)}."
     raise TargetError(
         f"unknown target {text!r}; {hint} `python -m compiler.targets` lists all;"
         " one of your own is given as file.py:NAME or file.json"

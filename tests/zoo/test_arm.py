@@ -14,8 +14,6 @@ from tests.zoo.models import ZOO_MODELS, ZooModel
 from tests.zoo.parity import Peer, assert_agree, assert_same_bits
 
 TARGET = "arm_cortex_a72"
-SHORT = ("resnet20", "ultraface", "silero_vad", "dtln_1", "dtln_2")
-"""One of each kind; the rest take minutes to compile for two targets, and differ in shapes only."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,10 +25,7 @@ def cross_compiler() -> None:
         pytest.skip(str(error))
 
 
-@pytest.mark.parametrize(
-    "model",
-    [pytest.param(m, id=m.name, marks=[] if m.name in SHORT else [pytest.mark.long]) for m in ZOO_MODELS],
-)
+@pytest.mark.parametrize("model", ZOO_MODELS, ids=lambda model: model.name)
 def test_it_builds_and_the_small_ones_agree_with_onnxruntime(model: ZooModel, zoo: Path, build_cache: Path) -> None:
     path, target = zoo / model.file, resolve(TARGET)
     with compiler.compile(

@@ -19,18 +19,11 @@ from compiler.targets import resolve
 from tests.zoo.parity import Peer, assert_agree, assert_same_bits, assert_vary
 
 LARGE = ("vgg19", "bvlc_alexnet", "zfnet512")
-"""Those with hundreds of megabytes of weights."""
+"""Those with hundreds of megabytes of weights are long tests."""
 
 ARM = "arm_cortex_a72"
-SHORT_ON_ARM = ("squeezenet", "shufflenet")
 
-
-def networks(*short: str) -> list[object]:
-    """All nine as parameters; those not in ``short`` are long tests."""
-    return [pytest.param(n, marks=[] if n in short else [pytest.mark.long]) for n in LIGHT_MODELS]
-
-
-NOT_LARGE = tuple(name for name in LIGHT_MODELS if name not in LARGE)
+NETWORKS = [pytest.param(n, marks=[pytest.mark.long] if n in LARGE else []) for n in LIGHT_MODELS]
 
 
 def input_of(model: onnx.ModelProto) -> tuple[str, tuple[int, ...]]:
@@ -40,7 +33,7 @@ def input_of(model: onnx.ModelProto) -> tuple[str, tuple[int, ...]]:
     return info.name, tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
 
 
-@pytest.mark.parametrize("name", networks(*NOT_LARGE))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_own_weights_give_the_shipped_output(name: str, build_cache: Path) -> None:
     model = light_model(name)
     picture, shape = input_of(model)
@@ -55,7 +48,7 @@ def test_own_weights_give_the_shipped_output(name: str, build_cache: Path) -> No
     assert_agree({"output": output}, {"output": numpy_helper.to_array(shipped)})
 
 
-@pytest.mark.parametrize("name", networks(*NOT_LARGE))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_random_weights_agree_with_onnxruntime(name: str, build_cache: Path) -> None:
     model = randomize_light_model(name, seed=1)
     picture, shape = input_of(model)
@@ -74,7 +67,7 @@ def test_random_weights_agree_with_onnxruntime(name: str, build_cache: Path) -> 
             assert_same_bits(two.run(sample), got)
 
 
-@pytest.mark.parametrize("name", networks(*SHORT_ON_ARM))
+@pytest.mark.parametrize("name", NETWORKS)
 def test_it_builds_for_arm(name: str, build_cache: Path) -> None:
     try:
         find_compiler(resolve(ARM))

@@ -76,7 +76,7 @@ def denoised(mask: Run, synthesize: Run, sound: Floats) -> Array:
 def test_dtln_removes_the_same_noise(zoo: Path, build_cache: Path) -> None:
     sound = recording(zoo / "silero_vad" / "test.wav")[: 10 * 16000]
     paths = [zoo / zoo_model(name).file for name in ("dtln_1", "dtln_2")]
-    expected = denoised(*(Peer(path).run for path in paths), sound)
+    expected = denoised(Peer(paths[0]).run, Peer(paths[1]).run, sound)
     with (
         compiler.compile(paths[0], cache_dir=build_cache) as first,
         compiler.compile(paths[1], cache_dir=build_cache) as second,

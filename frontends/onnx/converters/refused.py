@@ -9,7 +9,7 @@ from frontends.onnx.context import Converter, NodeContext, Unsupported
 _RANDOM = "its result is random, so that no build of it could be verified"
 _TEXT = "it works on text, which Kiln does not compile"
 
-_REASONS = {
+REASONS = {
     "Bernoulli": _RANDOM,
     "ImageDecoder": "it decodes compressed pictures; decode them before the model",
     "Multinomial": _RANDOM,
@@ -23,10 +23,11 @@ _REASONS = {
     "StringSplit": _TEXT,
     "TfIdfVectorizer": _TEXT,
 }
+"""Operator -> the end of a sentence about it."""
 
 
 def _refuse(ctx: NodeContext) -> NoReturn:
-    raise Unsupported(_REASONS[ctx.op_type])
+    raise Unsupported(REASONS[ctx.op_type])
 
 
-CONVERTERS: dict[str, Converter] = dict.fromkeys(_REASONS, _refuse)
+CONVERTERS: dict[str, Converter] = dict.fromkeys(REASONS, _refuse)

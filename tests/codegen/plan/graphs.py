@@ -29,8 +29,11 @@ def graphs(draw: st.DrawFn) -> Graph:
         made = draw(st.sampled_from(steps))(draw, rewriter, values)
         if made is not None:
             values.append(made)
-    for index in range(draw(st.integers(1, 4))):
-        rewriter.output(f"y{index}", draw(st.sampled_from(values)))
+    for index in range(draw(st.integers(1, 6))):
+        value = draw(st.sampled_from(values))
+        # A late use keeps a value of the arena alive over everything else.
+        late = _compute(draw, rewriter, [value]) if draw(st.booleans()) else None
+        rewriter.output(f"y{index}", value if late is None else late)
     return graph
 
 

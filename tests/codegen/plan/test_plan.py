@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.codegen.plan import (
@@ -38,6 +38,7 @@ def arrays_for(graph: Graph) -> dict[str, Array]:
     }
 
 
+@settings(max_examples=max(300, settings().max_examples))
 @given(graphs())
 def test_a_plan_computes_what_its_graph_says(graph: Graph) -> None:
     arrays = arrays_for(graph)
@@ -139,6 +140,52 @@ def test_concat_operands_are_produced_in_place() -> None:
     assert plan.buffers[neg.results[0].buffer].storage is Storage.OUTPUT
     assert (copy.source.offset, copy.destination.offset) == (0, 128)
     assert plan.arena_bytes == 0
+
+
+def test_a_concat_is_alive_from_its_first_operand_on() -> None:
+    plan = text_plan(
+        """
+        %1 = neg(%0) : f32[2,8]
+        %2 = abs(%0) : f32[2,8]
+        %3 = transpose(%2) {permutation = [1, 0]} : f32[8,2]
+        %4 = abs(%0) : f32[2,8]
+        %5 = concat(%1, %4) {axis = 0} : f32[4,8]
+        %6 = transpose(%5) {permutation = [1, 0]} : f32[8,4]
+        return %3 "y", %6 "z"
+        """
+    )
+    assert plan.arena_bytes == 128 + 64
+
+
+def test_a_view_keeps_what_it_views_alive() -> None:
+    plan = text_plan(
+        """
+        %1 = neg(%0) : f32[2,8]
+        %2 = reshape(%1) {shape = [4, 4]} : f32[4,4]
+        %3 = abs(%0) : f32[2,8]
+        %4 = transpose(%3) {permutation = [1, 0]} : f32[8,2]
+        %5 = transpose(%2) {permutation = [1, 0]} : f32[4,4]
+        return %4 "y", %5 "z"
+        """
+    )
+    assert plan.arena_bytes == 64 + 64
+
+
+def test_a_small_operand_does_not_make_a_large_block_live_longer() -> None:
+    """%1 could be made where %4 lies in %5, but then 192 bytes would be needed while only 64 matter."""
+    plan = text_plan(
+        """
+        %1 = neg(%0) : f32[2,8]
+        %2 = transpose(%1) {permutation = [1, 0]} : f32[8,2]
+        %3 = transpose(%2) {permutation = [1, 0]} : f32[2,8]
+        %4 = abs(%1) : f32[2,8]
+        %5 = concat(%0, %0, %4) {axis = 0} : f32[6,8]
+        %6 = transpose(%5) {permutation = [1, 0]} : f32[8,6]
+        return %3 "y", %6 "z"
+        """
+    )
+    (whole,) = (b for b in plan.buffers if b.bytes == 192 and b.storage is Storage.ARENA)
+    assert whole.first == 3
 
 
 def test_a_concat_of_columns_is_copied_row_by_row() -> None:
