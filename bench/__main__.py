@@ -82,9 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         "--threads", type=_thread_count, metavar="N", help="only on N threads (default: on 1 and on all)"
     )
     parser.add_argument("--models", type=_names, metavar="A,B", help="names of the catalog or .onnx files")
-    parser.add_argument(
-        "--turns", type=positive, default=Effort.turns, metavar="N", help="measurements per engine"
-    )
+    parser.add_argument("--turns", type=positive, default=Effort.turns, metavar="N", help="measurements per engine")
     parser.add_argument("--json", type=writable_file, metavar="FILE", help="write everything that was measured")
     parser.add_argument("--plot", type=writable_file, metavar="FILE.svg", help="write the ratios as a picture")
     return parser

@@ -62,9 +62,7 @@ def footprints(model: PreparedModel, threads: int, repeats: int = REPEATS) -> Fo
                     starts[engine].append(worker)
             except WorkerFailed as failure:
                 failures[engine] = str(failure)
-    rows = [
-        _row(engine, model.prepared[engine].path, workers) for engine, workers in starts.items() if workers
-    ]
+    rows = [_row(engine, model.prepared[engine].path, workers) for engine, workers in starts.items() if workers]
     return FootprintTable(model.name, threads, (_floor(repeats), *rows), failures)
 
 
@@ -94,9 +92,7 @@ def _floor(repeats: int) -> Footprint:
     peaks: list[int] = []
     for _ in range(repeats):
         begin = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", FLOOR_PROGRAM], capture_output=True, text=True, check=True
-        )
+        done = subprocess.run([sys.executable, "-c", FLOOR_PROGRAM], capture_output=True, text=True, check=True)
         seconds.append(time.perf_counter() - begin)
         peaks.append(int(done.stdout))
     return Footprint(FLOOR, statistics.median(seconds), 0.0, int(statistics.median(peaks)), 0, 0)

@@ -24,9 +24,7 @@ def with_known_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     fixed.CopyFrom(model)
     shapes = input_shapes(fixed)
     for value in fixed.graph.input:
-        for dimension, size in zip(
-            value.type.tensor_type.shape.dim, shapes.get(value.name, ()), strict=False
-        ):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, shapes.get(value.name, ()), strict=False):
             dimension.dim_value = size
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")  # follows from the inputs

@@ -134,9 +134,7 @@ def _rows(
     return tuple(row(engine) for engine in turns)
 
 
-def largest_difference(
-    ours: Mapping[str, NDArray[np.generic]], theirs: Mapping[str, NDArray[np.generic]]
-) -> float:
+def largest_difference(ours: Mapping[str, NDArray[np.generic]], theirs: Mapping[str, NDArray[np.generic]]) -> float:
     """The largest |ours - theirs| over all outputs, each relative to the largest magnitude in theirs.
 
     An output that one side lacks, another shape or a NaN on one side only is an infinite difference.

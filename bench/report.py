@@ -88,9 +88,7 @@ def footprint_table(tables: Sequence[FootprintTable]) -> str:
 
 def _reasons(parts: Sequence[Comparison | FootprintTable]) -> list[str]:
     """A line per distinct reason why an engine did not run."""
-    lines = [
-        f"{engine} did not run {part.model}: {why}" for part in parts for engine, why in part.failures.items()
-    ]
+    lines = [f"{engine} did not run {part.model}: {why}" for part in parts for engine, why in part.failures.items()]
     return ["", *dict.fromkeys(lines)] if lines else []
 
 
@@ -146,12 +144,9 @@ def plot(comparisons: Sequence[Comparison]) -> str:
         low, high = LABEL_WIDTH + ratio.low * scale, LABEL_WIDTH + ratio.high * scale
         parts += [
             f'<text x="{LABEL_WIDTH - 8}" y="{middle + 4:.1f}" text-anchor="end">{escape(label)}</text>',
-            f'<rect x="{LABEL_WIDTH}" y="{y:.1f}" width="{ratio.value * scale:.1f}" height="{BAR}"'
-            ' fill="#4a7aa5"/>',
+            f'<rect x="{LABEL_WIDTH}" y="{y:.1f}" width="{ratio.value * scale:.1f}" height="{BAR}" fill="#4a7aa5"/>',
             f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle:.1f}" y2="{middle:.1f}" stroke="#111"/>',
             f'<text x="{high + 6:.1f}" y="{middle + 4:.1f}">{ratio.value:.2f}x</text>',
         ]
-    parts.append(
-        f'<line x1="{one:.1f}" x2="{one:.1f}" y1="0" y2="{height:.0f}" stroke="#888" stroke-dasharray="4"/>'
-    )
+    parts.append(f'<line x1="{one:.1f}" x2="{one:.1f}" y1="0" y2="{height:.0f}" stroke="#888" stroke-dasharray="4"/>')
     return "\n".join([*parts, "</svg>"]) + "\n"

@@ -24,9 +24,7 @@ class Suite:
 
 
 SUITES: tuple[Suite, ...] = (
-    Suite(
-        "cnn", Kind.LATENCY, ("resnet50", "mobilenetv2", "efficientnet_lite0"), "latency of image networks"
-    ),
+    Suite("cnn", Kind.LATENCY, ("resnet50", "mobilenetv2", "efficientnet_lite0"), "latency of image networks"),
     Suite("transformer", Kind.LATENCY, ("encoder", "vit_tiny"), "latency of transformer encoders"),
     Suite(
         "footprint",

@@ -160,13 +160,9 @@ def _read_manifest(archive: Path, tar: tarfile.TarFile) -> Manifest:
     return Manifest.parse(text, archive / MANIFEST)
 
 
-def _extract(
-    archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path, entry: FileEntry
-) -> None:
+def _extract(archive: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path, entry: FileEntry) -> None:
     if member.size != entry.bytes:
-        raise DamagedArtifactError(
-            archive, f"{member.name} has {member.size} bytes, the manifest says {entry.bytes}"
-        )
+        raise DamagedArtifactError(archive, f"{member.name} has {member.size} bytes, the manifest says {entry.bytes}")
     digest = hashlib.sha256()
     source = _stream(archive, tar, member)
     with (directory / member.name).open("wb") as out:

@@ -50,8 +50,7 @@ def check_host(directory: Path, manifest: Manifest) -> None:
     if library != process:
         raise TargetMismatchError(
             directory,
-            f"compiled for {manifest.target.name} ({_describe(library)}); "
-            f"this process is {_describe(process)}",
+            f"compiled for {manifest.target.name} ({_describe(library)}); this process is {_describe(process)}",
         )
     needed, have = manifest.target.min_glibc, _glibc_version()
     if needed is None:
@@ -60,6 +59,4 @@ def check_host(directory: Path, manifest: Manifest) -> None:
         raise TargetMismatchError(directory, f"needs glibc {needed}; this process runs on another C library")
     wanted = _version(needed)
     if wanted is None or wanted > have:
-        raise TargetMismatchError(
-            directory, f"needs glibc {needed}; this machine has {'.'.join(map(str, have))}"
-        )
+        raise TargetMismatchError(directory, f"needs glibc {needed}; this machine has {'.'.join(map(str, have))}")

@@ -237,9 +237,7 @@ class Context:
         rows = (_CKernelTime * count)()
         self._library.kiln_profile(self._handle, rows, count)
         return [
-            KernelTime(
-                r.name.decode(), r.runs, r.total_ns * 1e-9, r.best_ns * 1e-9, r.flops, r.bytes, r.threads
-            )
+            KernelTime(r.name.decode(), r.runs, r.total_ns * 1e-9, r.best_ns * 1e-9, r.flops, r.bytes, r.threads)
             for r in rows
         ]
 

@@ -129,9 +129,7 @@ class Manifest:
             raise ManifestError(path, f"not JSON: {error}") from None
         root = Fields.of_root(document, path)
         if (version := root.integer("format")) != FORMAT:
-            raise ManifestError(
-                path, f"format {version}; this runtime reads format {FORMAT}: update kiln-runtime"
-            )
+            raise ManifestError(path, f"format {version}; this runtime reads format {FORMAT}: update kiln-runtime")
         digest = root.text("digest")
         body = {key: value for key, value in root.items() if key != "digest"}
         if digest != _digest(body):
@@ -145,9 +143,7 @@ class Manifest:
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            raise ManifestError(
-                path, f"not an artifact, its manifest cannot be read: {error.strerror}"
-            ) from None
+            raise ManifestError(path, f"not an artifact, its manifest cannot be read: {error.strerror}") from None
         except UnicodeDecodeError as error:
             raise ManifestError(path, f"not JSON: {error}") from None
         return Manifest.parse(text, path)

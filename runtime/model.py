@@ -77,9 +77,7 @@ class Model:
         """Threads of one run, the calling one included."""
         return self._threads
 
-    def run(
-        self, inputs: Mapping[str, ArrayLike], outputs: Mapping[str, Array] | None = None
-    ) -> dict[str, Array]:
+    def run(self, inputs: Mapping[str, ArrayLike], outputs: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Run the model; returns every output by name, in the model's order.
 
         `inputs` has exactly the model's names, with arrays of exactly its dtypes and shapes. C-contiguous
@@ -164,10 +162,7 @@ class Model:
         for name, array in given.items():
             others = [source.array for source in sources] + [a for n, a in given.items() if n != name]
             self._check_writable(name, self._outputs[name].checked("output", name, array), others)
-        return [
-            Buffer.of(given[name]) if name in given else spec.allocate()
-            for name, spec in self._outputs.items()
-        ]
+        return [Buffer.of(given[name]) if name in given else spec.allocate() for name, spec in self._outputs.items()]
 
     def _check_writable(self, name: str, array: Array, others: Sequence[Array]) -> None:
         if not array.flags.writeable:

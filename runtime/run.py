@@ -48,9 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("artifact", help="a .tar.gz or a directory that the compiler wrote")
-    p.add_argument(
-        "--input", action="append", default=[], metavar="[NAME=]FILE", help=".npy or .npz; may be repeated"
-    )
+    p.add_argument("--input", action="append", default=[], metavar="[NAME=]FILE", help=".npy or .npz; may be repeated")
     p.add_argument("--output", metavar="FILE.npz", help="write every output to this file")
     p.add_argument("--threads", type=_positive, help="threads of one run (default: the CPUs of this process)")
     p.add_argument("--bench", action="store_true", help="time repeated runs")
@@ -123,9 +121,7 @@ def _read_argument(specs: Mapping[str, TensorSpec], argument: str) -> dict[str, 
     content = _load(Path(file))
     if not isinstance(content, np.ndarray):
         if name:
-            raise InputFileError(
-                f"--input {argument}: a .npz holds several arrays; give it without '{name}='"
-            )
+            raise InputFileError(f"--input {argument}: a .npz holds several arrays; give it without '{name}='")
         return content
     if not name and len(specs) != 1:
         raise MissingTensorError("input", " / ".join(specs), [f"{file} (say which: --input NAME={file})"])
@@ -185,9 +181,7 @@ def _selftest(model: Model) -> bool:
             f"{c.worst_ratio:.2g} of what is allowed"
         )
     passed = all(c.passed for c in comparisons)
-    print(
-        f"selftest {'passed' if passed else 'FAILED'}: {model.manifest.name} for {model.manifest.target.name}"
-    )
+    print(f"selftest {'passed' if passed else 'FAILED'}: {model.manifest.name} for {model.manifest.target.name}")
     return passed
 
 

@@ -92,9 +92,7 @@ class TensorSpec:
         raw = np.empty(self.nbytes() + CACHE_LINE, np.uint8)
         start = ctypes.addressof(ctypes.c_char.from_buffer(raw.data))  # quicker than raw.ctypes.data
         offset = -start % CACHE_LINE
-        return Buffer(
-            np.ndarray(self.static_shape(), self.storage, buffer=raw, offset=offset), start + offset
-        )
+        return Buffer(np.ndarray(self.static_shape(), self.storage, buffer=raw, offset=offset), start + offset)
 
 
 def random_arrays(specs: Mapping[str, TensorSpec], seed: int = 0) -> dict[str, Array]:

@@ -101,9 +101,7 @@ class NetworkBuilder:
         """x[..., d_in] @ weight + bias, as MatMul and Add."""
         weight = self.rng.standard_normal((d_in, d_out), dtype=np.float32) / np.float32(np.sqrt(d_in))
         product = self.op("MatMul", x, self.constant(weight, "linear_weight"))
-        return self.op(
-            "Add", product, self.constant(weights.around(self.rng, (d_out,), 0.0, 0.1), "linear_bias")
-        )
+        return self.op("Add", product, self.constant(weights.around(self.rng, (d_out,), 0.0, 0.1), "linear_bias"))
 
     def layer_norm(self, x: str, width: int) -> str:
         """A layer normalization over the last axis."""
@@ -122,10 +120,7 @@ class NetworkBuilder:
             self._nodes,
             self.name,
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-            [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-                for name, shape in outputs.items()
-            ],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
             self._initializers,
         )
         model = helper.make_model(

@@ -129,8 +129,7 @@ def to_onnx(network: DigitsNetwork) -> onnx.ModelProto:
         result = f"{op_type.lower()}{len(nodes)}"
         names = [f"{result}.{label}" for label in parameters]
         tensors.extend(
-            numpy_helper.from_array(value, name)
-            for name, value in zip(names, parameters.values(), strict=True)
+            numpy_helper.from_array(value, name) for name, value in zip(names, parameters.values(), strict=True)
         )
         nodes.append(node(op_type, [x, *names], result, **attributes))
         x = result

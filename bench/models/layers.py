@@ -125,9 +125,7 @@ class MaxPool2x2(Layer):
 
     def forward(self, x: Floats, training: bool) -> Floats:
         n, c, h, w = x.shape
-        squares = (
-            x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4)
-        )
+        squares = x.reshape(n, c, h // 2, 2, w // 2, 2).transpose(0, 1, 2, 4, 3, 5).reshape(n, c, h // 2, w // 2, 4)
         self._winner = squares.argmax(-1)[..., None]
         return np.take_along_axis(squares, self._winner, -1)[..., 0]
 
@@ -195,6 +193,4 @@ class Adam:
             first = self._first[i] / (1 - 0.9**self._steps)
             second = self._second[i] / (1 - 0.999**self._steps)
             decay = self.weight_decay if p.value.ndim > 1 else 0.0
-            p.value = (p.value - rate * (first / (np.sqrt(second) + 1e-8) + decay * p.value)).astype(
-                np.float32
-            )
+            p.value = (p.value - rate * (first / (np.sqrt(second) + 1e-8) + decay * p.value)).astype(np.float32)

@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=_EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "name", nargs="?", help="show this target only: a name, an alias, FILE.py:NAME or FILE.json"
-    )
+    parser.add_argument("name", nargs="?", help="show this target only: a name, an alias, FILE.py:NAME or FILE.json")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     options = parser.parse_args(arguments)
     try:
@@ -108,9 +106,7 @@ def _details(target: Target) -> str:
 def _table(targets: Sequence[Target]) -> str:
     rows = [_COLUMNS, *(_row(target) for target in targets)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 

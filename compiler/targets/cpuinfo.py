@@ -79,9 +79,7 @@ def parse_cpuinfo(text: str, isa: str) -> CpuInfo:
         raise TargetError(f"/proc/cpuinfo lists no {key!r}: cannot tell what this {isa} processor has")
     features = frozenset[str].intersection(*per_processor)
     if isa == "arm" and "asimd" in features:
-        features |= frozenset(
-            ARMV7_NEON
-        )  # a 64-bit kernel names the 64-bit features; ARMv8 has these in 32-bit state
+        features |= frozenset(ARMV7_NEON)  # a 64-bit kernel names the 64-bit features; ARMv8 has these in 32-bit state
     return CpuInfo(isa, features, tuple(sorted(models, key=lambda m: (m.vendor, m.family, m.model))))
 
 

@@ -82,9 +82,7 @@ def detect(info: CpuInfo, caches: Caches | None) -> Target:
     base = next((target for target in candidates if info.features.issuperset(target.features)), None)
     if base is None:
         missing = ", ".join(sorted(set(candidates[-1].features) - info.features))
-        raise TargetError(
-            f"this processor lacks {missing}: {candidates[-1].name} is the least that Kiln supports"
-        )
+        raise TargetError(f"this processor lacks {missing}: {candidates[-1].name} is the least that Kiln supports")
     added = tuple(name for name in extras if name in info.features and name not in base.features)
     base = replace(
         base,
@@ -110,9 +108,7 @@ def _candidates(info: CpuInfo) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     if info.isa == "arm":
         return (ARMV7A_NEON,), ()
     known = [target for model in info.models for target in _known(model, info.isa)]
-    known.sort(
-        key=lambda target: -target.peak_flops_per_cycle
-    )  # stable: of unlike cores, the fastest decides
+    known.sort(key=lambda target: -target.peak_flops_per_cycle)  # stable: of unlike cores, the fastest decides
     if info.isa == "x86_64":
         return (*known, *_X86_LEVELS), _X86_EXTRAS
     return (*known, *_ARM_LEVELS), _ARM_EXTRAS

@@ -166,9 +166,7 @@ class Target:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(given.keys() - known):
             raise TargetError(f"unknown keys: {', '.join(unknown)}; a target has {', '.join(sorted(known))}")
-        values = {
-            key: tuple(cast("list[object]", v)) if isinstance(v, list) else v for key, v in given.items()
-        }
+        values = {key: tuple(cast("list[object]", v)) if isinstance(v, list) else v for key, v in given.items()}
         try:
             return cls(**values)  # pyright: ignore[reportArgumentType]  # __post_init__ checks the types
         except TypeError as error:
@@ -190,9 +188,7 @@ def _check_types(target: Target) -> None:
         annotation = cast("str", field.type)
         if not isinstance(value, _TYPES[annotation]) or isinstance(value, bool):
             raise TargetError(f"{field.name} must be {annotation}, not {value!r}")
-        if isinstance(value, tuple) and not all(
-            isinstance(v, str) for v in cast("tuple[object, ...]", value)
-        ):
+        if isinstance(value, tuple) and not all(isinstance(v, str) for v in cast("tuple[object, ...]", value)):
             raise TargetError(f"{field.name} must be a list of texts, not {value!r}")
 
 
@@ -214,14 +210,10 @@ def _check_values(target: Target) -> None:
     )
     for name, holds, expected in rules:
         if not holds:
-            raise TargetError(
-                f"target {target.name!r}: {name} must be {expected}, not {getattr(target, name)!r}"
-            )
+            raise TargetError(f"target {target.name!r}: {name} must be {expected}, not {getattr(target, name)!r}")
     for attribute in target.mattr:
         if not _ATTRIBUTE.fullmatch(attribute):
-            raise TargetError(
-                f"target {target.name!r}: mattr entries look like +dotprod or -sve, not {attribute!r}"
-            )
+            raise TargetError(f"target {target.name!r}: mattr entries look like +dotprod or -sve, not {attribute!r}")
     known = LLVM_ATTRIBUTES[target.isa]
     for feature in target.features:
         if feature not in known:

@@ -45,10 +45,7 @@ def defined_below(package: str, is_entry: Callable[[object], bool]) -> dict[str,
 def concrete_subclass_of(base: type) -> Callable[[object], bool]:
     """A predicate for the classes below `base` that can be instantiated."""
     return lambda value: (
-        inspect.isclass(value)
-        and issubclass(value, base)
-        and value is not base
-        and not inspect.isabstract(value)
+        inspect.isclass(value) and issubclass(value, base) and value is not base and not inspect.isabstract(value)
     )
 
 

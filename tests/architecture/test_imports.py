@@ -27,9 +27,7 @@ def _inside(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-@pytest.mark.parametrize(
-    "module", ["compiler", "compiler.ir", "compiler.passes", "compiler.targets", "runtime"]
-)
+@pytest.mark.parametrize("module", ["compiler", "compiler.ir", "compiler.passes", "compiler.targets", "runtime"])
 def test_an_import_loads_nothing_heavy(module: str) -> None:
     program = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     assert _python(program) == "[]"
@@ -41,9 +39,7 @@ def test_the_package_itself_loads_not_even_numpy() -> None:
 
 def test_the_ir_is_imported_in_little_more_than_numpy() -> None:
     """Relative, so that it holds on a slow machine; the best of several, so that it holds on a busy one."""
-    program = (
-        "import time; t = time.perf_counter(); import numpy; n = time.perf_counter(); import compiler.ir; {}"
-    )
+    program = "import time; t = time.perf_counter(); import numpy; n = time.perf_counter(); import compiler.ir; {}"
     measure = program.format("print((time.perf_counter() - n) / (n - t))")
     ratios = [float(_python(measure)) for _ in range(5)]
     assert min(ratios) < 2.0, f"import compiler.ir takes {ratios} times as long as import numpy"
@@ -51,8 +47,6 @@ def test_the_ir_is_imported_in_little_more_than_numpy() -> None:
 
 def _python(program: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

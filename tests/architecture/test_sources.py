@@ -53,9 +53,7 @@ def test_no_handler_swallows_every_exception(source: Source) -> None:
 
 def _catches_everything(handler: ast.ExceptHandler) -> bool:
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(
-        k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds
-    )
+    return any(k is None or (isinstance(k, ast.Name) and k.id in ("Exception", "BaseException")) for k in kinds)
 
 
 def _does_nothing(handler: ast.ExceptHandler) -> bool:

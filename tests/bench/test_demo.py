@@ -25,8 +25,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> PreparedModel:
 def test_the_compiled_network_reads_digits_as_well_as_before(digits: PreparedModel) -> None:
     _, held_out = digits_split()
     ours, theirs = (
-        accuracy(peer(engine).load(digits.prepared[engine].path, 1), held_out)
-        for engine in (SUBJECT, REFERENCE)
+        accuracy(peer(engine).load(digits.prepared[engine].path, 1), held_out) for engine in (SUBJECT, REFERENCE)
     )
     assert ours == theirs >= 0.98
     assert f"kiln reads {ours:.2%} of 360" in accuracy_lines(digits)

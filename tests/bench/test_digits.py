@@ -94,9 +94,7 @@ def test_gradients_are_those_of_finite_differences(layer: Layer, shape: tuple[in
     gradients = [layer.backward(weight), *(p.gradient for p in layer.parameters)]
     for array, gradient in zip([x, *(p.value for p in layer.parameters)], gradients, strict=True):
         for index in rng.permutation(list(np.ndindex(array.shape)))[:6]:
-            assert gradient[tuple(index)] == pytest.approx(
-                _slope(array, tuple(index), loss), rel=0.02, abs=0.01
-            )
+            assert gradient[tuple(index)] == pytest.approx(_slope(array, tuple(index), loss), rel=0.02, abs=0.01)
 
 
 def _slope(array: Floats, index: tuple[int, ...], loss: object) -> float:

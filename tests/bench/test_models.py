@@ -65,9 +65,7 @@ def test_randomizing_changes_nothing_but_values(name: str) -> None:
     plain, random = light_model(name), randomize_light_model(name)
     onnx.checker.check_model(random)
     assert [n for n in plain.graph.node if n.op_type != "ConstantOfShape"] == list(random.graph.node)
-    assert all(
-        np.unique(numpy_helper.to_array(t)).size > 1 for t in random.graph.initializer if np.prod(t.dims) > 16
-    )
+    assert all(np.unique(numpy_helper.to_array(t)).size > 1 for t in random.graph.initializer if np.prod(t.dims) > 16)
 
 
 def test_a_seed_decides_the_weights() -> None:

@@ -46,9 +46,7 @@ def load_kernel(graph: Graph, target: Target = HOST, choice: Choice | None = Non
     return kernel
 
 
-def load_kernels(
-    wanted: Iterable[tuple[Graph, Choice | None]], target: Target = HOST
-) -> list[LoadedKernel]:
+def load_kernels(wanted: Iterable[tuple[Graph, Choice | None]], target: Target = HOST) -> list[LoadedKernel]:
     """Kernels of regions with their configs (None: the default), for a target that this machine can run."""
     built = [(graph, *build_kernel(Task(print_graph(graph)), target, choice)) for graph, choice in wanted]
     # One symbol names all kernels of a task: those of its other configs go into further libraries.
@@ -72,8 +70,7 @@ def blank_results(kernel: LoadedKernel, fill: int = 0x5A) -> list[Array]:
     """Arrays for the results, and for scratch if the kernel takes it, of bytes that no result should keep."""
     types = [output.type for output in kernel.graph.outputs]
     arrays: list[Array] = [
-        np.full(type_.bytes, fill, np.uint8).view(type_.dtype.numpy).reshape(type_.physical_shape)
-        for type_ in types
+        np.full(type_.bytes, fill, np.uint8).view(type_.dtype.numpy).reshape(type_.physical_shape) for type_ in types
     ]
     if kernel.info.scratch_bytes:
         arrays.append(np.full(kernel.info.scratch_bytes, fill, np.uint8))

@@ -37,12 +37,8 @@ class Toolchain:
 
 
 HOST = Toolchain()
-AARCH64 = Toolchain(
-    ("aarch64-linux-gnu-gcc",), "aarch64-linux-gnu", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu")
-)
-ARMV7 = Toolchain(
-    ("arm-linux-gnueabihf-gcc",), "arm-linux-gnueabihf", ("qemu-arm", "-L", "/usr/arm-linux-gnueabihf")
-)
+AARCH64 = Toolchain(("aarch64-linux-gnu-gcc",), "aarch64-linux-gnu", ("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"))
+ARMV7 = Toolchain(("arm-linux-gnueabihf-gcc",), "arm-linux-gnueabihf", ("qemu-arm", "-L", "/usr/arm-linux-gnueabihf"))
 
 
 def constants() -> np.ndarray:

@@ -59,9 +59,7 @@ def test_unpacking_gives_the_same_files(built: Path, archive: Path, tmp_path: Pa
     folder = tmp_path / "out"
     folder.mkdir()
     assert unpack(archive, folder) == Manifest.load(built)
-    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
-        p.name: p.read_bytes() for p in built.iterdir()
-    }
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {p.name: p.read_bytes() for p in built.iterdir()}
 
 
 def test_failed_packing_leaves_nothing(artifact: Path, tmp_path: Path) -> None:
@@ -108,8 +106,7 @@ def test_a_digest_is_remembered_only_while_nothing_changed(
 def test_concurrent_unpackers_agree(archive: Path) -> None:
     code = "import sys, pathlib, runtime.archive as a; print(a.unpack_cached(pathlib.Path(sys.argv[1])))"
     processes = [
-        subprocess.Popen([sys.executable, "-c", code, archive], stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
+        subprocess.Popen([sys.executable, "-c", code, archive], stdout=subprocess.PIPE, text=True) for _ in range(6)
     ]
     answers = {process.communicate()[0].strip() for process in processes}
     assert all(process.returncode == 0 for process in processes)
@@ -158,9 +155,7 @@ MALICIOUS: dict[str, Callable[[Members], Members]] = {
     "'f' is no regular file": lambda m: [*m, link_member("f", tarfile.FIFOTYPE, "")],
     "first member is 'kiln.h'": lambda m: [*m[2:], *m[:2]],
     "weights.bin'] missing": lambda m: [x for x in m if x[0].name != "weights.bin"],
-    "the manifest says": lambda m: [
-        file_member(x[0].name, x[1] + b"+") if x[0].name == "kiln.h" else x for x in m
-    ],
+    "the manifest says": lambda m: [file_member(x[0].name, x[1] + b"+") if x[0].name == "kiln.h" else x for x in m],
 }
 
 

@@ -31,9 +31,7 @@ def flip(path: Path, position: int = -100) -> None:
 def test_truncated_file(artifact: Path, name: str) -> None:
     path = artifact / name
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(
-        runtime.DamagedArtifactError, match=f"{name}: truncated or replaced: .* bytes, expected"
-    ):
+    with pytest.raises(runtime.DamagedArtifactError, match=f"{name}: truncated or replaced: .* bytes, expected"):
         runtime.Model(artifact)
 
 
@@ -46,9 +44,7 @@ def test_missing_file(artifact: Path, name: str) -> None:
 
 def test_tampered_library(artifact: Path) -> None:
     flip(artifact / "model.so")
-    with pytest.raises(
-        runtime.DamagedArtifactError, match=r"model\.so: its content does not match the digest"
-    ):
+    with pytest.raises(runtime.DamagedArtifactError, match=r"model\.so: its content does not match the digest"):
         runtime.Model(artifact)
 
 
@@ -58,9 +54,7 @@ def test_edited_manifest(artifact: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-    with pytest.raises(
-        runtime.DamagedArtifactError, match=r"manifest\.json: .* does not match its own digest"
-    ):
+    with pytest.raises(runtime.DamagedArtifactError, match=r"manifest\.json: .* does not match its own digest"):
         runtime.Model(artifact)
 
 
@@ -100,9 +94,7 @@ def test_another_architecture(tmp_path: Path) -> None:
     if not AARCH64.available():
         pytest.skip("no aarch64 cross compiler")
     artifact = build_artifact(tmp_path / "artifact", AARCH64)
-    with pytest.raises(
-        runtime.TargetMismatchError, match=r"compiled for test \(ARM \(64-bit\)\); this process is"
-    ):
+    with pytest.raises(runtime.TargetMismatchError, match=r"compiled for test \(ARM \(64-bit\)\); this process is"):
         runtime.Model(artifact)
 
 

@@ -128,7 +128,5 @@ def test_the_lists_of_sources_are_complete() -> None:
 def test_python_and_c_agree_on_constants() -> None:
     plan, public = (INCLUDE / "kiln_plan.h").read_text(), PUBLIC_HEADER.read_text()
     assert re.search(r"#define KILN_PLAN_ABI +(\d+)", plan).group(1) == str(PLAN_ABI)  # pyright: ignore
-    enumerators = re.findall(
-        r"^ +KILN_(\w+) = (\d+),? *$", public[public.index("kiln_dtype {") :], re.MULTILINE
-    )
+    enumerators = re.findall(r"^ +KILN_(\w+) = (\d+),? *$", public[public.index("kiln_dtype {") :], re.MULTILINE)
     assert [(name.upper(), str(i)) for i, name in enumerate(DTYPES)] == enumerators

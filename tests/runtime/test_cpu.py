@@ -65,9 +65,7 @@ def test_agrees_with_linux_on_this_machine(tmp_path: Path) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_arm_features(
-    tmp_path: Path, toolchain: Toolchain, cpu: str, present: list[str], absent: list[str]
-) -> None:
+def test_arm_features(tmp_path: Path, toolchain: Toolchain, cpu: str, present: list[str], absent: list[str]) -> None:
     if not toolchain.available():
         pytest.skip(f"{toolchain.compiler[0]} or {toolchain.emulator[0]} is not installed")
     found = check(toolchain, tmp_path, *present, *absent, cpu=cpu)
@@ -98,7 +96,5 @@ def test_an_artifact_for_another_cpu_names_what_is_missing(tmp_path: Path) -> No
 def test_a_feature_unknown_to_the_runtime_is_refused(tmp_path: Path) -> None:
     macros = {"TEST_FEATURES": '{"warp_drive"}', "TEST_FEATURE_COUNT": "1"}
     artifact = build_artifact(tmp_path / "artifact", macros=macros)
-    with pytest.raises(
-        runtime.TargetMismatchError, match="'warp_drive', which its runtime cannot check on x86"
-    ):
+    with pytest.raises(runtime.TargetMismatchError, match="'warp_drive', which its runtime cannot check on x86"):
         runtime.Model(artifact)

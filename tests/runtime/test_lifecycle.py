@@ -72,9 +72,7 @@ def test_default_threads_respect_the_cpu_set(built: Path) -> None:
 def test_a_busy_machine_does_not_stop_the_pool(built: Path) -> None:
     """More threads than CPUs, beside spinning neighbours: waiting must give way to whoever is awaited."""
     stop = threading.Event()
-    neighbours = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
-    ]
+    neighbours = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
     watchdog = threading.Timer(20, stop.set)
     watchdog.start()
     try:

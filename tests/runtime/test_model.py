@@ -87,9 +87,7 @@ def test_missing_input(model: runtime.Model) -> None:
 
 
 def test_unknown_input(model: runtime.Model) -> None:
-    with pytest.raises(
-        runtime.UnknownTensorError, match=r"input 'z': .* has no such input; it has \['x', 'off"
-    ):
+    with pytest.raises(runtime.UnknownTensorError, match=r"input 'z': .* has no such input; it has \['x', 'off"):
         model.run(example_inputs() | {"z": np.zeros(1)})
 
 
@@ -102,9 +100,7 @@ def test_wrong_dtype(model: runtime.Model, dtype: str) -> None:
 
 def test_wrong_shape(model: runtime.Model) -> None:
     inputs = example_inputs()
-    with pytest.raises(
-        runtime.TensorShapeError, match=r"input 'x': expected shape \[256, 1024\], got \[255, 1"
-    ):
+    with pytest.raises(runtime.TensorShapeError, match=r"input 'x': expected shape \[256, 1024\], got \[255, 1"):
         model.run(inputs | {"x": inputs["x"][1:]})
     with pytest.raises(runtime.TensorShapeError, match=r"input 'offset': expected shape \[\], got \[1\]"):
         model.run(inputs | {"offset": inputs["offset"].reshape(1)})

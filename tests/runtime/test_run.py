@@ -103,7 +103,5 @@ def test_as_a_command(built: Path) -> None:
     shown = subprocess.run([sys.executable, "-m", "runtime.run", "--help"], capture_output=True, text=True)
     assert shown.returncode == 0
     assert EXAMPLES.splitlines()[1] in shown.stdout
-    failed = subprocess.run(
-        [sys.executable, "-m", "runtime.run", "absent", "--bench"], capture_output=True, text=True
-    )
+    failed = subprocess.run([sys.executable, "-m", "runtime.run", "absent", "--bench"], capture_output=True, text=True)
     assert (failed.returncode, failed.stderr) == (1, "error: absent: no such artifact\n")

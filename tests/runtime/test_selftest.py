@@ -16,9 +16,7 @@ TOLERANCE = Tolerance(rtol=1e-2, atol=1e-3)
 
 def ratio(got: list[float], want: list[float], dtype: str = "float32") -> float:
     spec = TensorSpec(dtype, (len(got),))
-    return compare(
-        "y", np.array(got, spec.storage), np.array(want, spec.storage), spec, TOLERANCE
-    ).worst_ratio
+    return compare("y", np.array(got, spec.storage), np.array(want, spec.storage), spec, TOLERANCE).worst_ratio
 
 
 def test_passes_on_a_sound_artifact(built: Path) -> None:

@@ -105,9 +105,7 @@ def test_machines_below_the_least_target_are_refused_by_feature() -> None:
         detect(arm([0xC09], "half thumb vfp neon vfpv3", "arm"), None)
 
 
-@pytest.mark.parametrize(
-    ("machine", "bits"), [("riscv64", 64), ("i686", 32), ("x86_64", 32), ("ppc64le", 64)]
-)
+@pytest.mark.parametrize(("machine", "bits"), [("riscv64", 64), ("i686", 32), ("x86_64", 32), ("ppc64le", 64)])
 def test_other_machines_are_refused(machine: str, bits: int) -> None:
     with pytest.raises(TargetError, match=machine):
         isa_of(machine, bits)

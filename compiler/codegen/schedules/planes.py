@@ -10,6 +10,8 @@ Phase ``(p, q)`` holds the padded elements whose row is ``p`` modulo the row str
 column stride. Within a phase neighbouring results read neighbouring elements whatever the stride, and because all
 phases have one width, so do the last result of a row and the first of the next: vectors run across the ends of rows,
 where they compute a few results that nobody stores. That is what makes planes of 7 or 14 columns fast.
+
+A pool with a large window folds its rows for all columns first, then its columns.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.pooling import MaxPool, Pool, SumPool
 from compiler.targets import Target
 
-MAX_TAPS = 128
-"""Taps that the body may spell out; a global pool is a reduction, and larger windows take the generic template."""
+MAX_READS = 128
+"""Reads per result that the body may spell out; a global pool is a reduction, and larger windows take the generic
+template."""
 
 ANCHORS = (Conv, MaxPool, SumPool)
 
@@ -49,7 +52,7 @@ class Planes:
     """Depthwise convolution, max and sum pooling over one or two spatial axes, with a pointwise epilogue."""
 
     name = "planes"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such an op with a window of moderate size."""
@@ -60,7 +63,7 @@ class Planes:
         half_conv = found.anchor.operands[0].type.dtype is DType.F16 and isinstance(found.anchor.op, Conv)
         return (
             window is not None
-            and math.prod(window.window) <= MAX_TAPS
+            and PlaneShape.of(found.anchor).reads <= MAX_READS
             and min((*window.low, *window.high)) >= 0
             and not half_conv
             and all(value.type.layout == ROW_MAJOR for value in (*region.inputs, *region.outputs))
@@ -120,6 +123,7 @@ class PlaneShape:
     strides: tuple[int, int]
     low: tuple[int, int]
     dilations: tuple[int, int]
+    is_pool: bool
 
     @staticmethod
     def of(anchor: Node) -> PlaneShape:
@@ -143,7 +147,22 @@ class PlaneShape:
             _pair((*fill, *window.strides)),
             _pair((*none, *window.low)),
             _pair((*fill, *window.dilations)),
+            isinstance(anchor.op, Pool),
         )
+
+    @property
+    def folds_rows_first(self) -> bool:
+        """Whether fewer reads are needed when the rows of the window are folded for all columns first."""
+        return self.is_pool and self._separate_reads < math.prod(self.window)
+
+    @property
+    def reads(self) -> int:
+        """Reads of scratch per result."""
+        return self._separate_reads if self.folds_rows_first else math.prod(self.window)
+
+    @property
+    def _separate_reads(self) -> int:
+        return self.window[0] * self.strides[1] + self.window[1]
 
     @property
     def pitch(self) -> int:
@@ -159,13 +178,22 @@ class PlaneShape:
         return self.phase_rows(rows) * self.pitch
 
     def scratch_elements(self, rows: int) -> int:
-        """Elements of all phases and of the joined rows of results."""
-        return math.prod(self.strides) * self.phase_elements(rows) + rows * self.pitch
+        """Elements of all phases, of the joined rows of results, and of the phases with rows folded."""
+        folded = self.strides[1] if self.folds_rows_first else 0
+        return math.prod(self.strides) * self.phase_elements(rows) + (1 + folded) * rows * self.pitch
 
 
 def _pair(values: tuple[int, ...]) -> tuple[int, int]:
     first, second = values
     return first, second
+
+
+@dataclass(frozen=True)
+class Tap:
+    """An element that each result reads: its place in scratch for the first result, and its weight in a convolution."""
+
+    offset: int
+    weight: Expr | None = None
 
 
 class _PlaneKernel:
@@ -281,40 +309,44 @@ class _PlaneKernel:
 
     def fold_step(self, filter_: Index) -> None:
         """All results of a step, the rows joined end to end."""
-        s, k = self.shape, self.builder
-        weights = self.load_weights(filter_)
+        s = self.shape
         results = (self.rows - 1) * s.pitch + s.columns
-        for offset, width in k.strips(results, self.width):
-            total = k.let(self.fold(offset, width, weights), "fold")
-            self.scratch[self.at(affine(offset, 1, self.joined), width)] = total
+        if not s.folds_rows_first:
+            taps = itertools.product(range(s.window[0]), range(s.window[1]))
+            self.fold(results, self.joined, [Tap(self.tap_offset(tap), self.weight(filter_, tap)) for tap in taps])
+            return
+        phase = self.rows * s.pitch
+        folded = self.joined + phase
+        for q in range(s.strides[1]):
+            first = q * s.phase_elements(self.rows)
+            rows = [Tap(first + self.tap_offset((row, 0))) for row in range(s.window[0])]
+            self.fold(phase, folded + q * phase, rows)
+        columns = [divmod(column * s.dilations[1], s.strides[1]) for column in range(s.window[1])]
+        self.fold(results, self.joined, [Tap(folded + q * phase + column) for column, q in columns])
 
-    def load_weights(self, filter_: Index) -> dict[tuple[int, int], Expr]:
-        """The taps of one filter, read once per step; nothing for pools."""
-        if self.weights is None:
-            return {}
-        weights = self.weights
-        return {tap: self.builder.let(weights[(filter_, *tap)], "weight") for tap in self.taps()}
+    def weight(self, filter_: Index, tap: tuple[int, int]) -> Expr | None:
+        """The weight of a tap, read once per step; None for pools."""
+        return None if self.weights is None else self.builder.let(self.weights[(filter_, *tap)], "weight")
 
-    def taps(self) -> list[tuple[int, int]]:
-        return list(itertools.product(range(self.shape.window[0]), range(self.shape.window[1])))
+    def fold(self, size: int, target: int, taps: list[Tap]) -> None:
+        """Element ``target + i`` of scratch, for each i below ``size``: its taps, summed or combined as the pool does."""
+        for offset, width in self.builder.strips(size, self.width):
+            total: Expr | None = None
+            for tap in taps:
+                element = self.scratch[self.at(affine(offset, 1, tap.offset), width)]
+                term = element if tap.weight is None else element * broadcast(tap.weight, width)
+                total = term if total is None else self.combined(total, term)
+            assert total is not None
+            self.scratch[self.at(affine(offset, 1, target), width)] = total
 
-    def fold(self, offset: Index, width: int, weights: dict[tuple[int, int], Expr]) -> Expr:
-        """All taps of ``width`` neighbouring results."""
-        total: Expr | None = None
-        for tap in self.taps():
-            element = self.scratch[self.at(affine(offset, 1, self.tap_offset(tap)), width)]
-            if weights:
-                product = element * broadcast(weights[tap], width)
-                total = product if total is None else total + product
-            elif total is None:
-                total = element
-            else:
-                combine = self.compute().combine
-                assert combine is not None
-                (total,) = combine(self.builder, self.anchor.op, (total,), (element,))
-                total = self.builder.let(total, "fold")
-        assert total is not None
-        return total
+    def combined(self, total: Expr, term: Expr) -> Expr:
+        """One more tap of a convolution's sum, or of what the pool computes."""
+        if self.weights is not None:
+            return total + term
+        combine = self.compute().combine
+        assert combine is not None
+        (folded,) = combine(self.builder, self.anchor.op, (total,), (term,))
+        return self.builder.let(folded, "fold")
 
     def tap_offset(self, tap: tuple[int, int]) -> int:
         """Where a tap of the first result lies in the scratch array."""

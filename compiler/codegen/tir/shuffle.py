@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.tir.expr import lane_count
-
-
-def deinterleaved(first: Expr, second: Expr) -> tuple[Expr, Expr]:
-    """The elements with even and with odd numbers of two vectors of equal lanes, one after the other."""
-    count = lane_count(first)
-    if count == 1:
-        return first, second
-    return _shuffled((first, second), range(0, 2 * count, 2)), _shuffled((first, second), range(1, 2 * count, 2))
 
 
 def interleaved(vectors: Sequence[Expr]) -> Expr:

@@ -29,9 +29,7 @@ def compiler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """A C file that uses libm, threads, a local header, its own place and a compiler helper routine."""
-    (tmp_path / "scale.h").write_text(
-        "#define KILN_SCALE 3\nstatic const char *here(void) { return __FILE__; }\n"
-    )
+    (tmp_path / "scale.h").write_text("#define KILN_SCALE 3\nstatic const char *here(void) { return __FILE__; }\n")
     path = tmp_path / "model.c"
     path.write_text(
         "#include <math.h>\n"

@@ -86,9 +86,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elf")
     compiler = find_compiler(resolve("host"))
-    made = compiler.compile_text(
-        "#include <math.h>\nfloat kiln_f(float x) { return expf(x); }", folder / "m.o"
-    )
+    made = compiler.compile_text("#include <math.h>\nfloat kiln_f(float x) { return expf(x); }", folder / "m.o")
     return compiler.link_shared([made], folder / "m.so").path
 
 
@@ -111,9 +109,7 @@ def test_damage_is_an_error_or_harmless(library: Path, tmp_path: Path, data: st.
     content = content[: data.draw(st.integers(0, len(content)), "length")]
     for _ in range(data.draw(st.integers(0, 4), "changes")):
         if content:
-            content[data.draw(st.integers(0, min(len(content), 4096) - 1), "at")] = data.draw(
-                st.integers(0, 255)
-            )
+            content[data.draw(st.integers(0, min(len(content), 4096) - 1), "at")] = data.draw(st.integers(0, 255))
     path = tmp_path / "damaged.so"
     path.write_bytes(content)
     try:

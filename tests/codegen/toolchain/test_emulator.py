@@ -84,9 +84,7 @@ def test_a_processor_that_qemu_does_not_emulate() -> None:
     assert "qemu-user emulates no processor" in how_to_run(replace(A72, qemu_cpu=None)).reason
 
 
-def test_a_machine_without_a_target_can_still_emulate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_without_a_target_can_still_emulate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MODULE, "_this_machine", lambda: None)
     add_qemu(tmp_path, "qemu-aarch64", "cortex-a72")
     add_sysroot(monkeypatch, "/sysroot")

@@ -24,9 +24,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def fake(folder: Path, name: str, machine: str, version: str = "fake 1.0") -> Path:
     """A driver that answers as gcc does."""
     path = folder / name
-    path.write_text(
-        f'#!/bin/sh\ncase "$*" in *-dumpmachine) echo {machine};; *) echo "{version}"; echo more;; esac\n'
-    )
+    path.write_text(f'#!/bin/sh\ncase "$*" in *-dumpmachine) echo {machine};; *) echo "{version}"; echo more;; esac\n')
     path.chmod(0o755)
     return path
 
@@ -78,9 +76,7 @@ def test_cc_is_passed_over_where_it_makes_other_code(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("chosen", ["no-such-compiler", "false-cc", "''", " "])
-def test_a_broken_cc_is_an_error_not_a_surprise(
-    chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_cc_is_an_error_not_a_surprise(chosen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "false-cc").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "false-cc").chmod(0o755)
     fake(tmp_path, "gcc", "x86_64-linux-gnu")
