@@ -22,6 +22,7 @@ good is a rule over the target's vectors; nothing is packed when the target is u
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,12 @@ from compiler.ir.types import ROW_MAJOR, Layout
 from compiler.passes.base import Pass, Statistics
 from compiler.passes.context import PassContext, TargetCapabilities
 from compiler.passes.op_kinds import constant_of
+
+FEW_CHANNELS = 64
+"""Up to here a 1x1 convolution is limited by its stores, which are contiguous when lanes are pixels."""
+
+MANY_VECTORS = 16
+"""Vectors of pixels from which on an image fills lanes well."""
 
 SMALLEST_BLOCK = 4
 """Below this many channels side by side, vectors along channels are mostly padding."""
@@ -66,6 +73,8 @@ def _pack_conv(rewriter: Rewriter, node: Node, op: Conv, target: TargetCapabilit
     filters, per_group = weights.type.shape[0], weights.type.shape[0] // op.groups
     if not _is_packable(weights) or (op.groups > 1 and weights.type.shape[1] == 1 and per_group == 1):
         return False
+    if _prefers_pixels(node, op, target):
+        return False
     block = channel_block(filters, target)
     while op.groups > 1 and per_group % block:
         block //= 2
@@ -74,6 +83,14 @@ def _pack_conv(rewriter: Rewriter, node: Node, op: Conv, target: TargetCapabilit
     rewriter.before(node)
     rewriter.set_operands(node, (node.operands[0], rewriter.emit(Relayout(Layout(((0, block),))), weights)))
     return True
+
+
+def _prefers_pixels(node: Node, op: Conv, target: TargetCapabilities) -> bool:
+    """Whether pixels make better lanes than output channels: a 1x1 convolution of few channels over many pixels."""
+    _, channels, *image = node.operands[0].type.shape
+    pixelwise = set(node.operands[1].type.shape[2:]) == set(op.strides) == {1} and not any((*op.low, *op.high))
+    many = math.prod(image) >= MANY_VECTORS * target.vector_bytes // 4
+    return pixelwise and op.groups == 1 and channels <= FEW_CHANNELS and many
 
 
 def _pack_matmul(rewriter: Rewriter, node: Node, op: MatMul, target: TargetCapabilities) -> bool:

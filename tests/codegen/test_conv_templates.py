@@ -26,7 +26,7 @@ def conv_graph(x, w, op: Conv, block: int) -> Graph:
     bias = rewriter.input("bias", TensorType(DType.F32, (1, shape[1], *(1 for _ in shape[2:]))))
     residual = rewriter.input("residual", TensorType(DType.F32, shape))
     total = rewriter.emit(Add(), rewriter.emit(Add(), result, bias), residual)
-    rewriter.output("y", rewriter.emit(Maximum(), total, rewriter.constant(np.float32(0).reshape(()))))
+    rewriter.output("y", rewriter.emit(Maximum(), total, rewriter.constant(np.array(0, np.float32))))
     return graph
 
 
@@ -113,3 +113,22 @@ def test_depthwise_equals_reference(name: str) -> None:
     assert kernel.info.template.startswith("planes/")
     (actual,) = run_kernel(kernel, operands)
     assert_close(actual, run_graph(graph, operands)[0])
+
+
+PIXELS = {
+    "square": ((1, 16, 12, 20), (24, 16, 1, 1)),
+    "tails": ((2, 5, 7, 9), (13, 5, 1, 1)),
+    "one axis": ((1, 6, 50), (7, 6, 1)),
+}
+
+
+@pytest.mark.parametrize("name", PIXELS)
+def test_pixelwise_convolution_equals_reference(name: str) -> None:
+    x, w = PIXELS[name]
+    axes = len(x) - 2
+    graph = conv_graph(x, w, Conv((1,) * axes, (0,) * axes, (0,) * axes, (1,) * axes), 0)
+    operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
+    kernel = load_kernel(graph)
+    assert kernel.info.template.startswith("conv_pixels/")
+    (actual,) = run_kernel(kernel, operands)
+    np.testing.assert_allclose(actual, run_graph(graph, operands)[0], rtol=1e-4, atol=1e-5)

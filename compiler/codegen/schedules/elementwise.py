@@ -16,7 +16,7 @@ from compiler.codegen.schedules.loops import outer_loop
 from compiler.codegen.schedules.merging import merge_axes
 from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters, reads_vectors
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, interleaved, lanes
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, interleaved, lane_count, lanes
 from compiler.ir import ROW_MAJOR, DType, Graph, Node, Shape, Value
 from compiler.ir.graph import Use
 from compiler.ir.ops.constant import Constant
@@ -88,7 +88,8 @@ def store_interleaved(
             with reader.scope():
                 place = (*position, lanes(offset, count))
                 for value, array in zip(values, flat, strict=True):
-                    vectors = [reader.at(value, (*place, number)) for number in range(few)]
+                    elements = [reader.at(value, (*place, number)) for number in range(few)]
+                    vectors = [e if lane_count(e) == count else broadcast(e, count) for e in elements]
                     array[(*position, lanes(affine(offset, few, 0), count * few))] = interleaved(vectors)
 
 

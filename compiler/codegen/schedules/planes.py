@@ -266,12 +266,12 @@ class _PlaneKernel:
         """One row of one phase: padding, every stride-th element, padding."""
         s = self.shape
         stride, low = s.strides[1], s.low[1]
-        begin = max(0, -(-(low - phase) // stride))
+        begin = min(s.pitch, max(0, -(-(low - phase) // stride)))
         end = min(s.pitch, max(begin, -(-(s.width + low - phase) // stride)))
-        self.fill(target, 0, min(begin, s.pitch), unit)
+        self.fill(target, 0, begin, unit)
         # A contiguous load spans the elements between, also behind the last: those of the image's last column may not.
         first = phase + begin * stride - low
-        spanned = min(end - begin, (s.width - first) // stride)
+        spanned = max(0, min(end - begin, (s.width - first) // stride))
         for start, count, load in ((0, spanned, self.load_spanned), (spanned, end - begin - spanned, self.load_one)):
             for offset, width in self.builder.strips(count, self.vector if load == self.load_spanned else 1):
                 column = affine(offset, stride, first + start * stride)
@@ -329,7 +329,7 @@ class _PlaneKernel:
         return None if self.weights is None else self.builder.let(self.weights[(filter_, *tap)], "weight")
 
     def fold(self, size: int, target: int, taps: list[Tap]) -> None:
-        """Element ``target + i`` of scratch, for each i below ``size``: its taps, summed or combined as the pool does."""
+        """Element ``target + i`` of scratch, for each i below ``size``: its taps, summed or combined as a pool does."""
         for offset, width in self.builder.strips(size, self.width):
             total: Expr | None = None
             for tap in taps:
@@ -365,7 +365,7 @@ class _PlaneKernel:
             left = s.rows - first
             rows = min(self.rows, left) if isinstance(left, int) else tirx.Min(k.index(self.rows), left)
         with k.serial(rows, "row") as row:
-            source = k.let(affine(row, s.pitch, self.joined), "joined")
+            source = self.bind(affine(row, s.pitch, self.joined), "joined")
             place = self.bind(add(row, first), "place")
             for offset, width in k.strips(s.columns, self.epilogue_width):
                 with self.reader.scope():

@@ -40,7 +40,7 @@ from compiler.codegen.tir.lowering import (
     llvm_ir,
     lower,
 )
-from compiler.codegen.tir.shuffle import deinterleaved, every, interleaved
+from compiler.codegen.tir.shuffle import every, interleaved
 
 __all__ = [
     "Array",
@@ -54,7 +54,6 @@ __all__ = [
     "broadcast",
     "build_object",
     "cast",
-    "deinterleaved",
     "element_type",
     "every",
     "fence",
