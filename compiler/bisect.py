@@ -27,7 +27,7 @@ from compiler.verification import sample_inputs
 EXAMPLES = """\
 examples:
   python -m compiler.bisect model.onnx --target host --input inputs.npz
-  python -m compiler.bisect model.onnx --load my_pass.py --passes standard,my-pass
+  python -m compiler.bisect model.onnx --load my_pass.py --passes my-pass,standard
 
 exit status: 0 nothing is wrong, 1 a culprit was found (or the search failed), 2 wrong usage
 """

@@ -24,7 +24,7 @@ examples:
   python -m compiler.build model.onnx --target arm_cortex_a72
   python -m compiler.build model.onnx --target host -o model_dir --input image:1,3,224,224
   python -m compiler.build model.onnx --target rasp4b --bind scales=[1,1,2,2] --bind table=@table.npy
-  python -m compiler.build model.onnx --target board.py:MY_BOARD --load my_pass.py --passes standard,my-pass
+  python -m compiler.build model.onnx --target board.py:MY_BOARD --load my_pass.py --passes my-pass,standard
   python -m compiler.build model.onnx --target host --report report.html -v
 
 exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks

@@ -77,8 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KilnError, OSError) as error:
         if os.environ.get("KILN_DEBUG"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_explained(error)}", file=sys.stderr)
         return FAILED
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _execute(model: Model, options: argparse.Namespace) -> int:

@@ -36,13 +36,15 @@ class Extension:
     def load(self) -> object:
         """The class itself, as the file is now. Raises ExtensionError."""
         path = Path(self.path)
-        if _loaded_digests.get(path, self.digest) != self.digest:
-            forget(self.module, path)
+        if _digests.get(path, self.digest) != self.digest:
+            _forget(self.module, path)
         found: object = load_module(self.module, path)
         for part in self.name.split("."):
             if not hasattr(found, part):
                 raise ExtensionError(f"{self.path}: has no {self.name}; define it at the top level of the file")
             found = getattr(found, part)
+        if _digests.setdefault(path, self.digest) != self.digest:
+            raise ExtensionError(f"{path}: has changed during the build")
         return found
 
 
@@ -85,7 +87,7 @@ def load_module(name: str, path: Path) -> ModuleType:
     sys.modules[alias] = module
     try:
         source = path.read_bytes()
-        _loaded_digests[path.resolve()] = _digest(source)
+        _digests[path.resolve()] = _digest(source)
         # Not by the loader, which may find the code of an older version in __pycache__.
         exec(loader.source_to_code(source, str(path)), vars(module))
     except Exception as error:
@@ -94,14 +96,14 @@ def load_module(name: str, path: Path) -> ModuleType:
     return module
 
 
-_loaded_digests: dict[Path, str] = {}
-"""The content with which ``load_module`` imported a file: a worker outlives edits of it."""
+_digests: dict[Path, str] = {}
+"""The content that a file had when it was imported: a worker outlives edits of it."""
 
 
-def forget(name: str, path: Path) -> None:
+def _forget(name: str, path: Path) -> None:
     """Let the next ``load_module`` import the file anew."""
     sys.modules.pop(_alias(path) if name == _MAIN else name, None)
-    _loaded_digests.pop(path, None)
+    _digests.pop(path, None)
 
 
 def _digest(source: bytes) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.execution import LANGUAGES, BlockError, Scratch
+from tests.docs.execution import LANGUAGES, BlockError, Scratch, output_matches
 from tests.docs.markdown import REPOSITORY, Block, anchors, blocks, code_spans, documents, links
 
 each_document = pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -35,8 +35,8 @@ def test_every_block_says_what_it_is(path: Path) -> None:
 
 
 def test_what_is_not_run_is_counted() -> None:
-    counts = {path.name: sum(block.how == "not run" for block in blocks(path)) for path in documents()}
-    assert {name: count for name, count in counts.items() if count} == NOT_RUN
+    counts = {path: sum(block.how == "not run" for block in blocks(path)) for path in documents()}
+    assert {str(path.relative_to(REPOSITORY)): count for path, count in counts.items() if count} == NOT_RUN
 
 
 @each_document
@@ -72,6 +72,25 @@ def test_a_wrong_block_is_found(language: str, text: str, how: str, what: str, m
         scratch.run(Block(REPOSITORY / "README.md", 1, language, text, how, what))
 
 
-def test_what_a_console_prints_may_be_abridged(scratch: Scratch) -> None:
+@pytest.mark.parametrize(
+    ("expected", "printed", "matches"),
+    [
+        ("", "", True),
+        ("", "something\n", False),
+        ("one\ntwo\n", "one\ntwo  \n", True),
+        ("one\ntwo\n", "one\ntwo\nthree\n", False),
+        ("o...e\n", "one\n", True),
+        ("o...e\n", "on\ne\n", False),
+        ("one\n...\n", "one\n", True),
+        ("one\n...\nthree\n", "one\ntwo\n\nthree\n", True),
+        ("one\n...\nthree\n", "one\ntwo\n", False),
+        ("a+b (c)\n", "a+b (c)\n", True),
+    ],
+)
+def test_what_a_command_prints_is_compared(expected: str, printed: str, matches: bool) -> None:
+    assert output_matches(expected, printed) is matches
+
+
+def test_a_command_may_go_on_in_the_next_line(scratch: Scratch) -> None:
     text = "$ echo one; \\\necho two\none\n...\n$ pwd\n/...\n"
     scratch.run(Block(REPOSITORY / "README.md", 1, "console", text))
