@@ -6,6 +6,7 @@ speed. Everything goes through the public API, the way a user would do it.
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,8 +25,14 @@ MODELS = (DIGITS, "resnet50")
 REFERENCE = "onnxruntime"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The demo; 1 if an engine could not run a model."""
+    argparse.ArgumentParser(
+        prog="python -m bench.demo",
+        description=__doc__,
+        epilog="example:\n  python -m bench.demo\n\nexit status: 0 done, 1 an engine failed, 2 wrong usage",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args(arguments)
     comparisons: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="kiln-demo-") as directory:
         models: list[PreparedModel] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from compiler.bisection import bisect
-from compiler.cli import DONE, FAILED, command_parser, load_files, run_command
+from compiler.cli import DONE, FAILED, check_names, command_parser, load_files, run_command
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.ir import EvaluationError, Graph
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _bisect(options: argparse.Namespace) -> int:
     loaded = load_files(options.load)
+    check_names(options, loaded)
     given = _read(options.input) if options.input else {}
     with build_errors():
         settings = Settings(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination
 from compiler.cache import default_cache
-from compiler.cli import DONE, command_parser, load_files, run_command
+from compiler.cli import DONE, check_names, command_parser, load_files, run_command
 from compiler.driver import PRECISIONS, build_errors, compile
 from compiler.ir import DType, TensorType
 from compiler.report import measure_kernels, write_report
@@ -75,6 +75,7 @@ def _build(options: argparse.Namespace) -> int:
     output: Path = options.output or Path(model.stem + ARCHIVE_SUFFIX)
     check_destination(output)
     loaded = load_files(options.load)
+    check_names(options, loaded)
     with Progress("compiling kernels") as bar:
 
         def progress(step: str, done: int, total: int) -> None:

@@ -18,9 +18,14 @@ from compiler.debug import DEBUG
 from compiler.errors import BuildError
 from compiler.ir import Op
 from compiler.ir.literal import Array
-from compiler.passes import Pass
+from compiler.passes import Pass, PassManager, PipelineError
+from compiler.targets import TargetError, resolve
 
-DONE, FAILED = 0, 1
+DONE, FAILED, WRONG_USAGE = 0, 1, 2
+
+
+class UsageError(Exception):
+    """An argument names something that does not exist; the message says what there is."""
 
 
 @dataclass
@@ -98,10 +103,21 @@ def load_files(paths: Sequence[Path]) -> Extensions:
     return loaded
 
 
+def check_names(options: argparse.Namespace, loaded: Extensions) -> None:
+    """Raise UsageError unless the target and the passes that the arguments name exist."""
+    try:
+        resolve(options.target)
+        PassManager.parse(options.passes, loaded.passes)
+    except (TargetError, PipelineError) as error:
+        raise UsageError(str(error)) from error
+
+
 def run_command(action: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """The exit code of ``action``; an error becomes one clear message."""
     try:
         return action(options)
+    except UsageError as error:
+        return _fail(str(error), WRONG_USAGE)
     except (BuildError, SaveError, ExtensionError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -111,8 +127,8 @@ def run_command(action: Callable[[argparse.Namespace], int], options: argparse.N
         return _fail(f"internal error on {options.model}: {what} (KILN_DEBUG=1 shows where)")
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, code: int = FAILED) -> int:
     if DEBUG.traceback:
         traceback.print_exc()
     print(f"error: {message}", file=sys.stderr)
-    return FAILED
+    return code

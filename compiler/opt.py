@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.build import input_type
-from compiler.cli import DONE, FAILED, Extensions, binding, load_files, run_command
+from compiler.cli import DONE, FAILED, WRONG_USAGE, Extensions, binding, load_files, run_command
 from compiler.driver import load
 from compiler.errors import os_error_text
 from compiler.ir import Graph, VerificationError, print_graph, save_graph
@@ -40,8 +40,6 @@ A .kiln file is text; constants that are not spelled out in it are in the file .
 
 exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks
 """
-
-WRONG_USAGE = 2
 
 
 def parser() -> argparse.ArgumentParser:

@@ -62,12 +62,12 @@ def test_a_build_from_the_command_line(
 
 
 def test_an_unknown_target_is_one_error(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(model_file), "--target", "arm_cortex_b72"]) == 1
+    assert main([str(model_file), "--target", "arm_cortex_b72"]) == 2
     assert "did you mean" in capsys.readouterr().err
 
 
 def test_an_unknown_pass_is_one_error(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(model_file), "--input", "x:2,4", "--passes", "standard,polish"]) == 1
+    assert main([str(model_file), "--input", "x:2,4", "--passes", "standard,polish"]) == 2
     assert "polish" in capsys.readouterr().err
 
 
