@@ -48,7 +48,7 @@ test: lint
 	$(PYTEST) -m "not long"
 
 test-long: $(STAMP)
-	KILN_HYPOTHESIS_PROFILE=long $(PYTEST) -m long --timeout 7200
+	KILN_HYPOTHESIS_PROFILE=long $(PYTEST) -m "long or hypothesis" --timeout 7200
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

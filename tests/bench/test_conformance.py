@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 
 import ml_dtypes
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 from onnx import ModelProto, parser
 
 from bench.conformance.__main__ import main, summary
-from bench.conformance.cases import Case
+from bench.conformance.cases import Case, CaseCatalog
 from bench.conformance.engines import Engine
 from bench.conformance.judge import Verdict, judge
-from bench.conformance.pool import run_cases
+from bench.conformance.pool import run_cases, worker_command
 from bench.conformance.shape_inputs import shape_inputs
 from compiler.errors import BuildError
 from frontends.onnx import ConversionError, UnsupportedModel, UnsupportedNode
@@ -179,3 +180,11 @@ def test_wrong_cases_are_always_shown():
 def test_a_bad_filter_is_wrong_usage(capsys):
     assert main(["--filter", "("]) == 2
     assert "is no regular expression" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_every_case_through_build_and_runtime():
+    verdicts = run_cases(CaseCatalog().names, worker_command("compiled"), 2, lambda verdict: None)
+    counts = Counter(verdict.status for verdict in verdicts)
+    assert [verdict for verdict in verdicts if verdict.status in ("wrong", "crashed")] == []
+    assert counts["pass"] >= 1767
