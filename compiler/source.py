@@ -17,7 +17,7 @@ import numpy as np
 
 from compiler.errors import os_error_text
 from compiler.frontend_table import Frontend, frontend_for
-from compiler.ir import Graph, Op, TensorType, evaluate, load_graph
+from compiler.ir import ROW_MAJOR, Graph, Op, TensorType, evaluate, load_graph
 from compiler.ir.literal import Array
 from compiler.verification import Answer
 from runtime.digest import sha256_file
@@ -67,6 +67,7 @@ class Source:
         try:
             graph = self._read()
             self._check_types(graph)
+            _check_layouts(graph)
         except (ValueError, OSError) as error:
             raise LoadError(_message(self.label, error)) from error
         return graph
@@ -129,6 +130,14 @@ class Source:
         except ValueError as error:
             raise OracleError(f"{self.label}: {error}") from error
         return Answer({name: outputs[name] for name in graph.output_names}, authority)
+
+
+def _check_layouts(graph: Graph) -> None:
+    """What callers pass and get has no padding: only values inside may have a blocked layout."""
+    names, values = (*graph.input_names, *graph.output_names), (*graph.inputs, *graph.outputs)
+    for name, value in zip(names, values, strict=True):
+        if value.type.layout != ROW_MAJOR:
+            raise ValueError(f"{name!r} is {value.type}: inputs and outputs of a model must be row-major")
 
 
 def _shape(given: Sequence[int] | TensorType) -> tuple[int, ...]:

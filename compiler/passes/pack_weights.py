@@ -44,6 +44,9 @@ FEW_CHANNELS = 64
 MANY_VECTORS = 16
 """Vectors of pixels from which on an image fills lanes well."""
 
+SOME_VECTORS = 2
+"""Vectors of pixels from which on an image fills lanes better than channels that do not fill one vector."""
+
 SMALLEST_BLOCK = 4
 """Below this many channels side by side, vectors along channels are mostly padding."""
 
@@ -73,24 +76,25 @@ def _pack_conv(rewriter: Rewriter, node: Node, op: Conv, target: TargetCapabilit
     filters, per_group = weights.type.shape[0], weights.type.shape[0] // op.groups
     if not _is_packable(weights) or (op.groups > 1 and weights.type.shape[1] == 1 and per_group == 1):
         return False
-    if _prefers_pixels(node, op, target):
-        return False
     block = channel_block(filters, target)
     while op.groups > 1 and per_group % block:
         block //= 2
-    if block < SMALLEST_BLOCK:
+    if block < SMALLEST_BLOCK or _prefers_pixels(node, op, block, target):
         return False
     rewriter.before(node)
     rewriter.set_operands(node, (node.operands[0], rewriter.emit(Relayout(Layout(((0, block),))), weights)))
     return True
 
 
-def _prefers_pixels(node: Node, op: Conv, target: TargetCapabilities) -> bool:
-    """Whether pixels make better lanes than output channels: a 1x1 convolution of few channels over many pixels."""
-    _, channels, *image = node.operands[0].type.shape
-    pixelwise = set(node.operands[1].type.shape[2:]) == set(op.strides) == {1} and not any((*op.low, *op.high))
-    many = math.prod(image) >= MANY_VECTORS * target.vector_bytes // 4
-    return pixelwise and op.groups == 1 and channels <= FEW_CHANNELS and many
+def _prefers_pixels(node: Node, op: Conv, block: int, target: TargetCapabilities) -> bool:
+    """Whether pixels make better lanes than output channels in blocks: in a 1x1 convolution of few channels over many
+    pixels, or of groups whose blocks do not fill a vector."""
+    _, channels, *window = node.operands[1].type.shape
+    if set(window) | set(op.strides) != {1} or any((*op.low, *op.high)) or (op.groups > 1 and channels == 1):
+        return False
+    lanes = target.vector_bytes // 4
+    vectors = math.prod(node.operands[0].type.shape[2:]) / lanes
+    return vectors >= (SOME_VECTORS if block < lanes else MANY_VECTORS) and (block < lanes or channels <= FEW_CHANNELS)
 
 
 def _pack_matmul(rewriter: Rewriter, node: Node, op: MatMul, target: TargetCapabilities) -> bool:

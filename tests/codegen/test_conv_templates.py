@@ -46,6 +46,8 @@ CASES = {
     "large padding": ((1, 2, 4, 4), (8, 2, 3, 3), conv2d(1, 3, 3), 8),
     "padded 1x1": ((1, 5, 6, 6), (24, 5, 1, 1), conv2d(1, 1, 1), 8),
     "one axis": ((1, 6, 50), (16, 6, 5), Conv((2,), (2,), (1,), (1,)), 16),
+    "several spans": ((1, 5, 20, 41), (40, 5, 1, 1), conv2d(), 32),
+    "several spans of padded rows": ((1, 3, 3, 300), (40, 3, 3, 3), conv2d(1, 1, 1), 32),
     "asymmetric": ((1, 3, 10, 11), (8, 3, 4, 4), conv2d(2, 0, 1), 8),
 }
 
@@ -116,17 +118,19 @@ def test_depthwise_equals_reference(name: str) -> None:
 
 
 PIXELS = {
-    "square": ((1, 16, 12, 20), (24, 16, 1, 1)),
-    "tails": ((2, 5, 7, 9), (13, 5, 1, 1)),
-    "one axis": ((1, 6, 50), (7, 6, 1)),
+    "square": ((1, 16, 12, 20), (24, 16, 1, 1), 1),
+    "tails": ((2, 5, 7, 9), (13, 5, 1, 1), 1),
+    "one axis": ((1, 6, 50), (7, 6, 1), 1),
+    "groups": ((2, 12, 5, 9), (21, 4, 1, 1), 3),
+    "groups of one filter": ((1, 12, 5, 9), (3, 4, 1, 1), 3),
 }
 
 
 @pytest.mark.parametrize("name", PIXELS)
 def test_pixelwise_convolution_equals_reference(name: str) -> None:
-    x, w = PIXELS[name]
+    x, w, groups = PIXELS[name]
     axes = len(x) - 2
-    graph = conv_graph(x, w, Conv((1,) * axes, (0,) * axes, (0,) * axes, (1,) * axes), 0)
+    graph = conv_graph(x, w, Conv((1,) * axes, (0,) * axes, (0,) * axes, (1,) * axes, groups), 0)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
     kernel = load_kernel(graph)
     assert kernel.info.template.startswith("conv_pixels/")

@@ -26,9 +26,7 @@ def check_region(
     return kernel
 
 
-def check_kernel(
-    kernel: LoadedKernel, operands: Sequence[Array], expected: Sequence[Expected], seed: int = 0
-) -> None:
+def check_kernel(kernel: LoadedKernel, operands: Sequence[Array], expected: Sequence[Expected], seed: int = 0) -> None:
     """The results are right; they are the same bits however the iterations are split and ordered and whatever the
     memory held before; nothing outside is touched; and overwriting an operand is fine where the kernel says so."""
     generator = np.random.default_rng(seed)

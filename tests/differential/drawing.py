@@ -79,6 +79,11 @@ class Region:
         self.arrays.append(array)
         return self.rewriter.input(f"x{len(self.arrays) - 1}", type_)
 
+    def constant(self, type_: TensorType) -> Value:
+        """A new constant of the kind of data that inputs have."""
+        seed = self.number(0, 999)
+        return self.rewriter.constant(Literal(random_data(type_, self.data, np.random.default_rng(seed))))
+
     def finish(self, *outputs: Value) -> Drawn:
         """The region with its results, and the arrays for its inputs."""
         for index, value in enumerate(outputs):
@@ -132,8 +137,7 @@ def operand(region: Region, type_: TensorType, depth: int = 2, maps: bool = True
     if maps and depth > 0 and kind < 3:
         return index_map(region, type_, depth - 1)
     if kind == 3 and type_.elements <= 8:
-        array = random_data(type_, region.data, np.random.default_rng(region.number(0, 999)))
-        return region.rewriter.constant(Literal(array))
+        return region.constant(type_)
     return region.input(type_)
 
 
@@ -199,7 +203,7 @@ def _broadcast(region: Region, type_: TensorType, depth: int) -> Value:
     return region.emit(movement.Broadcast(type_.shape), _source(region, type_, source, depth))
 
 
-def _indices(region: Region, shape: Shape, size: int) -> Value:
+def indices_of(region: Region, shape: Shape, size: int) -> Value:
     """Indices of an axis, negative ones and some outside included."""
     generator = np.random.default_rng(region.number(0, 999))
     extra = 2 if region.chance(4) else 0
@@ -218,7 +222,7 @@ def _gather(region: Region, type_: TensorType, depth: int) -> Value:
     last = region.number(first, min(type_.rank, first + 2))
     size = region.one_of(SIZES)
     source = (*type_.shape[:first], size, *type_.shape[last:])
-    indices = _indices(region, type_.shape[first:last], size)
+    indices = indices_of(region, type_.shape[first:last], size)
     return region.emit(indexing.Gather(first), _source(region, type_, source, depth), indices)
 
 
@@ -228,7 +232,7 @@ def _gather_elements(region: Region, type_: TensorType, depth: int) -> Value:
     axis = region.number(0, type_.rank - 1)
     source = [size + region.number(0, 2) for size in type_.shape]
     source[axis] = region.one_of(SIZES)
-    indices = _indices(region, type_.shape, source[axis])
+    indices = indices_of(region, type_.shape, source[axis])
     return region.emit(indexing.GatherElements(axis), _source(region, type_, source, depth), indices)
 
 
@@ -237,7 +241,7 @@ def _gather_nd(region: Region, type_: TensorType, depth: int) -> Value:
     lead = region.number(batch, type_.rank)
     picked = [region.one_of((1, 2, 3, 5)) for _ in range(region.number(1, 2))]
     source = (*type_.shape[:batch], *picked, *type_.shape[lead:])
-    indices = _indices(region, (*type_.shape[:lead], len(picked)), max(picked))
+    indices = indices_of(region, (*type_.shape[:lead], len(picked)), max(picked))
     return region.emit(indexing.GatherNd(batch), _source(region, type_, source, depth), indices)
 
 
@@ -249,8 +253,7 @@ def _concat(region: Region, type_: TensorType, depth: int) -> Value:
     ends = [*cuts, type_.shape[axis]]
     sizes = [end - start for start, end in zip([0, *cuts], ends, strict=True)]
     parts = [
-        _source(region, type_, (*type_.shape[:axis], size, *type_.shape[axis + 1 :]), min(depth, 1))
-        for size in sizes
+        _source(region, type_, (*type_.shape[:axis], size, *type_.shape[axis + 1 :]), min(depth, 1)) for size in sizes
     ]
     return region.emit(movement.Concat(axis), *parts)
 
@@ -296,9 +299,7 @@ def elementwise_step(region: Region, value: Value, shape: Shape, depth: int = 1,
     return region.emit(binary.Select(), condition, *pair)
 
 
-def _binary(
-    region: Region, cls: type[binary.Binary], value: Value, shape: Shape, depth: int, maps: bool
-) -> Value:
+def _binary(region: Region, cls: type[binary.Binary], value: Value, shape: Shape, depth: int, maps: bool) -> Value:
     type_ = TensorType(value.type.dtype, broadcastable(region, shape))
     if cls in (binary.ShiftLeft, binary.ShiftRight):
         bits = 8 * type_.dtype.bytes

@@ -10,6 +10,7 @@ import ctypes
 import mmap
 import os
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -55,9 +56,14 @@ def call_guarded(action: Callable[[], None]) -> None:
         signal.alarm(CALL_SECONDS)
         try:
             action()
+        except Exception:  # noqa: BLE001 -- told to the parent, which raises
+            traceback.print_exc()
+            os._exit(1)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise CallFailedError("the call raised an exception, which is printed above")
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         hint = {"SIGSEGV": "an access outside of an array", "SIGALRM": "no end"}.get(name, "a trap")

@@ -5,8 +5,6 @@ Each draws a region as ``fuse`` may make it, or wider where a template claims mo
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from hypothesis import strategies as st
 
@@ -59,9 +57,9 @@ def pointwise_regions(draw: st.DrawFn, data: str | None = None) -> Drawn:
 
 
 @st.composite
-def reduction_regions(draw: st.DrawFn) -> Drawn:
+def reduction_regions(draw: st.DrawFn, data: str | None = None) -> Drawn:
     """A reduction over any axes with elementwise ops before and behind it."""
-    region = Region(draw, draw(st.sampled_from(DATA[:4])))
+    region = Region(draw, data or draw(st.sampled_from(DATA[:4])))
     cls = region.one_of((*(reduction.ReduceSum,) * 3, reduction.ReduceMax, reduction.ReduceMin, reduction.ReduceProd))
     shape = draw_shape(region, (1, 4))
     type_ = TensorType(region.one_of(NUMBERS), shape)
@@ -92,7 +90,6 @@ def row_regions(draw: st.DrawFn) -> Drawn:
     trailing = region.number(1, min(2, len(shape)))
     axes = tuple(range(len(shape) - trailing, len(shape)))
     values = [expression(region, TensorType(dtype, shape), region.number(0, 1), maps=False)]
-    values[0] = values[0] if values[0].type.shape == shape else region.input(TensorType(dtype, shape))
     for _ in range(region.number(1, 3)):
         _row_phase(region, values, shape, axes)
     outputs = {values[-1]: None}
@@ -130,28 +127,28 @@ def conv_regions(draw: st.DrawFn, depthwise: bool = False) -> Drawn:
     region = Region(draw, "plain")
     spatial = region.one_of((2, 2, 2, 1, 3))
     dtype = region.one_of((*(DType.F32,) * 6, DType.F64, DType.F16, DType.I32, DType.I8))
-    window, strides, dilations, low, high, sizes = [], [], [], [], [], []
-    for _ in range(spatial):
-        taps, stride, dilation = region.one_of((1, 2, 3, 3, 5)), region.one_of((1, 1, 2, 3)), region.one_of((1, 1, 2))
-        before, after = region.number(-1, 3), region.number(-1, 3)
-        least = (taps - 1) * dilation + 1
-        size = region.one_of([n for n in (*range(1, 20), 30, 41) if n + before + after >= least and n > 1 - min(before, 0) - min(after, 0)])
-        for values, value in zip(
-            (window, strides, dilations, low, high, sizes),
-            (taps, stride, dilation, before, after, size),
-            strict=True,
-        ):
-            values.append(value)
-    if spatial == 3:
-        sizes = [min(size, 9) if size + lo + hi > 12 else size for size, lo, hi in zip(sizes, low, high, strict=True)]
+    largest = 41 if spatial < 3 else 11
+    axes = [window_axis(region, largest, (-2, 3)) for _ in range(spatial)]
+    window, strides, low, high, dilations, sizes = zip(*axes, strict=True)
     groups = region.one_of((1, 1, 1, 2, 3)) if not depthwise else region.number(2, 9)
     per_group = 1 if depthwise else region.number(1, 7)
     filters = groups * (region.one_of((1, 1, 2, 3)) if depthwise else region.one_of((1, 2, 3, 4, 5, 8, 12, 16, 21, 33)))
     x = TensorType(dtype, (region.number(1, 2), groups * per_group, *sizes))
-    op = contraction.Conv(tuple(strides), tuple(low), tuple(high), tuple(dilations), groups)
+    op = contraction.Conv(strides, low, high, dilations, groups)
     layout = _filter_blocks(region, filters, groups) if dtype is DType.F32 and not depthwise else Layout()
     w = TensorType(dtype, (filters, per_group, *window), layout)
     return region.finish(_epilogue(region, region.emit(op, region.input(x), region.input(w))))
+
+
+def window_axis(region: Region, largest: int, pads: tuple[int, int]) -> tuple[int, int, int, int, int, int]:
+    """Window, stride, pad before, pad after, dilation and size of one spatial axis, such that a window fits."""
+    taps, stride, dilation = region.one_of((1, 2, 3, 3, 5)), region.one_of((1, 1, 2, 3)), region.one_of((1, 1, 2))
+    low, high = region.number(*pads), region.number(*pads)
+    extent = (taps - 1) * dilation + 1
+    # What a negative pad crops must exist, whatever the other pad adds.
+    least = max(extent - low - high, 1 + max(0, -low) + max(0, -high), 1)
+    size = least + region.one_of([n for n in (0, 1, 2, 3, 5, 8, 13, 21, 34) if least + n <= largest] or [0])
+    return taps, stride, low, high, dilation, size
 
 
 def _filter_blocks(region: Region, filters: int, groups: int) -> Layout:
@@ -178,28 +175,20 @@ def matmul_regions(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
-def pool_regions(draw: st.DrawFn) -> Drawn:
+def pool_regions(draw: st.DrawFn, data: str | None = None) -> Drawn:
     """Max and sum pools over one to three axes, with elementwise ops before (sometimes) and behind."""
-    region = Region(draw, draw(st.sampled_from(("plain", "special"))))
+    cls = draw(st.sampled_from((pooling.MaxPool, pooling.SumPool)))
+    edges = "special" if cls is pooling.MaxPool else "wide"
+    region = Region(draw, data or draw(st.sampled_from(("plain", edges))))
     spatial = region.one_of((2, 2, 1, 3))
-    columns: list[tuple[int, ...]] = []
-    for _ in range(spatial):
-        taps, dilation = region.number(1, 5), region.one_of((1, 1, 2))
-        least = (taps - 1) * dilation + 1
-        size = region.number(1, 20)
-        before = region.number(0, 3)
-        after = region.number(max(0, least - size - before), max(3, least - size - before))
-        columns.append((taps, region.one_of((1, 1, 2, 3)), before, after, dilation, size))
-    window, strides, low, high, dilations, sizes = zip(*columns, strict=True)
-    if math.prod(sizes) > 3000:
-        sizes = tuple(min(size, 15) for size in sizes)
-    cls = region.one_of((pooling.MaxPool, pooling.SumPool))
+    largest = 41 if spatial < 3 else 11
+    window, strides, low, high, dilations, sizes = zip(
+        *(window_axis(region, largest, (0, 3)) for _ in range(spatial)), strict=True
+    )
     dtype = region.one_of(NUMBERS)
     x = TensorType(dtype, (region.number(1, 2), region.number(1, 4), *sizes))
-    fits = all(s + lo + hi >= (t - 1) * d + 1 for s, lo, hi, t, d in zip(sizes, low, high, window, dilations, strict=True))
-    op = cls(window, strides, low, high, dilations) if fits else cls((1,) * spatial, strides, (0,) * spatial, (0,) * spatial, dilations)
+    op = cls(window, strides, low, high, dilations)
     source = expression(region, x, region.number(0, 1), maps=False) if region.chance(3) else region.input(x)
-    source = source if source.type == x else region.input(x)
     return region.finish(_epilogue(region, region.emit(op, source)))
 
 
@@ -215,5 +204,4 @@ def resample_regions(draw: st.DrawFn) -> Drawn:
     indices = region.input(TensorType(DType.I64, table), generator.integers(0, shape[axis], table))
     weights = region.input(TensorType(dtype, table), generator.uniform(-0.5, 1, table).astype(dtype.numpy))
     x = expression(region, TensorType(dtype, shape), region.number(0, 1))
-    x = x if x.type.shape == shape else region.input(TensorType(dtype, shape))
     return region.finish(_epilogue(region, region.emit(resampling.Resample(axis), x, indices, weights)))

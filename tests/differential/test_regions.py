@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.targets import Target, resolve
 from tests.codegen.task_kernels import HOST
 from tests.differential import regions
 from tests.differential.checking import check_region
@@ -12,8 +13,18 @@ from tests.differential.drawing import Drawn
 from tests.differential.regions import choices
 
 
+def runs_here(target: Target) -> bool:
+    """Whether this machine's processor has all that code for ``target`` uses."""
+    return target.isa == HOST.isa and set(target.features) <= set(HOST.features)
+
+
+TARGETS = [HOST, *(t for t in map(resolve, ("x86-64-v2", "x86-64-v3", "arm_cortex_a53")) if runs_here(t))]
+"""This machine, and older ones of its kind, whose vectors are shorter and lack instructions."""
+
+
 def check(data: st.DataObject, drawn: Drawn) -> None:
-    check_region(drawn.graph, drawn.arrays, data.draw(choices(drawn.graph, HOST), label="choice"))
+    target = data.draw(st.sampled_from(TARGETS), label="target")
+    check_region(drawn.graph, drawn.arrays, data.draw(choices(drawn.graph, target), label="choice"), target)
 
 
 @given(st.data(), regions.pointwise_regions())

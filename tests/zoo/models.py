@@ -68,7 +68,9 @@ def _people(zoo: Path) -> list[Path]:
 
 
 def _faces(zoo: Path) -> Sequence[Feeds]:
-    return [{"input": network_input(stretched(path, 320, 240), (127, 127, 127), (128, 128, 128))} for path in _people(zoo)]
+    return [
+        {"input": network_input(stretched(path, 320, 240), (127, 127, 127), (128, 128, 128))} for path in _people(zoo)
+    ]
 
 
 def _poses(zoo: Path) -> Sequence[Feeds]:

@@ -4,22 +4,30 @@ Activations are ``[n, c, h, w]``; weights are packed as ``[o / block, c, kh, kw,
 
     for image, block, step of rows:             # shared by threads
         copy the input rows of the step into scratch, columns padded    (only with padding)
-        for row in step, tile of columns:
-            for channel, kh, kw:
-                for column in tile:             # unrolled
-                    acc[column] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, :]
-            y = epilogue(acc)
+        for row in step, span of columns:
+            for tile in span:
+                for channel, kh, kw:
+                    for column in tile:         # unrolled
+                        acc[column] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, :]
+                sums[tile] = acc
+            for channel, vector of columns in span:
+                y = epilogue(sums)
 
 Padded rows shorten the ``kh`` loop. Padded columns are zeros in the scratch copy: testing for them in the inner loop
 would take registers from the accumulators. After Georganas et al., Anatomy of High-Performance Deep Learning
 Convolutions on SIMD Architectures (SC'18).
+
+Spans let the epilogue, whose lanes are columns, work on whole vectors whatever the width of a tile. Without padding
+they are shared by threads too: then a row may be a whole image.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tvm import tirx
 from tvm.ir import Expr
@@ -30,19 +38,22 @@ from compiler.codegen.schedules.anchors import Anchored, anchored_region
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, transposed
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout
 from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
 
 ROWS_PER_STEP = (1, 2, 4)
 
+SPAN_ELEMENTS = 4096
+"""Sums that a span keeps, so that they and what the next step reads stay in the first-level cache."""
+
 
 class ConvDirect:
     """A float32 convolution over one or two spatial axes with packed weights, and a pointwise epilogue."""
 
     name = "conv_direct"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution; depthwise ones are not packed and do not match."""
@@ -103,6 +114,13 @@ def _row_knob(shape: ConvShape, target: Target) -> Knob:
     return Knob("rows", ROWS_PER_STEP, max(fitting, default=1) if shape.is_padded else 1)
 
 
+def _span(columns: int, tile: int, block: int, vector: int) -> int:
+    """Columns per span: whole tiles, and whole vectors where that is possible."""
+    most = max(1, SPAN_ELEMENTS // block)
+    unit = math.lcm(tile, vector) if math.lcm(tile, vector) <= most else tile
+    return columns if columns <= most else max(unit, most // unit * unit)
+
+
 @dataclass(frozen=True)
 class ConvShape:
     """A convolution seen as two-dimensional: rows of columns."""
@@ -161,7 +179,7 @@ class ConvShape:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile of the result lies; ``first_row`` is that of its step."""
+    """Where a tile or span of the result begins; ``first_row`` is that of its step."""
 
     image: Index
     block: Index
@@ -179,6 +197,9 @@ class _ConvKernel:
         self.shape = ConvShape.of(found)
         self.tile, self.rows = config["tile"], config["rows"]
         self.vector = target.lanes(4)
+        self.block = found.anchor.operands[1].type.layout.blocks[0][1]
+        self.lanes = min(self.vector, self.block)
+        self.span = _span(self.shape.columns, self.tile, self.block, self.vector)
         inputs, self.results = parameters(self.builder, region)
         sources = input_sources(region, inputs)
         self.reader = RegionReader(self.builder, sources)
@@ -186,9 +207,10 @@ class _ConvKernel:
         x, w = found.anchor.operands
         s = self.shape
         self.x = arrays[x].reshape((s.images, s.channels, s.height, s.width))
-        self.block = w.type.layout.blocks[0][1]
         self.blocks = -(-s.filters // self.block)
-        self.w = arrays[w].reshape((self.blocks, s.channels // s.groups, *s.window, self.block))
+        self.w = arrays[w].reshape(
+            (self.blocks, s.channels // s.groups, *s.window, self.block // self.lanes, self.lanes)
+        )
         self.rank = found.anchor.result.type.rank
         self.scratch_bytes = s.scratch_bytes(self.rows) if s.is_padded else 0
         if s.is_padded:
@@ -197,11 +219,11 @@ class _ConvKernel:
 
     def emit(self) -> Kernel:
         s, k = self.shape, self.builder
-        steps = -(-s.rows // self.rows)
-        outer = (s.images, self.blocks, steps)
-        with k.parallel(s.images * self.blocks * steps) as index:
-            image, block, step = (
-                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "o", "h"), strict=True)
+        steps, spans = -(-s.rows // self.rows), 1 if s.is_padded else -(-s.columns // self.span)
+        outer = (s.images, self.blocks, steps, spans)
+        with k.parallel(math.prod(outer)) as index:
+            image, block, step, span = (
+                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "o", "h", "w"), strict=True)
             )
             first = self.bind(affine(step, self.rows, 0), "first_row")
             group = self.bind(block // (self.blocks // s.groups) if s.groups > 1 else 0, "group")
@@ -211,9 +233,35 @@ class _ConvKernel:
             with ExitStack() as loops:
                 # One row needs no loop, whose variable would only hide that the row is known.
                 row = loops.enter_context(k.serial(extent, "row", start=first)) if self.rows > 1 else first
-                for column, count in self.column_tiles():
-                    self.emit_tile(Place(image, block, group, first, row, column), count)
+                for column, count in self.row_spans() if spans == 1 else self.one_span(span):
+                    self.emit_span(Place(image, block, group, first, row, column), count)
         return Kernel(k.finish(), self.scratch_bytes)
+
+    def row_spans(self) -> Iterator[tuple[Index, int]]:
+        """All spans of a row, by (first column, number of columns)."""
+        yield from self.pieces(self.shape.columns, self.span, "span")
+
+    def one_span(self, number: Index) -> Iterator[tuple[Index, int]]:
+        """Span ``number`` of a row that has several; the last one may be narrower."""
+        full, rest = divmod(self.shape.columns, self.span)
+        if not rest:
+            yield affine(number, self.span, 0), self.span
+            return
+        with self.builder.if_(tirx.LT(self.expr(number), self.builder.index(full))):
+            yield affine(number, self.span, 0), self.span
+        with self.builder.else_():
+            yield full * self.span, rest
+
+    def pieces(self, extent: int, size: int, name: str) -> Iterator[tuple[Index, int]]:
+        """Cover ``extent`` by (first, count): a loop over pieces of ``size``, then what remains."""
+        full, rest = divmod(extent, size)
+        if full == 1:
+            yield 0, size
+        elif full:
+            with self.builder.serial(full, name) as number:
+                yield affine(number, size, 0), size
+        if rest:
+            yield full * size, rest
 
     def bind(self, index: Index, name: str) -> Index:
         return self.builder.let(index, name) if isinstance(index, Expr) else index
@@ -239,39 +287,46 @@ class _ConvKernel:
                     element = self.x[image, group * per_group + channel, source, columns]
                     self.scratch[channel, line, lanes(self.expr(affine(offset, 1, left)), width)] = element
 
-    def column_tiles(self) -> Iterator[tuple[Index, int]]:
-        """Cover a row: a loop over full tiles, then what remains."""
-        full, rest = divmod(self.shape.columns, self.tile)
-        if full == 1:
-            yield 0, self.tile
-        elif full:
-            with self.builder.serial(full, "tile") as number:
-                yield affine(number, self.tile, 0), self.tile
-        if rest:
-            yield full * self.tile, rest
-
-    def emit_tile(self, place: Place, count: int) -> None:
-        zero = broadcast(literal(0, "float32"), self.block)
-        accumulators = [self.builder.registers(f"acc{i}", DType.F32, (self.block,)) for i in range(count)]
-        every = lanes(self.builder.index(0), self.block)
-        for accumulator in accumulators:
-            accumulator[every] = zero
-        with self.reader.scope():
-            self.accumulate(accumulators, place)
-        self.write(accumulators, place)
+    def emit_span(self, place: Place, columns: int) -> None:
+        # Tiles are stored in whole vectors, beyond their last column too, which the next tile overwrites.
+        sums = self.builder.registers("sums", DType.F32, (self.block, columns + self.lanes))
+        for first, count in self.pieces(columns, self.tile, "tile"):
+            shape = (self.block // self.lanes, self.lanes)
+            accumulators = [self.builder.registers(f"acc{i}", DType.F32, shape) for i in range(count)]
+            with self.reader.scope():
+                self.accumulate(accumulators, replace(place, column=add(place.column, first)))
+            self.keep(accumulators, first, sums)
+        self.write(place, columns, sums)
 
     def accumulate(self, accumulators: list[Array], place: Place) -> None:
+        """The sums of a tile: for each column the channels of a block, as vectors."""
         s, k = self.shape, self.builder
-        every = lanes(k.index(0), self.block)
+        every = lanes(k.index(0), self.lanes)
+        parts = range(self.block // self.lanes)
+        for accumulator, part in itertools.product(accumulators, parts):
+            accumulator[part, every] = broadcast(literal(0, "float32"), self.lanes)
         with ExitStack() as loops:
             channel = loops.enter_context(k.serial(s.channels // s.groups, "c"))
             first, taps = self.row_taps(place.row)
             kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
             kw = loops.enter_context(k.serial(k.opaque(s.window[1]), "kw")) if s.window[1] > 1 else 0
-            weights = k.let(self.w[place.block, channel, kh, kw, every], "weights")
+            weights = [k.let(self.w[place.block, channel, kh, kw, part, every], "weights") for part in parts]
             for number, accumulator in enumerate(accumulators):
-                element = self.element(place, channel, kh, kw, number)
-                accumulator[every] = accumulator[every] + broadcast(element, self.block) * weights
+                element = broadcast(self.element(place, channel, kh, kw, number), self.lanes)
+                for part in parts:
+                    accumulator[part, every] = accumulator[part, every] + element * weights[part]
+
+    def keep(self, accumulators: list[Array], first: Index, sums: Array) -> None:
+        """Store the sums of a tile, whose first column is number ``first`` of the span, by channel."""
+        k, count = self.builder, self.lanes
+        every = lanes(k.index(0), count)
+        zero = broadcast(literal(0, "float32"), count)
+        for start, part in itertools.product(range(0, len(accumulators), count), range(self.block // count)):
+            columns = [accumulator[part, every] for accumulator in accumulators[start : start + count]]
+            columns += [zero] * ((1 << (len(columns) - 1).bit_length()) - len(columns))
+            place = lanes(self.expr(affine(first, 1, start)), len(columns))
+            for number, row in enumerate(transposed(k, columns)):
+                sums[part * count + number, place] = row
 
     def element(self, place: Place, channel: Index, kh: Index, kw: Index, number: int) -> Expr:
         """The input element of column ``number`` of a tile for one tap."""
@@ -300,19 +355,15 @@ class _ConvKernel:
         end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
         return first, k.let(tirx.Max(zero, end - first), "taps")
 
-    def write(self, accumulators: list[Array], place: Place) -> None:
+    def write(self, place: Place, columns: int, sums: Array) -> None:
         """Epilogue and store, one channel's columns at a time: neighbours in memory, which channels are not."""
-        k, count = self.builder, len(accumulators)
-        tile = k.registers("tile", DType.F32, (count, self.block))
-        every = lanes(k.index(0), self.block)
-        for number, accumulator in enumerate(accumulators):
-            tile[number, every] = accumulator[every]
+        k = self.builder
         first = self.bind(affine(place.block, self.block, 0), "first_filter")
         with k.serial(self.filters_from(first), "lane") as lane:
-            for offset, width in k.strips(count, self.vector):
-                value = k.let(tile[lanes(self.expr(offset), width), lane], "sum")
-                columns = lanes(self.expr(add(place.column, offset)), width)
-                where = (place.image, lane + first, *((place.row,) if self.rank == 4 else ()), columns)
+            for offset, width in k.strips(columns, self.vector, overlapping=True):
+                value = k.let(sums[lane, lanes(self.expr(offset), width)], "sum")
+                place_columns = lanes(self.expr(add(place.column, offset)), width)
+                where = (place.image, lane + first, *((place.row,) if self.rank == 4 else ()), place_columns)
                 with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
                     for array, output in zip(self.results, self.region.outputs, strict=True):
                         array[where] = self.reader.at(output, where)

@@ -1,7 +1,8 @@
 """A 1x1 convolution with weights that are not packed, as a matrix product: lanes are pixels.
 
 ``w[o, c] x [n, c, pixels]`` writes its results in the order in which they lie in memory. With few channels that beats
-the direct template, whose channel lanes must be turned around at the store, after few multiplications.
+the direct template, whose channel lanes must be turned around at the store, after few multiplications. Groups are a
+batch of such products: their filters need not fill blocks of lanes.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from compiler.targets import Target
 
 
 class ConvPixels:
-    """A float32 convolution of one group that reads each pixel once, with a pointwise epilogue."""
+    """A float32 convolution that reads each pixel once per filter, with a pointwise epilogue."""
 
     name = "conv_pixels"
-    version = 1
+    version = 2
 
     def __init__(self) -> None:
         self._product = MatMulTiled()
@@ -53,12 +54,14 @@ def as_product(region: Graph) -> Graph | None:
     if found is None or not _reads_pixels(found.anchor):
         return None
     anchor = found.anchor
-    image = anchor.operands[0].type.shape[2:]
+    assert isinstance(anchor.op, Conv)
+    image, groups = anchor.operands[0].type.shape[2:], anchor.op.groups
     product = Graph(region.name)
     rewriter = Rewriter(product)
     mapping: dict[Value, Value] = {}
     for name, value in zip(region.input_names, region.inputs, strict=True):
-        shape = value.type.shape[:2] if value is anchor.operands[1] else _row_of_pixels(value.type.shape, image)
+        is_weights = value is anchor.operands[1]
+        shape = _matrices(value.type.shape, groups) if is_weights else _pixels(value.type.shape, image, groups)
         if shape is None or value.type.layout != ROW_MAJOR:
             return None
         mapping[value] = rewriter.input(name, TensorType(value.type.dtype, shape))
@@ -81,7 +84,7 @@ def _reads_pixels(anchor: Node) -> bool:
     op = anchor.op
     return (
         isinstance(op, Conv)
-        and op.groups == 1
+        and (op.groups == 1 or anchor.operands[1].type.shape[1] > 1)
         and set(anchor.operands[1].type.shape[2:]) == {1}
         and set(op.strides) == {1}
         and not any((*op.low, *op.high))
@@ -89,10 +92,22 @@ def _reads_pixels(anchor: Node) -> bool:
     )
 
 
-def _row_of_pixels(shape: Shape, image: Shape) -> Shape | None:
-    """``shape`` with the image axes joined, where it spans all of them, none of them, or ends before them."""
+def _matrices(weights: Shape, groups: int) -> Shape:
+    """The shape of the weights as one matrix per group."""
+    filters, channels = weights[:2]
+    return (filters, channels) if groups == 1 else (groups, filters // groups, channels)
+
+
+def _pixels(shape: Shape, image: Shape, groups: int) -> Shape | None:
+    """``shape`` with the image axes joined, where it spans all of them, none of them, or ends before them, and with
+    channels split into groups."""
     axes = len(image)
     if len(shape) < axes:
         return shape if math.prod(shape) == 1 else None
     lead, own = shape[: len(shape) - axes], shape[len(shape) - axes :]
-    return (*lead, math.prod(own)) if own in (image, (1,) * axes) else None
+    if own not in (image, (1,) * axes):
+        return None
+    if groups > 1 and lead:
+        *batch, channels = lead
+        lead = (*batch, groups, channels // groups) if channels > 1 else (*batch, 1, 1)
+    return (*lead, math.prod(own))

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 from tvm.ir import Expr
 
-from compiler.codegen.computes.interface import Index, Position, Reduction
+from compiler.codegen.computes.interface import Index, Pointwise, Position, Reduction
 from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.elementwise import is_elementwise
 from compiler.codegen.schedules.loops import outer_loop, parallel_rows
@@ -27,7 +27,7 @@ from compiler.codegen.schedules.region import (
 )
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import KernelBuilder, lanes
-from compiler.ir import Graph, Node
+from compiler.ir import ROW_MAJOR, Graph, Node
 from compiler.targets import Target
 
 
@@ -38,13 +38,14 @@ class OneReduction:
     version = 1
 
     def matches(self, region: Graph, target: Target) -> bool:
-        """Whether there is one reduction, everything else is elementwise, and outputs follow the reduction."""
+        """Whether there is one reduction, everything before it is elementwise, and what follows is pointwise."""
         anchors = [node for node in region if isinstance(compute_or_none(node), Reduction)]
         rest = [node for node in region if node not in anchors]
         if len(anchors) != 1 or not all(is_elementwise(node) for node in rest):
             return False
-        result = anchors[0].result
-        return all(output.type.shape == result.type.shape for output in region.outputs)
+        shape = anchors[0].result.type.shape
+        outputs = all(o.type.shape == shape and o.type.layout == ROW_MAJOR for o in region.outputs)
+        return outputs and all(isinstance(compute_of(node), Pointwise) for node in nodes_behind(anchors[0]))
 
     def space(self, region: Graph, target: Target) -> Space:
         """``vectors``: SIMD vectors per step, which is also the number of independent chains."""
@@ -54,6 +55,17 @@ class OneReduction:
         """Result loops outside, reduction loops inside, epilogue at the store."""
         region = merge_reduction_axes(region)
         return _ReductionKernel(region, config["vectors"], target, symbol).emit()
+
+
+def nodes_behind(anchor: Node) -> list[Node]:
+    """The nodes that depend on the anchor, the region's ``return`` aside."""
+    behind: dict[Node, None] = {}
+    pending = [anchor]
+    while pending:
+        users = [user for result in pending.pop().results for user in result.users if user.results]
+        pending += [user for user in users if user not in behind]
+        behind.update(dict.fromkeys(users))
+    return list(behind)
 
 
 def compute_or_none(node: Node) -> object:

@@ -40,7 +40,7 @@ from compiler.codegen.tir.lowering import (
     llvm_ir,
     lower,
 )
-from compiler.codegen.tir.shuffle import every, interleaved
+from compiler.codegen.tir.shuffle import every, interleaved, transposed
 
 __all__ = [
     "Array",
@@ -78,5 +78,6 @@ __all__ = [
     "select",
     "storage_type",
     "to_storage",
+    "transposed",
     "with_lanes",
 ]

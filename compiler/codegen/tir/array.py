@@ -16,7 +16,8 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.tir.dtypes import from_storage, storage_type, to_storage
-from compiler.codegen.tir.expr import broadcast, lane_count
+from compiler.codegen.tir.expr import broadcast, lane_count, lanes
+from compiler.codegen.tir.shuffle import shuffled
 from compiler.ir.dtypes import DType
 
 Index = Expr | int
@@ -48,7 +49,17 @@ class Array:
 
     def load_raw(self, indices: Index | tuple[Index, ...]) -> Expr:
         """Load without conversion: the bits as stored, for example uint16 for bfloat16."""
-        return tirx.BufferLoad(self.buffer, [self.offset(indices)])
+        offset = self.offset(indices)
+        if isinstance(offset, tirx.Ramp) and int(offset.stride) == 2:
+            return self._load_every_second(offset)
+        return tirx.BufferLoad(self.buffer, [offset])
+
+    def _load_every_second(self, offset: tirx.Ramp) -> Expr:
+        """Two contiguous loads, of which the second ends with the last element, and a shuffle: no load per lane."""
+        count = lane_count(offset)
+        starts = offset.base, offset.base + (count - 1)
+        halves = [tirx.BufferLoad(self.buffer, [lanes(start, count)]) for start in starts]
+        return shuffled(halves, [2 * lane + (2 * lane >= count) for lane in range(count)])
 
     def store_raw(self, indices: Index | tuple[Index, ...], value: Expr) -> None:
         """Store a value that already has the storage type; a scalar fills all lanes of a vector index."""

@@ -140,11 +140,14 @@ class KernelBuilder:
         with self._loop(0, extent, name, tirx.ForKind.UNROLLED) as variable:
             yield variable
 
-    def strips(self, extent: int, width: int, name: str = "j") -> Iterator[tuple[Index, int]]:
+    def strips(
+        self, extent: int, width: int, name: str = "j", *, overlapping: bool = False
+    ) -> Iterator[tuple[Index, int]]:
         """Cover ``extent`` elements by vectors: yields ``(offset, lanes)`` once per loop that is emitted.
 
         The body of the Python ``for`` runs once for the loop over full vectors and once for each power of two
         in the remainder, so it must not depend on how often it runs. ``width`` is a power of two.
+        ``overlapping`` allows the body to see elements twice, which takes fewer vectors for the remainder.
         """
         if width & (width - 1):
             raise KernelError(f"{self.name}: strips of {width}, which is not a power of two")
@@ -156,6 +159,10 @@ class KernelBuilder:
                 yield strip * width, width
         offset = full * width
         while rest:
+            rounded = 1 << (rest - 1).bit_length()
+            if overlapping and rounded <= extent:
+                yield extent - rounded, rounded
+                return
             width = 1 << (rest.bit_length() - 1)
             yield offset, width
             offset, rest = offset + width, rest - width

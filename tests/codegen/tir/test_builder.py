@@ -50,6 +50,21 @@ def test_strips_cover_every_element_once(columns: int) -> None:
     np.testing.assert_array_equal(y, np.maximum(x, 0))
 
 
+@pytest.mark.parametrize("extent", range(1, 40))
+def test_overlapping_strips_cover_every_element_with_fewer_vectors(extent: int) -> None:
+    k = KernelBuilder("k_cover")
+    y = k.pointer("y", DType.F32, (extent,))
+    strips: list[int] = []
+    with k.parallel(1):
+        for offset, width in k.strips(extent, 8, overlapping=True):
+            y[lanes(offset, width)] = y[lanes(offset, width)] * 0.0 + 1.0
+            strips.append(width)
+    result = np.zeros(extent, np.float32)
+    run(k.finish(), result)
+    np.testing.assert_array_equal(result, np.ones(extent, np.float32))
+    assert len(strips) <= 2 + (extent >= 8)
+
+
 def test_branches_loops_and_registers() -> None:
     """The Collatz steps of each number: a data-dependent loop with a branch in it."""
     k = KernelBuilder("k_collatz")

@@ -1,0 +1,328 @@
+"""A strategy for whole graphs over the op table, with attributes and shapes of their own.
+
+It complements ``tests.ir.strategies``, which knows no op by name but has only the attributes of the ops' samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from compiler.ir import DType, Layout, Op, TensorType, Value
+from compiler.ir.ops import (
+    binary,
+    bits,
+    contraction,
+    indexing,
+    movement,
+    pooling,
+    quantization,
+    reduction,
+    resampling,
+    scattering,
+    sorting,
+    unary,
+)
+from tests.differential.drawing import (
+    BINARY,
+    NUMBERS,
+    SIZES,
+    UNARY,
+    Drawn,
+    Region,
+    convert,
+    draw_shape,
+    elementwise_step,
+    indices_of,
+    operand,
+)
+from tests.differential.regions import window_axis
+
+LIMIT = 3000
+"""No value of a graph has more elements."""
+
+Step = Callable[[Region, Value], Value]
+
+
+@st.composite
+def graphs(draw: st.DrawFn, max_steps: int = 8) -> Drawn:
+    """A graph of up to ``max_steps`` steps, each on one of the values so far; unused results are outputs."""
+    region = Region(draw, "plain")
+    values = [region.input(TensorType(region.one_of(NUMBERS), draw_shape(region, (0, 4), LIMIT)))]
+    for _ in range(region.number(1, max_steps)):
+        value = values[-1] if region.chance(2) else region.one_of(values)
+        made = region.one_of(STEPS)(region, value)
+        if made is not value and made.type.elements <= LIMIT:
+            values.append(made)
+    unused = [value for node in region.graph for value in node.results if not value.uses]
+    return region.finish(*(unused or values[-1:]))
+
+
+def _elementwise(region: Region, value: Value) -> Value:
+    return elementwise_step(region, value, value.type.shape)
+
+
+def _slice(region: Region, value: Value) -> Value:
+    start, size, step = [], [], []
+    for extent in value.type.shape:
+        stride = region.one_of((1, 1, 1, 2, -1))
+        first = region.number(0, extent - 1) if extent else 0
+        room = (extent - first if stride > 0 else first + 1) if extent else 0
+        most = -(-room // abs(stride))
+        start.append(first)
+        size.append(region.number(min(1, most), most))
+        step.append(stride)
+    return region.emit(movement.Slice(tuple(start), tuple(size), tuple(step)), value)
+
+
+def _transpose(region: Region, value: Value) -> Value:
+    return region.emit(movement.Transpose(tuple(region.draw(st.permutations(range(value.type.rank))))), value)
+
+
+def _pad(region: Region, value: Value) -> Value:
+    shape = value.type.shape
+    mode = region.one_of(("constant", "edge", "reflect", "wrap"))
+    most = [min(2, size - 1) if mode == "reflect" else 2 for size in shape]
+    low, high = (tuple(region.number(0, limit) for limit in most) for _ in range(2))
+    if math.prod(size + lo + hi for size, lo, hi in zip(shape, low, high, strict=True)) > LIMIT:
+        return value
+    fill = [region.input(value.type.with_shape(()))] if mode == "constant" else []
+    return region.emit(movement.Pad(low, high, mode), value, *fill)
+
+
+def _concat(region: Region, value: Value) -> Value:
+    shape = value.type.shape
+    if not shape:
+        return value
+    axis = region.number(0, len(shape) - 1)
+    other = operand(region, value.type.with_shape((*shape[:axis], region.number(1, 4), *shape[axis + 1 :])))
+    parts = [value, other, value][: region.number(1, 3)]
+    return region.emit(movement.Concat(axis), *region.draw(st.permutations(parts)))
+
+
+def _reshape(region: Region, value: Value) -> Value:
+    shape, remaining = list[int](), value.type.elements
+    while remaining > 1 and len(shape) < 3:
+        shape.append(region.one_of([n for n in range(1, remaining + 1) if remaining % n == 0]))
+        remaining //= shape[-1]
+    return region.emit(movement.Reshape((*shape, remaining)), value)
+
+
+def _broadcast(region: Region, value: Value) -> Value:
+    lead = region.one_of(((), (1,), (2,), (3, 1)))
+    widened = [region.one_of((1, 2, 5)) if size == 1 else size for size in value.type.shape]
+    shape = (*lead, *widened)
+    return region.emit(movement.Broadcast(shape), value) if math.prod(shape) <= LIMIT else value
+
+
+def _tile(region: Region, value: Value) -> Value:
+    repeats = tuple(region.one_of((1, 1, 2, 3)) for _ in value.type.shape)
+    return region.emit(movement.Tile(repeats), value) if value.type.elements * math.prod(repeats) <= LIMIT else value
+
+
+def _relayout(region: Region, value: Value) -> Value:
+    """To a blocked layout and back."""
+    if not value.type.rank:
+        return value
+    layout = Layout(((region.number(0, value.type.rank - 1), region.one_of((2, 4, 8))),))
+    stored = region.emit(movement.Relayout(layout), value)
+    return region.emit(movement.Relayout(Layout()), stored)
+
+
+def _shape_of(region: Region, value: Value) -> Value:
+    return region.emit(movement.ShapeOf(), value)
+
+
+def _bitcast(region: Region, value: Value) -> Value:
+    width = value.type.dtype.bytes
+    alike = [d for d in DType if d.bytes == width and d not in (DType.BOOL, DType.BF16) and not d.is_float]
+    if value.type.dtype is DType.BOOL or value.type.dtype.is_float:
+        return value  # the bits of a rounded result are anything
+    return region.emit(bits.Bitcast(region.one_of(alike)), value)
+
+
+def _reduce(region: Region, value: Value) -> Value:
+    value = _numeric(region, value)
+    axes = tuple(axis for axis in range(value.type.rank) if region.chance(2))
+    cls = region.one_of((reduction.ReduceSum, reduction.ReduceProd, reduction.ReduceMax, reduction.ReduceMin))
+    return region.emit(cls(axes, keep=region.chance(2)), value)
+
+
+def _along_axis(region: Region, value: Value) -> Value:
+    value = _numeric(region, value)
+    if not value.type.rank:
+        return value
+    axis = region.number(0, value.type.rank - 1)
+    flags = region.chance(2), region.chance(2)
+    if not value.type.shape[axis]:
+        return value
+    op = region.one_of(
+        (
+            reduction.ArgMax(axis, flags[0]),
+            reduction.ArgMin(axis, flags[0]),
+            reduction.CumulativeSum(axis, *flags),
+            reduction.CumulativeProd(axis, *flags),
+        )
+    )
+    return region.emit(op, value)
+
+
+def _top_k(region: Region, value: Value) -> Value:
+    value = _numeric(region, value)
+    if not value.type.rank:
+        return value
+    axis = region.number(0, value.type.rank - 1)
+    k = region.number(1, value.type.shape[axis]) if value.type.shape[axis] else 0
+    node = region.rewriter.node(sorting.TopK(axis, k, region.chance(2)), [value])
+    return region.one_of(node.results)
+
+
+def _softmax(region: Region, value: Value) -> Value:
+    """What fuse makes rows of."""
+    value = convert(region, value, DType.F32)
+    if not value.type.rank:
+        return value
+    axes = (value.type.rank - 1,)
+    shifted = region.emit(binary.Sub(), value, region.emit(reduction.ReduceMax(axes), value))
+    powers = region.emit(unary.Exp(), shifted)
+    return region.emit(binary.Div(), powers, region.emit(reduction.ReduceSum(axes), powers))
+
+
+def _numeric(region: Region, value: Value) -> Value:
+    return convert(region, value, DType.I32) if value.type.dtype is DType.BOOL else value
+
+
+def _matmul(region: Region, value: Value) -> Value:
+    if value.type.rank < 2:
+        return value
+    value = _numeric(region, value)
+    k, n, transpose = value.type.shape[-1], region.one_of(SIZES), region.chance(2)
+    batch = value.type.shape[:-2] if region.chance(3) else ()
+    if value.type.elements // max(k, 1) * n > LIMIT:
+        return value
+    type_ = value.type.with_shape((*batch, *((n, k) if transpose else (k, n))))
+    return region.emit(contraction.MatMul(transpose), value, _weights(region, type_))
+
+
+def _weights(region: Region, type_: TensorType) -> Value:
+    """Mostly a constant, which passes pack."""
+    if region.chance(4):
+        return operand(region, type_)
+    return region.constant(type_)
+
+
+def _conv(region: Region, value: Value) -> Value:
+    if not 3 <= value.type.rank <= 5:
+        return value
+    value = _numeric(region, value)
+    channels = value.type.shape[1]
+    groups = region.one_of([n for n in (1, 1, 2, 3, channels) if channels % n == 0])
+    axes = [_window_over(region, size) for size in value.type.shape[2:]]
+    window, strides, low, high, dilations = zip(*axes, strict=True)
+    filters = groups * region.one_of((1, 2, 4, 9))
+    op = contraction.Conv(strides, low, high, dilations, groups)
+    weights = _weights(region, value.type.with_shape((filters, channels // groups, *window)))
+    made = region.emit(op, value, weights)
+    if region.chance(2):
+        return made
+    bias = region.constant(made.type.with_shape((filters, *(1 for _ in window))))
+    return region.emit(region.one_of((binary.Add, binary.Mul))(), made, bias)
+
+
+def _pool(region: Region, value: Value) -> Value:
+    if not 3 <= value.type.rank <= 5:
+        return value
+    value = _numeric(region, value)
+    axes = [_window_over(region, size) for size in value.type.shape[2:]]
+    window, strides, low, high, dilations = zip(*axes, strict=True)
+    cls = region.one_of((pooling.MaxPool, pooling.SumPool))
+    return region.emit(cls(window, strides, low, high, dilations), value)
+
+
+def _window_over(region: Region, size: int) -> tuple[int, int, int, int, int]:
+    """Window attributes of an axis of ``size``: padded until a window fits."""
+    taps, stride, low, high, dilation, least = window_axis(region, 1, (0, 2))
+    return taps, stride, low, high + max(0, least - size), dilation
+
+
+def _gather(region: Region, value: Value) -> Value:
+    if not value.type.elements or not value.type.rank:
+        return value
+    axis = region.number(0, value.type.rank - 1)
+    shape = region.one_of(((), (3,), (2, 2)))
+    if value.type.elements * math.prod(shape) > LIMIT:
+        return value
+    return region.emit(indexing.Gather(axis), value, indices_of(region, shape, value.type.shape[axis]))
+
+
+def _gather_elements(region: Region, value: Value) -> Value:
+    if not value.type.elements or not value.type.rank:
+        return value
+    axis = region.number(0, value.type.rank - 1)
+    shape = [region.number(1, size) for size in value.type.shape]
+    return region.emit(indexing.GatherElements(axis), value, indices_of(region, tuple(shape), value.type.shape[axis]))
+
+
+def _gather_nd(region: Region, value: Value) -> Value:
+    if not value.type.elements or not value.type.rank:
+        return value
+    batch = region.number(0, value.type.rank - 1)
+    depth = region.number(1, value.type.rank - batch)
+    shape = (*value.type.shape[:batch], region.number(1, 3), depth)
+    indices = indices_of(region, shape, max(value.type.shape[batch : batch + depth]))
+    return region.emit(indexing.GatherNd(batch), value, indices)
+
+
+def _scatter(region: Region, value: Value) -> Value:
+    if not value.type.elements or not value.type.rank:
+        return value
+    reductions = ("none",) if value.type.dtype is DType.BOOL else scattering.REDUCTIONS
+    how = region.one_of(reductions)
+    if region.chance(2):
+        axis = region.number(0, value.type.rank - 1)
+        shape = tuple(region.number(1, size) for size in value.type.shape)
+        updates = operand(region, value.type.with_shape(shape))
+        indices = indices_of(region, shape, value.type.shape[axis])
+        return region.emit(scattering.ScatterElements(axis, how), value, indices, updates)
+    depth = region.number(1, value.type.rank)
+    count = region.number(1, 3)
+    indices = indices_of(region, (count, depth), max(value.type.shape[:depth]))
+    updates = operand(region, value.type.with_shape((count, *value.type.shape[depth:])))
+    return region.emit(scattering.ScatterNd(how), value, indices, updates)
+
+
+def _resample(region: Region, value: Value) -> Value:
+    if not value.type.elements or not value.type.rank:
+        return value
+    value = value if value.type.dtype.is_float else convert(region, value, DType.F32)
+    axis = region.number(0, value.type.rank - 1)
+    table = (region.one_of((1, 2, 5, 9, 16)), region.number(1, 3))
+    if value.type.elements * table[0] > LIMIT:
+        return value
+    indices = indices_of(region, table, value.type.shape[axis])
+    return region.emit(resampling.Resample(axis), value, indices, region.input(value.type.with_shape(table)))
+
+
+STEPS: tuple[Step, ...] = (
+    *(_elementwise,) * 8,
+    *(_slice, _transpose, _pad, _concat, _reshape, _broadcast, _tile, _relayout, _shape_of, _bitcast),
+    *(_reduce, _reduce, _along_axis, _top_k, _softmax, _matmul, _matmul, _conv, _conv, _pool),
+    *(_gather, _gather_elements, _gather_nd, _scatter, _resample),
+)
+
+COVERED: frozenset[type[Op]] = frozenset(
+    (
+        *UNARY,
+        *BINARY,
+        *(unary.Cast, binary.Select, bits.Bitcast, quantization.Quantize, quantization.Dequantize),
+        *(movement.Slice, movement.Transpose, movement.Pad, movement.Concat, movement.Reshape, movement.Broadcast),
+        *(movement.Tile, movement.Relayout, movement.ShapeOf, contraction.MatMul, contraction.Conv),
+        *(reduction.ReduceSum, reduction.ReduceProd, reduction.ReduceMax, reduction.ReduceMin, reduction.ArgMax),
+        *(reduction.ArgMin, reduction.CumulativeSum, reduction.CumulativeProd, sorting.TopK),
+        *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
+        *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
+    )
+)
+"""The ops that a graph may have; a test compares this with the op table."""

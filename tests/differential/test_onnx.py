@@ -1,0 +1,38 @@
+"""Random ONNX models through the whole compiler and the runtime, compared with ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import compiler
+from tests.differential.onnx_models import OnnxCase
+from tests.differential.onnx_ops import onnx_cases
+from tests.differential.running import run_guarded
+from tests.differential.sensitivity import Expected, assert_as_expected, expectations
+from tests.frontends.onnx.nodes import by_onnxruntime
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Kernels and C objects are shared by all examples."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@given(case=onnx_cases())
+def test_models_agree_with_onnx_runtime(cache: Path, case: OnnxCase) -> None:
+    graph = compiler.load(case.model)
+    arrays = [case.inputs[name] for name in graph.input_names]
+    slack = expectations(graph, arrays)
+    theirs = by_onnxruntime(case.model, case.inputs)
+    with compiler.compile(case.model, "host", verify=False, workers=1, cache_dir=cache) as artifact:
+        ours = run_guarded(artifact.directory, graph, arrays, threads=2)
+    for name, want, allowed in zip(graph.output_names, theirs, slack, strict=True):
+        # Both sides have rounding errors, and ONNX Runtime's functions are less accurate than ours.
+        scale = np.abs(want.astype(np.float64)).max(initial=1e-3) if want.dtype.kind == "f" else 0.0
+        expected = Expected(want, 4 * allowed.slack + 2e-5 * scale, allowed.free)
+        assert_as_expected(ours[name], expected, name)
