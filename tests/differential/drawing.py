@@ -4,6 +4,9 @@ A region is drawn backwards where that is what makes it valid: an operand is ask
 an input, a constant, or an index map of something of another shape.
 """
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 import math

@@ -84,9 +84,9 @@ def _transpose(region: Region, value: Value) -> Value:
 def _pad(region: Region, value: Value) -> Value:
     shape = value.type.shape
     mode = region.one_of(("constant", "edge", "reflect", "wrap"))
-    most = [min(2, size - 1) if mode == "reflect" else 2 for size in shape]
+    most = [max(0, min(2, size - 1)) if mode == "reflect" else 2 for size in shape]
     low, high = (tuple(region.number(0, limit) for limit in most) for _ in range(2))
-    if math.prod(size + lo + hi for size, lo, hi in zip(shape, low, high, strict=True)) > LIMIT:
+    if 0 in shape or math.prod(size + lo + hi for size, lo, hi in zip(shape, low, high, strict=True)) > LIMIT:
         return value
     fill = [region.input(value.type.with_shape(()))] if mode == "constant" else []
     return region.emit(movement.Pad(low, high, mode), value, *fill)

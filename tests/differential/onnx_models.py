@@ -5,6 +5,9 @@ node that ONNX Runtime refuses, or whose result is not finite, is left out. So t
 be asked, not when it is valid.
 """
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

@@ -1,5 +1,8 @@
 """The nodes that random ONNX models are made of: each function asks for one node on a value."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 from collections.abc import Callable

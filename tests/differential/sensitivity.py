@@ -6,6 +6,9 @@ those runs show: nothing where arithmetic is exact, little where it is benign, m
 where a comparison or a rounding hangs on the last bit.
 """
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 import math
@@ -19,6 +22,7 @@ from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
 from compiler.ir.ops import (
     binary,
+    bits,
     contraction,
     pooling,
     quantization,
@@ -220,6 +224,8 @@ def _unspecified(node: Node, operands: list[Array], result: Array) -> Array | No
             return np.isnan(x).any(node.op.axis, keepdims=True)
         case sorting.TopK() if x is not None and x.dtype.kind == "f":
             return np.isnan(x).any(node.op.axis, keepdims=True)
+        case bits.Bitcast() if x is not None and x.dtype.kind == "f":
+            return np.isnan(x)
         case quantization.Quantize() if x is not None:
             return np.isnan(x.astype(np.float32) / operands[1].astype(np.float32))
         case _:

@@ -1,5 +1,8 @@
 """Random graphs through the whole compiler and the runtime, compared with the reference interpreter."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 from collections.abc import Mapping

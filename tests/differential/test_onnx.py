@@ -1,5 +1,8 @@
 """Random ONNX models through the whole compiler and the runtime, compared with ONNX Runtime."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 from pathlib import Path

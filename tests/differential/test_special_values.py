@@ -1,5 +1,8 @@
 """Elementwise ops on the edges of floating point: zeros of both signs, subnormals, infinities, NaN, the largest."""
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 import numpy as np

@@ -16,7 +16,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.tir.dtypes import from_storage, storage_type, to_storage
-from compiler.codegen.tir.expr import broadcast, lane_count, lanes
+from compiler.codegen.tir.expr import broadcast, lane_count
 from compiler.codegen.tir.shuffle import shuffled
 from compiler.ir.dtypes import DType
 
@@ -50,7 +50,7 @@ class Array:
     def load_raw(self, indices: Index | tuple[Index, ...]) -> Expr:
         """Load without conversion: the bits as stored, for example uint16 for bfloat16."""
         offset = self.offset(indices)
-        if isinstance(offset, tirx.Ramp) and int(offset.stride) == 2:
+        if _is_ramp(offset) and _known(offset.stride) == 2:
             return self._load_every_second(offset)
         return tirx.BufferLoad(self.buffer, [offset])
 
@@ -58,7 +58,8 @@ class Array:
         """Two contiguous loads, of which the second ends with the last element, and a shuffle: no load per lane."""
         count = lane_count(offset)
         starts = offset.base, offset.base + (count - 1)
-        halves = [tirx.BufferLoad(self.buffer, [lanes(start, count)]) for start in starts]
+        spans: list[Expr] = [_vector_index(start, count) for start in starts]
+        halves = [tirx.BufferLoad(self.buffer, [span]) for span in spans]
         return shuffled(halves, [2 * lane + (2 * lane >= count) for lane in range(count)])
 
     def store_raw(self, indices: Index | tuple[Index, ...], value: Expr) -> None:
@@ -92,6 +93,18 @@ class Array:
 
 def _is_ramp(index: Index) -> TypeGuard[tirx.Ramp]:
     return isinstance(index, tirx.Ramp)
+
+
+def _vector_index(base: Expr, count: int) -> Expr:
+    """``count`` neighbours from ``base``."""
+    index = lanes(base, count)
+    assert isinstance(index, Expr)
+    return index
+
+
+def _known(index: Expr) -> int | None:
+    """The value of an index that is a constant."""
+    return int(index) if isinstance(index, tirx.IntImm) else None
 
 
 def _base(index: Index) -> Index:

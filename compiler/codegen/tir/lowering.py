@@ -78,8 +78,17 @@ def _generate(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.runtime
     return _LLVM(lower(funcs, target), _target(target))
 
 
+_LLVM_OPTIONS = (
+    # A loop around a register tile has as many accumulators as there are registers. Unrolled, or with a load carried
+    # over from one iteration to the next, it spills; and spill slots are not aligned, so that how slow that is depends
+    # on where the caller's stack happens to lie.
+    "-unroll-threshold-aggressive:uint=100",
+    "-enable-load-in-loop-pre:bool=false",
+)
+
+
 def _target(target: LlvmTarget) -> tvm.target.Target:
-    return tvm.target.Target(dict(target))
+    return tvm.target.Target({**target, "cl-opt": list(_LLVM_OPTIONS)})
 
 
 _PIPELINE = tvm.transform.Sequential(
