@@ -16,7 +16,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.tir.dtypes import from_storage, storage_type, to_storage
-from compiler.codegen.tir.expr import broadcast, lane_count
+from compiler.codegen.tir.expr import broadcast, lane_count, lanes
 from compiler.codegen.tir.shuffle import shuffled
 from compiler.ir.dtypes import DType
 
