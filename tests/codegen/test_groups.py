@@ -61,11 +61,22 @@ graph "task" (%0 "x": f32[1,8,7,9], %1 "s": f32[1,8,1,1], %2 "t": f32[8,1,1]) {
 }
 """
 
+AXES_OF_SIZE_1 = """
+graph "task" (%0 "x": f32[1,5]) {
+  %1 = reduce_sum(%0) {axes = [1]} : f32[1,1]
+  %2 = sub(%0, %1) : f32[1,5]
+  %3 = reduce_sum(%2) {axes = [0, 1]} : f32[1,1]
+  %4 = neg(%3) : f32[1,1]
+  return %4 "y"
+}
+"""
+
 REGIONS = {
     "softmax": (SOFTMAX, "rows"),
     "layer_norm": (LAYER_NORM, "rows"),
     "reduce_with_both_sides": (REDUCE_WITH_BOTH_SIDES, "reduction"),
     "broadcast_chain": (BROADCAST_CHAIN, "elementwise"),
+    "axes_of_size_1": (AXES_OF_SIZE_1, "rows"),
 }
 
 

@@ -160,9 +160,11 @@ def _source(region: Region, type_: TensorType, shape: Sequence[int], depth: int)
 
 def _slice(region: Region, type_: TensorType, depth: int) -> Value:
     start, step, source = [], [], []
+    # A source of the result's shape is what a kernel might wrongly take for one that it may overwrite.
+    same = region.chance(3)
     for size in type_.shape:
-        stride = region.one_of((1, 1, 1, 2, 3, -1, -2))
-        before, after = region.number(0, 3), region.number(0, 3)
+        stride = region.one_of((1, -1) if same else (1, 1, 1, 2, 3, -1, -2))
+        before, after = (0, 0) if same else (region.number(0, 3), region.number(0, 3))
         span = (size - 1) * abs(stride) + 1
         start.append(before if stride > 0 else before + span - 1)
         step.append(stride)
@@ -223,7 +225,7 @@ def _i64(shape: Shape) -> TensorType:
 def _gather(region: Region, type_: TensorType, depth: int) -> Value:
     first = region.number(0, type_.rank)
     last = region.number(first, min(type_.rank, first + 2))
-    size = region.one_of(SIZES)
+    size = type_.shape[first] if last == first + 1 and region.chance(2) else region.one_of(SIZES)
     source = (*type_.shape[:first], size, *type_.shape[last:])
     indices = indices_of(region, type_.shape[first:last], size)
     return region.emit(indexing.Gather(first), _source(region, type_, source, depth), indices)

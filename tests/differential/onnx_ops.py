@@ -249,10 +249,7 @@ def _scatter(b: Builder, x: Tensor) -> None:
     shape = [*x.array.shape]
     shape[axis] = b.number(1, shape[axis])
     distinct = generator.permuted(
-        np.broadcast_to(
-            np.moveaxis(np.arange(x.array.shape[axis])[:, None], 0, -1),
-            (*shape[:axis], *shape[axis + 1 :], x.array.shape[axis]),
-        ),
+        np.broadcast_to(np.arange(x.array.shape[axis]), (*shape[:axis], *shape[axis + 1 :], x.array.shape[axis])),
         axis=-1,
     )
     indices = np.moveaxis(distinct, -1, axis)[tuple(slice(0, size) for size in shape)].astype(np.int64)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from compiler.codegen.schedules import SCHEDULES
 from compiler.ir import DType, Graph, Layout, Shape, TensorType, Value
-from compiler.ir.ops import binary, contraction, pooling, reduction, resampling, unary
+from compiler.ir.ops import binary, contraction, indexing, movement, pooling, reduction, resampling, unary
 from compiler.targets import Target
 from tests.codegen.task_kernels import Choice
 from tests.differential.drawing import (
@@ -25,6 +25,7 @@ from tests.differential.drawing import (
     draw_shape,
     elementwise_step,
     expression,
+    indices_of,
     operand,
 )
 
@@ -205,3 +206,28 @@ def resample_regions(draw: st.DrawFn) -> Drawn:
     weights = region.input(TensorType(dtype, table), generator.uniform(-0.5, 1, table).astype(dtype.numpy))
     x = expression(region, TensorType(dtype, shape), region.number(0, 1))
     return region.finish(_epilogue(region, region.emit(resampling.Resample(axis), x, indices, weights)))
+
+
+@st.composite
+def overwriting_regions(draw: st.DrawFn) -> Drawn:
+    """Elementwise ops on operands of the result's own type, some of them read at other positions than the result's."""
+    region = Region(draw, draw(st.sampled_from(DATA)))
+    size = region.one_of((1, 3, 4, 8, 17, 33))
+    type_ = TensorType(region.one_of((DType.F32, DType.F16, DType.I32, DType.U8)), (size,) * region.number(1, 2))
+    value = region.input(type_)
+    for _ in range(region.number(1, 3)):
+        other = value if region.chance(4) else region.input(type_)
+        moved = _moved(region, other) if region.chance(2) else other
+        value = region.emit(region.one_of((binary.Add, binary.Sub, binary.Mul, binary.Maximum))(), value, moved)
+    return region.finish(value)
+
+
+def _moved(region: Region, value: Value) -> Value:
+    """The elements of ``value`` in another order."""
+    rank, (size, *_) = value.type.rank, value.type.shape
+    kind = region.number(0, 2)
+    if kind == 0:
+        return region.emit(movement.Transpose(tuple(reversed(range(rank)))), value)
+    if kind == 1:
+        return region.emit(movement.Slice((size - 1,) * rank, (size,) * rank, (-1,) * rank), value)
+    return region.emit(indexing.Gather(0), value, indices_of(region, (size,), size))

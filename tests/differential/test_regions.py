@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compiler.ir import parse_graph
 from compiler.targets import Target, resolve
-from tests.codegen.task_kernels import HOST
+from tests.codegen.task_kernels import HOST, load_kernel
 from tests.differential import regions
 from tests.differential.checking import check_region
 from tests.differential.drawing import Drawn
@@ -65,3 +66,24 @@ def test_pools(data: st.DataObject, drawn: Drawn) -> None:
 @given(st.data(), regions.resample_regions())
 def test_resampling(data: st.DataObject, drawn: Drawn) -> None:
     check(data, drawn)
+
+
+@given(st.data(), regions.overwriting_regions())
+def test_overwriting_an_operand(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
+def test_kernels_say_which_operands_they_may_overwrite() -> None:
+    graph = parse_graph(
+        """
+        graph "task" (%0 "own": f32[9,9], %1 "turned": f32[9,9], %2 "row": f32[9], %3 "other": i32[9,9]) {
+          %4 = transpose(%1) {permutation = [1, 0]} : f32[9,9]
+          %5 = add(%0, %4) : f32[9,9]
+          %6 = mul(%5, %2) : f32[9,9]
+          %7 = cast(%3) {to = f32} : f32[9,9]
+          %8 = add(%6, %7) : f32[9,9]
+          return %8 "y"
+        }
+        """
+    )
+    assert load_kernel(graph).info.in_place == (0,)

@@ -17,17 +17,13 @@ Feeds = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class ZooModel:
-    """``samples(zoo)`` gives inputs on which the outputs differ; ``bound`` are inputs fixed when it is compiled.
-
-    ``emulated``: small enough to run under an emulator in a test.
-    """
+    """``samples(zoo)`` gives inputs on which the outputs differ; ``bound`` are inputs fixed when it is compiled."""
 
     name: str
     file: str
     samples: Callable[[Path], Sequence[Feeds]]
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict[str, Sequence[int]])
     bound: Feeds = field(default_factory=dict[str, Array])
-    emulated: bool = False
 
 
 def squeezenet_input(path: Path) -> Array:
@@ -105,22 +101,22 @@ def _noisy_frames(zoo: Path) -> list[tuple[Array, Array]]:
 def _silero(name: str) -> ZooModel:
     shapes = {"input": (1, 576), "state": (2, 1, 128)}
     rate = {"sr": np.array(16000, np.int64)}
-    return ZooModel(name, f"silero_vad/{name}.onnx", _speech, shapes, rate, emulated=True)
+    return ZooModel(name, f"silero_vad/{name}.onnx", _speech, shapes, rate)
 
 
 ZOO_MODELS = (
     ZooModel("squeezenet_dc", "squeezenet_dc/squeezenet_v1.0.onnx", _squeezenet),
-    ZooModel("resnet20", "resnet_cifar10/resnet20_cifar10.onnx", _cifar, {"input": (1, 3, 32, 32)}, emulated=True),
+    ZooModel("resnet20", "resnet_cifar10/resnet20_cifar10.onnx", _cifar, {"input": (1, 3, 32, 32)}),
     ZooModel("resnet56", "resnet_cifar10/resnet56_cifar10.onnx", _cifar, {"input": (1, 3, 32, 32)}),
     ZooModel("yolox_nano", "yolox_nano/yolox_nano.onnx", _coco),
     ZooModel("nanodet_m", "nanodet_m/nanodet_m.onnx", _street),
-    ZooModel("ultraface", "ultraface/version-RFB-320.onnx", _faces, emulated=True),
+    ZooModel("ultraface", "ultraface/version-RFB-320.onnx", _faces),
     ZooModel("simplepose", "simplepose_mxnet/deploy.onnx", _poses),
     _silero("silero_vad"),
     _silero("silero_vad_16k_op15"),
     _silero("silero_vad_op18_ifless"),
-    ZooModel("dtln_1", "dtln/model_1.onnx", _noisy_spectra, emulated=True),
-    ZooModel("dtln_2", "dtln/model_2.onnx", _noisy_sounds, emulated=True),
+    ZooModel("dtln_1", "dtln/model_1.onnx", _noisy_spectra),
+    ZooModel("dtln_2", "dtln/model_2.onnx", _noisy_sounds),
 )
 """Every model of the zoo that this package checks."""
 

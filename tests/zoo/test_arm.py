@@ -1,4 +1,4 @@
-"""Every model of the zoo builds for a Cortex-A72; the small ones agree with ONNX Runtime under an emulator."""
+"""Every model of the zoo builds for a Cortex-A72 and agrees with ONNX Runtime under an emulator, where there is one."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ def cross_compiler() -> None:
 
 
 @pytest.mark.parametrize("model", ZOO_MODELS, ids=lambda model: model.name)
-def test_it_builds_and_the_small_ones_agree_with_onnxruntime(model: ZooModel, zoo: Path, build_cache: Path) -> None:
+def test_it_builds_and_agrees_with_onnxruntime(model: ZooModel, zoo: Path, build_cache: Path) -> None:
     path, target = zoo / model.file, resolve(TARGET)
     with compiler.compile(
         path, TARGET, inputs=model.shapes, bind=model.bound, cache_dir=build_cache, verify=False
     ) as artifact:
         assert artifact.manifest.target.name == TARGET
         prefix = emulator(target)
-        if not model.emulated or prefix is None:
-            return
+        if prefix is None:
+            pytest.skip(f"built, but nothing runs programs of {TARGET} here")
         runner = build_runner(find_compiler(target), build_cache / "c", prefix)
-        peer = Peer(path, model.bound)
-        for sample in model.samples(zoo)[:2]:
-            got = runner.run(artifact.directory, artifact.manifest, sample, threads=1)
-            assert_agree(got, peer.run(sample))
-            assert_same_bits(runner.run(artifact.directory, artifact.manifest, sample, threads=2), got)
+        sample = model.samples(zoo)[0]
+        got = runner.run(artifact.directory, artifact.manifest, sample, threads=1)
+        assert_agree(got, Peer(path, model.bound).run(sample))
+        assert_same_bits(runner.run(artifact.directory, artifact.manifest, sample, threads=2), got)

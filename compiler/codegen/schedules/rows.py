@@ -50,11 +50,12 @@ class Rows:
         domain = reductions[0][0].operands[0].type.shape
         aligned = all(broadcasts_to(value.type.shape, domain) for value in all_values(region))
         row_major = all(value.type.layout == ROW_MAJOR for value in all_values(region))
-        axes = reductions[0][1].axes
-        trailing = len(axes) > 0 and axes == tuple(range(len(domain) - len(axes), len(domain)))
-        alike = all(op.keep and op.axes == axes and n.operands[0].type.shape == domain for n, op in reductions)
-        shapes = (domain, row_shape(domain, len(axes)))
-        return aligned and row_major and trailing and alike and all(o.type.shape in shapes for o in region.outputs)
+        first = first_reduced_axis(reductions[0][1], domain)
+        if first is None or any(first_reduced_axis(op, domain) != first for _, op in reductions):
+            return False
+        alike = all(op.keep and node.operands[0].type.shape == domain for node, op in reductions)
+        shapes = (domain, row_shape(domain, len(domain) - first))
+        return aligned and row_major and alike and all(output.type.shape in shapes for output in region.outputs)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``vectors``: SIMD vectors per step of a pass."""
@@ -62,9 +63,10 @@ class Rows:
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """Rows outside, passes inside."""
-        trailing = next(len(node.op.axes) for node in region if isinstance(node.op, Reduce))
         domain = domain_shape(region)
-        merged = merge_aligned_axes(region, domain, len(domain) - trailing)
+        first = next(first_reduced_axis(node.op, domain) for node in region if isinstance(node.op, Reduce))
+        assert first is not None
+        merged = merge_aligned_axes(region, domain, first)
         return _RowKernel(merged, config["vectors"], target, symbol).emit()
 
 
@@ -73,6 +75,15 @@ def all_values(region: Graph) -> Iterator[Value]:
     yield from region.inputs
     for node in region:
         yield from node.results
+
+
+def first_reduced_axis(op: Reduce, domain: Shape) -> int | None:
+    """The axis from which on ``op`` folds all there is of ``domain``, axes of size 1 aside; None if it folds others."""
+    wide = [axis for axis, size in enumerate(domain) if size != 1]
+    folded = [axis for axis in wide if axis in op.axes]
+    if not folded:
+        return len(domain) - 1 if op.axes and domain[-1] == 1 else None
+    return folded[0] if folded == wide[-len(folded) :] else None
 
 
 def broadcasts_to(shape: Shape, domain: Shape) -> bool:

@@ -16,7 +16,7 @@ def _batch_normalization(ctx: NodeContext) -> list[Value | None]:
     training = bool(ctx.int("training_mode", 0)) if ctx.opset >= 14 else ctx.output_count > 1
     if training and ctx.opset < 14:
         raise Unsupported("training-mode results of opsets before 14 are not implemented")
-    x = Term.input(ctx, 0, min_rank=2)
+    x = Term.input(ctx, 0, min_rank=1)
     scale, shift, mean, variance = (Term.input(ctx, i) for i in range(1, 5))
     outputs: list[Value | None] = []
     if training:
@@ -35,6 +35,8 @@ def _batch_normalization(ctx: NodeContext) -> list[Value | None]:
 
 def _batched(parameter: Term, x: Term) -> Term:
     """A parameter per channel, or per element of a sample (spatial=0, until opset 8), to broadcast over x."""
+    if x.rank == 1:
+        return parameter.cast(x.dtype)  # samples without a channel axis: there is one channel
     trailing = [1] * (x.rank - 1 - parameter.rank)
     return parameter.reshape(1, *parameter.shape, *trailing).cast(x.dtype)
 
