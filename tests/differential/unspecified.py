@@ -4,6 +4,9 @@ An op says so in its docstring: conversions out of range, divisors of 0, NaN amo
 it spreads to everything computed from such an element.
 """
 
+# pyright: reportArgumentType=false, reportCallIssue=false, reportReturnType=false, reportOperatorIssue=false
+# numpy, hypothesis and onnx.helper take more than their annotations say.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -48,7 +51,7 @@ def _spread(node: Node, masks: Sequence[Array]) -> Array:
     if not touched or isinstance(op, movement.ShapeOf):
         return np.zeros((), np.bool_)
     if isinstance(op, _BY_POSITION):
-        return np.logical_or.reduce(np.broadcast_arrays(*masks))
+        return np.array(np.logical_or.reduce(np.broadcast_arrays(*masks)), np.bool_)
     if isinstance(op, _MOVING):
         return op.evaluate(*masks)[0]
     if isinstance(op, reduction.Reduce):
@@ -67,15 +70,15 @@ def _own(node: Node, operands: Sequence[Array], result: Array) -> Array:
             whole = np.trunc(x.astype(np.float64))
             return ~((whole >= float(limits.min)) & (whole < float(limits.max) + (limits.bits < 64)))
         case binary.Div() | binary.Mod() | binary.Fmod() if not is_float:
-            return operands[1] == 0
+            return np.equal(operands[1], 0)
         case binary.ShiftLeft() | binary.ShiftRight() if result.dtype.kind == "i":
-            return operands[1] < 0
+            return np.less(operands[1], 0)
         case reduction.ArgReduce() | sorting.TopK() if is_float:
-            return np.isnan(x).any(node.op.axis, keepdims=True)
+            return np.array(np.isnan(x).any(node.op.axis, keepdims=True), np.bool_)
         case bits.Bitcast() if is_float:
-            return np.isnan(x)
+            return np.asarray(np.isnan(x))
         case quantization.Quantize():
-            return np.isnan(x.astype(np.float32) / operands[1].astype(np.float32))
+            return np.asarray(np.isnan(x.astype(np.float32) / operands[1].astype(np.float32)))
         case reduction.ReduceSum() | reduction.ReduceProd() | pooling.SumPool() if is_float:
             return _overflows(node.op, x)
         case _:
