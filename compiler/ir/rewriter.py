@@ -198,11 +198,15 @@ class Rewriter:
 
 
 def infer_types(op: Op, operands: Sequence[TensorType], regions: Sequence[Graph]) -> tuple[TensorType, ...]:
-    """Result types of an op; an InferenceError gets the op's name and the operand types prepended."""
+    """Result types of an op; an InferenceError gets the op's name and the operand types prepended.
+
+    Inference sees logical types: a result is row-major whatever the layouts of the operands, except that of a
+    ``relayout``.
+    """
     try:
         if isinstance(op, RegionOp):
             return op.infer_regions(operands, regions)
-        return op.infer(*operands)
+        return op.infer(*(operand.logical for operand in operands))
     except InferenceError as error:
         raise InferenceError(f"{op.name}({', '.join(map(str, operands))}): {error}") from None
     except TypeError as error:

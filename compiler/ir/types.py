@@ -20,8 +20,9 @@ class Layout:
 
     ``blocks`` is a tuple of ``(axis, size)``: each names a logical axis that is split into an outer axis
     of ``ceil(dim / size)`` and an inner one of ``size``, which is moved behind all outer axes, in order.
-    ``NCHW16c`` is ``Layout(((1, 16),))``. Lanes beyond the logical dimension contain zero: a reader may
-    load them, a writer must store zero to them.
+    ``NCHW16c`` is ``Layout(((1, 16),))``. Lanes beyond the logical dimension are there to be loaded and stored with
+    the others: they are zero in a packed constant and hold anything in a value that was computed, so a reader must
+    not let them reach a logical element.
     """
 
     blocks: tuple[tuple[int, int], ...] = ()
@@ -67,6 +68,11 @@ class TensorType:
     def bytes(self) -> int:
         """Bytes of storage, padding lanes included."""
         return math.prod(self.physical_shape) * self.dtype.bytes
+
+    @property
+    def logical(self) -> TensorType:
+        """The same type in row-major order."""
+        return self if self.layout == ROW_MAJOR else TensorType(self.dtype, self.shape)
 
     def with_shape(self, shape: Shape) -> TensorType:
         """The same element type with another logical shape, row-major."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.kernels import build_kernel
-from compiler.codegen.plan.packing import pack
+from compiler.codegen.plan.packing import pack, unpack
 from compiler.codegen.schedules import Config
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
@@ -86,12 +86,13 @@ def packed_operands(graph: Graph, operands: Sequence[Array]) -> list[Array]:
 
 
 def run_kernel(kernel: LoadedKernel, operands: Sequence[Array]) -> list[Array]:
-    """The results, as stored, for logical operands; computed in two parts, the second one first."""
+    """The logical results for logical operands; computed in two parts, the second one first."""
     results = blank_results(kernel)
     middle = kernel.info.extent // 2
     for begin, end in ((middle, kernel.info.extent), (0, middle)):
         kernel.call([*packed_operands(kernel.graph, operands), *results], begin, end)
-    return results[: len(kernel.graph.outputs)]
+    types = [output.type for output in kernel.graph.outputs]
+    return [unpack(array, type_.layout, type_.shape) for array, type_ in zip(results, types, strict=False)]
 
 
 @cache

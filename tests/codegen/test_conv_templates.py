@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.ir import Graph, Layout, Rewriter, TensorType
 from compiler.ir.dtypes import DType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.binary import Add, Maximum
 from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.sampling import random_array
-from tests.codegen.task_kernels import load_kernel, run_kernel
+from tests.codegen.task_kernels import HOST, load_kernel, load_kernels, run_kernel
 from tests.codegen.test_computes import assert_close
 
 
@@ -62,6 +64,57 @@ def test_conv_direct_equals_reference(name: str) -> None:
     expected = run_graph(graph, operands)
     (actual,) = run_kernel(kernel, operands)
     assert_close(actual / np.abs(expected[0]).max(), expected[0] / np.abs(expected[0]).max())
+
+
+def blocked_graph(x, w, op: Conv, inner: int, block: int, *, blocked_image: bool) -> Graph:
+    """relu(conv(x, w) + bias + residual), with result and residual in blocks of a vector of channels."""
+    vector = Layout(((1, HOST.lanes(4)),))
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    image = rewriter.input("x", TensorType(DType.F32, x, vector if blocked_image else Layout()))
+    result = rewriter.emit(op, image, rewriter.input("w", TensorType(DType.F32, w, Layout(((1, inner), (0, block))))))
+    shape = result.type.shape
+    bias = rewriter.input("bias", TensorType(DType.F32, (1, shape[1], *(1 for _ in shape[2:])), vector))
+    residual = rewriter.input("residual", TensorType(DType.F32, shape, vector))
+    total = rewriter.emit(Add(), rewriter.emit(Add(), result, bias), residual)
+    relu = rewriter.emit(Maximum(), total, rewriter.constant(np.array(0, np.float32)))
+    rewriter.output("y", rewriter.emit(Relayout(vector), relu))
+    return graph
+
+
+BLOCKED_CASES = {
+    "3x3": ((1, 40, 9, 33), (64, 40, 3, 3), conv2d(1, 1, 1), 2, True),
+    "3x3 stride 2": ((2, 32, 15, 16), (40, 32, 3, 3), conv2d(2, 1, 1), 1, True),
+    "stem": ((1, 3, 32, 61), (24, 3, 7, 7), conv2d(2, 3, 3), 2, False),
+    "1x1": ((1, 19, 7, 7), (80, 19, 1, 1), conv2d(), 2, True),
+    "1x1 of many pixels": ((1, 16, 40, 41), (48, 16, 1, 1), conv2d(), 3, True),
+    "1x1 stride 2": ((1, 32, 9, 9), (64, 32, 1, 1), conv2d(2), 4, True),
+    "dilated": ((1, 16, 12, 40), (16, 16, 3, 3), conv2d(1, 2, 2, 2), 1, True),
+    "grouped": ((1, 48, 9, 9), (96, 16, 3, 3), conv2d(1, 1, 1, 1, 3), 1, True),
+    "row-major groups": ((1, 48, 9, 9), (96, 16, 3, 3), conv2d(1, 1, 1, 1, 3), 2, False),
+    "few filters": ((1, 6, 8, 30), (3, 6, 3, 3), conv2d(1, 1, 1), 1, True),
+    "large padding": ((1, 16, 4, 4), (16, 16, 3, 3), conv2d(1, 3, 3), 1, True),
+    "crop": ((1, 16, 8, 9), (16, 16, 3, 3), conv2d(1, -1, -1), 1, True),
+    "padded 1x1": ((1, 5, 6, 6), (24, 5, 1, 1), conv2d(1, 1, 1), 1, True),
+    "one axis": ((1, 6, 50), (16, 6, 5), Conv((2,), (2,), (1,), (1,)), 1, True),
+    "long axis": ((1, 32, 400), (32, 32, 1), Conv((1,), (0,), (0,), (1,)), 1, True),
+}
+
+
+@pytest.mark.parametrize("name", BLOCKED_CASES)
+def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
+    x, w, op, vectors, blocked_image = BLOCKED_CASES[name]
+    lanes = HOST.lanes(4)
+    inner = lanes if blocked_image else min(lanes, w[1])
+    graph = blocked_graph(x, w, op, inner, vectors * lanes, blocked_image=blocked_image)
+    operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
+    (expected,) = run_graph(graph, operands)
+    space = ConvBlocked().space(graph, HOST)
+    configs = [None] + [("conv_blocked", {"tile": t, "span": s}) for t in space.knobs[0].values[-3:] for s in (1, 2, 9)]
+    for kernel in load_kernels([(graph, config) for config in configs]):
+        assert kernel.info.template.startswith("conv_blocked/")
+        (actual,) = run_kernel(kernel, operands)
+        assert_close(actual / np.abs(expected).max(), expected / np.abs(expected).max())
 
 
 MATMULS = {

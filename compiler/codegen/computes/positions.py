@@ -83,5 +83,26 @@ def unflatten(index: Index, shape: Sequence[int]) -> tuple[Index, ...]:
     return tuple(position)
 
 
+def split_block(index: Index, size: int) -> tuple[Index, Index]:
+    """The number of the block of ``size`` that an index is in, and its place there.
+
+    A vector of ``size`` neighbours is taken to be exactly one block: who makes one aligns it.
+    """
+    if isinstance(index, tirx.Ramp) and index.lanes == size:
+        return exact_quotient(index.base, size), tirx.Ramp(
+            tirx.IntImm(element_type(index.base), 0), index.stride, index.lanes
+        )
+    return index // size, index % size
+
+
+def exact_quotient(index: Expr, size: int) -> Index:
+    """``index / size`` where ``size`` divides it."""
+    if isinstance(index, tirx.IntImm):
+        return index.value // size
+    if isinstance(index, tirx.Mul) and isinstance(index.b, tirx.IntImm) and index.b.value % size == 0:
+        return affine(index.a, index.b.value // size, 0)
+    return tirx.truncdiv(index, tirx.IntImm(element_type(index), size))
+
+
 def _scalar(index: Index, like: tirx.Ramp) -> Expr:
     return tirx.IntImm(element_type(like.base), index) if isinstance(index, int) else index

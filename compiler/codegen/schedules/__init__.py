@@ -3,6 +3,7 @@
 Adding a template is one file and one row.
 """
 
+from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
 from compiler.codegen.schedules.elementwise import Elementwise
@@ -16,6 +17,7 @@ from compiler.codegen.schedules.whole import WholeOp
 
 SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
+    ConvBlocked(),
     ConvDirect(),
     ConvPixels(),
     MatMulTiled(),

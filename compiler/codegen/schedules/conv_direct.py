@@ -32,6 +32,7 @@ from dataclasses import dataclass, replace
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.analytic.convolution import ConvShape
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.computes.positions import add, affine, unflatten, within
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
@@ -71,7 +72,7 @@ class ConvDirect:
         found = anchored_region(flatten_image(region), Conv, Pointwise)
         assert found is not None
         block = _block_of(found.anchor.operands[1].type.layout) or target.lanes(4)
-        shape = ConvShape.of(found)
+        shape = ConvShape.of(found.anchor)
         return Space((Knob("tile", *_tiles(shape.columns, block, target)), _row_knob(shape, target)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
@@ -102,12 +103,6 @@ def _tiles(columns: int, block: int, target: Target) -> tuple[tuple[int, ...], i
     return (tuple(dict.fromkeys((default, *range(largest, 0, -1)))), default)
 
 
-def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
-    """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
-    inner = values[-1]
-    return (fill, inner) if len(values) == 1 else (values[0], inner)
-
-
 def _row_knob(shape: ConvShape, target: Target) -> Knob:
     """Rows per step: several, so that rows are copied less often, but not so many that the copy leaves the cache."""
     fitting = [r for r in ROWS_PER_STEP if shape.scratch_bytes(r) <= target.l2_bytes // 4 and r <= shape.rows]
@@ -119,62 +114,6 @@ def _span(columns: int, tile: int, block: int, vector: int) -> int:
     most = max(1, SPAN_ELEMENTS // block)
     unit = math.lcm(tile, vector) if math.lcm(tile, vector) <= most else tile
     return columns if columns <= most else max(unit, most // unit * unit)
-
-
-@dataclass(frozen=True)
-class ConvShape:
-    """A convolution seen as two-dimensional: rows of columns."""
-
-    images: int
-    channels: int
-    height: int
-    width: int
-    filters: int
-    rows: int
-    columns: int
-    window: tuple[int, int]
-    strides: tuple[int, int]
-    dilations: tuple[int, int]
-    low: tuple[int, int]
-    groups: int
-
-    @staticmethod
-    def of(found: Anchored) -> ConvShape:
-        """The shape of an anchored region's convolution."""
-        op, x, w = found.anchor.op, found.anchor.operands[0].type.shape, found.anchor.operands[1].type.shape
-        assert isinstance(op, Conv)
-        out = found.anchor.result.type.shape
-        (height, width), (rows, columns), window = _two(x[2:], 1), _two(out[2:], 1), _two(w[2:], 1)
-        strides, dilations, low = _two(op.strides, 1), _two(op.dilations, 1), _two(op.low, 0)
-        return ConvShape(x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups)
-
-    @property
-    def is_padded(self) -> bool:
-        """Whether some column is read outside the image."""
-        return self.low[1] > 0 or self._reach - self.low[1] > self.width
-
-    @property
-    def kept(self) -> tuple[int, int]:
-        """The columns of the image behind those that a negative pad crops: the first one, and how many."""
-        first = max(0, -self.low[1])
-        return first, self.width - first
-
-    @property
-    def padded_width(self) -> int:
-        """Columns of the scratch copy: all that any tap reads, and all of the image that is kept."""
-        return max(self._reach, max(0, self.low[1]) + self.kept[1])
-
-    @property
-    def _reach(self) -> int:
-        return (self.columns - 1) * self.strides[1] + (self.window[1] - 1) * self.dilations[1] + 1
-
-    def step_height(self, rows: int) -> int:
-        """Input rows that ``rows`` rows of the result read."""
-        return (rows - 1) * self.strides[0] + (self.window[0] - 1) * self.dilations[0] + 1
-
-    def scratch_bytes(self, rows: int) -> int:
-        """Size of the scratch copy for a step of ``rows`` rows."""
-        return 4 * (self.channels // self.groups) * self.step_height(rows) * self.padded_width
 
 
 @dataclass(frozen=True)
@@ -194,7 +133,7 @@ class _ConvKernel:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
         self.region = region
         self.anchor = found.anchor
-        self.shape = ConvShape.of(found)
+        self.shape = ConvShape.of(found.anchor)
         self.tile, self.rows = config["tile"], config["rows"]
         self.vector = target.lanes(4)
         self.block = found.anchor.operands[1].type.layout.blocks[0][1]

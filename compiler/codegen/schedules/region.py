@@ -16,7 +16,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes import COMPUTES
 from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Position
-from compiler.codegen.computes.positions import add, affine, broadcast_position, position_lanes
+from compiler.codegen.computes.positions import add, affine, broadcast_position, position_lanes, split_block
 from compiler.codegen.tir import (
     Array,
     Index,
@@ -30,7 +30,7 @@ from compiler.codegen.tir import (
     row_major_strides,
     select,
 )
-from compiler.ir import DType, Graph, Node, Value
+from compiler.ir import DType, Graph, Layout, Node, Value
 from compiler.ir.dtypes import widen_bf16
 from compiler.ir.literal import INLINE_LIMIT
 from compiler.ir.ops.constant import Constant
@@ -153,18 +153,18 @@ def inline_constant(op: Constant, position: Position) -> Expr:
 
 def load_from(array: Array, value: Value) -> Source:
     """Read a value from memory of its physical layout."""
-    blocks = value.type.layout.blocks
+    layout = value.type.layout
+    return lambda position: array[physical_position(position, layout)]
 
-    def load(position: Position) -> Expr:
-        if not blocks:
-            return array[tuple(position)]
-        outer, inner = list(position), []
-        for axis, size in blocks:
-            inner.append(outer[axis] % size)
-            outer[axis] = outer[axis] // size
-        return array[(*outer, *inner)]
 
-    return load
+def physical_position(position: Position, layout: Layout) -> Position:
+    """Where a logical position lies in an array of a layout. A vector along a blocked axis is one whole block."""
+    outer, inner = list(position), []
+    for axis, size in layout.blocks:
+        block, lane = split_block(outer[axis], size)
+        outer[axis] = block
+        inner.append(lane)
+    return (*outer, *inner)
 
 
 def parameters(builder: KernelBuilder, region: Graph) -> tuple[list[Array], list[Array]]:

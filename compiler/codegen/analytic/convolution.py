@@ -1,0 +1,168 @@
+"""Convolutions as loops over rows and columns: their shape, their register tiles, and how they are cut for threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.ir import Node
+from compiler.ir.ops.contraction import Conv
+from compiler.targets import Target
+
+FEWEST_ITERATIONS = 16
+"""Iterations of the parallel loop that let threads share a kernel evenly."""
+
+
+def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
+    """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
+    inner = values[-1]
+    return (fill, inner) if len(values) == 1 else (values[0], inner)
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """A convolution seen as two-dimensional: rows of columns."""
+
+    images: int
+    channels: int
+    height: int
+    width: int
+    filters: int
+    rows: int
+    columns: int
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    dilations: tuple[int, int]
+    low: tuple[int, int]
+    groups: int
+
+    @staticmethod
+    def of(anchor: Node) -> ConvShape:
+        """The shape of a ``conv`` node over one or two spatial axes."""
+        op, x, w = anchor.op, anchor.operands[0].type.shape, anchor.operands[1].type.shape
+        assert isinstance(op, Conv)
+        out = anchor.result.type.shape
+        (height, width), (rows, columns), window = _two(x[2:], 1), _two(out[2:], 1), _two(w[2:], 1)
+        strides, dilations, low = _two(op.strides, 1), _two(op.dilations, 1), _two(op.low, 0)
+        return ConvShape(x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups)
+
+    @property
+    def channels_per_group(self) -> int:
+        """Channels that a filter reads."""
+        return self.channels // self.groups
+
+    @property
+    def filters_per_group(self) -> int:
+        """Filters that read one group of channels."""
+        return self.filters // self.groups
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether some column is read outside the image."""
+        return self.low[1] > 0 or self._reach - self.low[1] > self.width
+
+    @property
+    def kept(self) -> tuple[int, int]:
+        """The columns of the image behind those that a negative pad crops: the first one, and how many."""
+        first = max(0, -self.low[1])
+        return first, self.width - first
+
+    @property
+    def padded_width(self) -> int:
+        """Columns of a padded copy: all that any tap reads, and all of the image that is kept."""
+        return max(self._reach, max(0, self.low[1]) + self.kept[1])
+
+    @property
+    def _reach(self) -> int:
+        return (self.columns - 1) * self.strides[1] + (self.window[1] - 1) * self.dilations[1] + 1
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one float32 image."""
+        return 4 * self.channels * self.height * self.width
+
+    def step_height(self, rows: int) -> int:
+        """Input rows that ``rows`` rows of the result read."""
+        return (rows - 1) * self.strides[0] + (self.window[0] - 1) * self.dilations[0] + 1
+
+    def scratch_bytes(self, rows: int) -> int:
+        """Size of a padded copy of the input of ``rows`` rows."""
+        return 4 * self.channels_per_group * self.step_height(rows) * self.padded_width
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Neighbouring columns of a result; ``taps`` says for each column of the window which of them it has an element
+    for."""
+
+    first: int
+    columns: int
+    taps: tuple[tuple[int, ...], ...]
+
+    @staticmethod
+    def at(shape: ConvShape, first: int, columns: int) -> Tile:
+        """The tile of ``columns`` columns from ``first`` on."""
+        stride, dilation, low = shape.strides[1], shape.dilations[1], shape.low[1]
+        inside = [
+            tuple(i for i in range(columns) if 0 <= (first + i) * stride - low + kw * dilation < shape.width)
+            for kw in range(shape.window[1])
+        ]
+        return Tile(first, columns, tuple(inside))
+
+    @staticmethod
+    def inner(shape: ConvShape, columns: int) -> Tile:
+        """A tile that touches no edge."""
+        return Tile(0, columns, (tuple(range(columns)),) * shape.window[1])
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether every tap has an element for every column."""
+        return all(len(columns) == self.columns for columns in self.taps)
+
+
+def column_tiles(shape: ConvShape, width: int) -> Iterator[tuple[Tile, int]]:
+    """The tiles of a row from left to right, each with how many of its kind follow each other, itself included."""
+    run: Tile | None = None
+    repeats = 0
+    for first in range(0, shape.columns, width):
+        tile = Tile.at(shape, first, min(width, shape.columns - first))
+        if run is not None and run.is_inner and tile.is_inner and tile.columns == run.columns:
+            repeats += 1
+            continue
+        if run is not None:
+            yield run, repeats
+        run, repeats = tile, 1
+    if run is not None:
+        yield run, repeats
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """``tile``: columns in registers at once; ``span``: rows (of a flat image: tiles) of one parallel iteration."""
+
+    tile: int
+    span: int
+
+
+def largest_tile(vectors: int, target: Target) -> int:
+    """Columns that registers have room for beside ``vectors`` vectors of weights and one broadcast element."""
+    return max(1, (target.vector_registers - vectors - 1) // vectors)
+
+
+def default_tiling(shape: ConvShape, vectors: int, target: Target) -> Tiling:
+    """Tiles of about equal width, as wide as registers allow, and spans whose input stays in the second-level cache
+    while all blocks of filters use it, but enough of them for threads."""
+    pieces = -(-shape.columns // min(shape.columns, largest_tile(vectors, target)))
+    tile = -(-shape.columns // pieces)
+    extent = pieces if shape.rows == 1 else shape.rows
+    blocks = -(-shape.filters // (vectors * target.lanes(4)))
+    cached = extent * target.l2_bytes // (2 * max(1, shape.image_bytes))
+    shared = -(-extent * blocks * shape.images // FEWEST_ITERATIONS)
+    return Tiling(tile, max(1, min(extent, cached, shared)))
+
+
+def multiply_adds(shape: ConvShape) -> int:
+    """Multiply-adds of the direct algorithm, those of padding included."""
+    results = shape.images * shape.filters * shape.rows * shape.columns
+    return results * shape.channels_per_group * math.prod(shape.window)

@@ -1,0 +1,330 @@
+"""Direct convolution on blocked activations: lanes are output channels, a tile of neighbouring columns is in registers.
+
+Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``, NCHW16c with AVX-512); weights are packed as
+``[o / block, c / inner, kh, kw, inner, block]`` (layout ``{1:inner,0:block}``), in the order in which they are read::
+
+    for image, span of rows or columns, block:          # shared by threads
+        for row, tile of columns in span:
+            for channels in blocks, kh, kw, channel:
+                for column in tile, vector in block:    # unrolled
+                    acc[column, vector] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, vector]
+            y[row, tile] = epilogue(acc)                # from registers, in whole vectors
+
+Nothing is padded in memory: taps that fall outside the image are left out, rows by the bounds of the ``kh`` loop,
+columns by unrolling ``kw`` for the tiles that touch an edge. While a block's weights are used for one tile after
+another, those of the next block are fetched into the second-level cache, a few lines at a time. The image may also be
+row-major, as the pictures that a network reads are. After Georganas et al., Anatomy of High-Performance Deep Learning
+Convolutions on SIMD Architectures (SC'18).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles, default_tiling, largest_tile
+from compiler.codegen.computes.interface import Index, Pointwise
+from compiler.codegen.computes.positions import add, affine, unflatten
+from compiler.codegen.schedules.anchors import Anchored, anchored_region
+from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
+from compiler.codegen.schedules.merging import flatten_image
+from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.ir import ROW_MAJOR, DType, Graph
+from compiler.ir.ops.contraction import Conv
+from compiler.targets import Target
+
+
+class ConvBlocked:
+    """A float32 convolution over one or two spatial axes, with a pointwise epilogue, whose result is blocked."""
+
+    name = "conv_blocked"
+    version = 1
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether the region is such a convolution, with weights packed for it."""
+        found = anchored_region(region, Conv, Pointwise)
+        if found is None:
+            return False
+        x, w = (operand.type for operand in found.anchor.operands)
+        vector = target.lanes(4)
+        if x.dtype is not DType.F32 or x.rank not in (3, 4) or blocked_output(region, vector) is None:
+            return False
+        blocks = dict(w.layout.blocks)
+        if [axis for axis, _ in w.layout.blocks] != [1, 0] or blocks[0] % vector:
+            return False
+        shape = ConvShape.of(found.anchor)
+        one_chunk = shape.groups == 1 and shape.channels <= blocks[1]
+        if x.layout != ROW_MAJOR and (x.layout.blocks != ((1, vector),) or (blocks[1] != vector and not one_chunk)):
+            return False
+        if shape.groups > 1 and (shape.filters_per_group % blocks[0] or shape.channels_per_group % vector):
+            return False
+        return reads_whole_blocks(region, found.anchor.result.type.shape, vector, except_for=found.anchor)
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """``tile``: output columns in registers at once; ``span``: rows of an iteration, or tiles of an image in which
+        each pixel is read once."""
+        anchor = _anchored(flatten_image(region)).anchor
+        vectors = anchor.operands[1].type.layout.blocks[1][1] // target.lanes(4)
+        shape = ConvShape.of(anchor)
+        tiling = default_tiling(shape, vectors, target)
+        most = min(shape.columns, largest_tile(vectors, target))
+        tiles = tuple(dict.fromkeys((tiling.tile, *range(most, 0, -1))))
+        return Space((Knob("tile", tiles, tiling.tile), Knob("span", _spans(shape, tiling.span), tiling.span)))
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """The loop nest of the module's docstring."""
+        region = flatten_image(region)
+        return _ConvKernel(region, _anchored(region), config, target, symbol).emit()
+
+
+def _anchored(region: Graph) -> Anchored:
+    found = anchored_region(region, Conv, Pointwise)
+    assert found is not None, "emitted only where it matches"
+    return found
+
+
+def _spans(shape: ConvShape, default: int) -> tuple[int, ...]:
+    extent = shape.columns if shape.rows == 1 else shape.rows
+    return tuple(dict.fromkeys((default, *(1 << power for power in range(extent.bit_length())))))
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a tile of the result begins, and the number of its block of filters."""
+
+    image: Index
+    block: Index
+    row: Index
+    column: Index = 0
+
+
+class _ConvKernel:
+    def __init__(self, region: Graph, found: Anchored, config: Config, target: Target, symbol: str) -> None:
+        self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
+        self.region = region
+        self.anchor = found.anchor
+        self.shape = s = ConvShape.of(found.anchor)
+        self.tile, self.span = config["tile"], config["span"]
+        self.lanes = target.lanes(4)
+        inputs, self.results = parameters(self.builder, region)
+        self.reader = RegionReader(self.builder, input_sources(region, inputs))
+        arrays = dict(zip(region.inputs, inputs, strict=True))
+        x, w = found.anchor.operands
+        (_, self.inner), (_, self.block) = w.type.layout.blocks
+        self.vectors = self.block // self.lanes
+        self.x_layout = x.type.layout
+        self.x = arrays[x].reshape(replace(x.type, shape=(s.images, s.channels, s.height, s.width)).physical_shape)
+        self.blocks = -(-s.filters // self.block)
+        channel_blocks = -(-s.channels_per_group // self.inner)
+        self.w = arrays[w].reshape((self.blocks, channel_blocks, *s.window, self.inner, self.block))
+        self.block_lines = 4 * math.prod(self.w.shape[1:]) // target.cache_line_bytes
+        self.line_elements = target.cache_line_bytes // 4
+        self.by_column = s.rows == 1 and not s.is_padded
+
+    def emit(self) -> Kernel:
+        s, k = self.shape, self.builder
+        by_column = self.by_column
+        runs = list(column_tiles(s, self.tile))
+        spans = -(-s.columns // (self.span * self.tile)) if by_column else -(-s.rows // self.span)
+        outer = (s.images, spans, self.blocks)
+        with k.parallel(math.prod(outer)) as index:
+            image, span, block = (self.bind(i, n) for i, n in zip(unflatten(index, outer), "nso", strict=True))
+            for vectors in self.block_parts(block):
+                if by_column and spans > 1:
+                    self.emit_columns(Place(image, block, 0), span, vectors)
+                    continue
+                first = self.bind(affine(span, self.span, 0), "first_row") if not by_column else 0
+                count = self.limited(self.span, s.rows, first) if not by_column else 1
+                with ExitStack() as loops:
+                    row = loops.enter_context(k.serial(count, "row", start=first)) if count != 1 else first
+                    self.emit_row(Place(image, block, row), runs, vectors)
+        return Kernel(k.finish())
+
+    def limited(self, step: int, extent: int, first: Index) -> Index:
+        """How many of ``step`` positions from ``first`` on are below ``extent``."""
+        if extent % step == 0:
+            return step
+        if isinstance(first, int):
+            return min(step, extent - first)
+        return tirx.Min(self.builder.index(step), self.builder.index(extent) - first)
+
+    def block_parts(self, block: Index) -> Iterator[int]:
+        """The vectors of a block of filters: all of them, but for a last block of which some do not exist."""
+        full, rest = divmod(-(-self.shape.filters // self.lanes), self.vectors)
+        if not rest:
+            yield self.vectors
+        elif isinstance(block, int):
+            yield rest if full == 0 else self.vectors
+        else:
+            with self.builder.if_(tirx.LT(block, self.builder.index(full))):
+                yield self.vectors
+            with self.builder.else_():
+                yield rest
+
+    def emit_row(self, place: Place, runs: list[tuple[Tile, int]], vectors: int) -> None:
+        """All tiles of a row; ``runs`` says how many tiles of a kind follow each other."""
+        number: Index = 0
+        for tile, repeats in runs:
+            with ExitStack() as loops:
+                step = loops.enter_context(self.builder.serial(repeats, "tile")) if repeats > 1 else 0
+                column = affine(step, tile.columns, tile.first)
+                self.emit_tile(replace(place, column=column), tile, vectors, add(number, step))
+            number += repeats
+
+    def emit_columns(self, place: Place, span: Index, vectors: int) -> None:
+        """The tiles of a span of an image without rows, none of which touches an edge."""
+        k = self.builder
+        full, rest = divmod(self.shape.columns, self.tile)
+        first = self.bind(affine(span, self.span, 0), "first_tile")
+        count = tirx.Min(k.index(self.span), k.index(full) - self.expr(first))
+        with k.serial(count, "tile", start=first) as number:
+            tile = Tile.inner(self.shape, self.tile)
+            self.emit_tile(replace(place, column=affine(number, self.tile, 0)), tile, vectors, number - first)
+        if rest:
+            with k.if_(tirx.EQ(self.expr(span), k.index(full // self.span))):
+                last = replace(place, column=full * self.tile)
+                self.emit_tile(last, Tile.inner(self.shape, rest), vectors, self.span - 1)
+
+    def bind(self, index: Index, name: str) -> Index:
+        return self.builder.let(index, name) if isinstance(index, Expr) else index
+
+    def emit_tile(self, place: Place, tile: Tile, vectors: int, number: Index) -> None:
+        """Sums and stores of one tile, number ``number`` of those that use the block's weights in this iteration."""
+        place = replace(place, column=self.bind(place.column, "column"))
+        accumulators = [
+            self.builder.registers(f"acc{i}", DType.F32, (vectors, self.lanes)) for i in range(tile.columns)
+        ]
+        with self.reader.scope():
+            self.accumulate(accumulators, place, tile, number)
+        self.write(accumulators, place)
+
+    def accumulate(self, accumulators: list[Array], place: Place, tile: Tile, number: Index) -> None:
+        k, s = self.builder, self.shape
+        every = self.every
+        for accumulator, part in itertools.product(accumulators, range(accumulators[0].shape[0])):
+            accumulator[part, every] = broadcast(literal(0, "float32"), self.lanes)
+        if not any(tile.taps):
+            return
+        full, rest = divmod(s.channels_per_group, self.inner)
+        first, taps = self.row_taps(place.row)
+        for start, count, channels in ((0, full, self.inner), (full, int(rest > 0), rest)):
+            if not count:
+                continue
+            with ExitStack() as loops:
+                chunk = loops.enter_context(k.serial(count, "c", start=start)) if count > 1 else start
+                kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
+                self.fetch_ahead(place, chunk, kh, number)
+                for kw, columns in self.column_taps(tile, loops):
+                    channel = k.serial(k.opaque(channels), "channel") if channels > 1 else None
+                    self.multiply(accumulators, place, (chunk, kh, kw), columns, channel)
+
+    def column_taps(self, tile: Tile, loops: ExitStack) -> Iterator[tuple[Index, tuple[int, ...]]]:
+        """The taps of a row, each with the columns of the tile that it has an element for."""
+        k, width = self.builder, self.shape.window[1]
+        everywhere = tuple(range(tile.columns))
+        if width > 1 and all(columns == everywhere for columns in tile.taps):
+            yield loops.enter_context(k.serial(k.opaque(width), "kw")), everywhere
+            return
+        yield from ((kw, columns) for kw, columns in enumerate(tile.taps) if columns)
+
+    def multiply(self, accumulators, place: Place, tap, columns: tuple[int, ...], channels) -> None:
+        """One tap: the products of a block of channels."""
+        chunk, kh, kw = tap
+        k, every = self.builder, self.every
+        with ExitStack() as loops:
+            channel = loops.enter_context(channels) if channels is not None else 0
+            parts = range(accumulators[0].shape[0])
+            weights = [k.let(self.w[place.block, chunk, kh, kw, channel, self.part(part)], "weights") for part in parts]
+            for number in columns:
+                element = k.let(self.element(place, chunk, channel, kh, kw, number), "x")
+                wide = broadcast(element, self.lanes)
+                for part in parts:
+                    accumulators[number][part, every] = accumulators[number][part, every] + wide * weights[part]
+
+    @property
+    def every(self) -> Index:
+        return lanes(self.builder.index(0), self.lanes)
+
+    def part(self, number: int) -> Index:
+        return lanes(self.builder.index(number * self.lanes), self.lanes)
+
+    def element(self, place: Place, chunk: Index, channel: Index, kh: Index, kw: Index, number: int) -> Expr:
+        """The input element of column ``number`` of a tile for one tap and channel."""
+        s = self.shape
+        start = affine(place.column, s.strides[1], number * s.strides[1] - s.low[1])
+        column = add(start, affine(kw, s.dilations[1], 0))
+        line = add(affine(place.row, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))
+        if self.x_layout == ROW_MAJOR:
+            source = add(add(affine(chunk, self.inner, 0), channel), self.group_start(place.block, 1))
+            return self.x[place.image, source, line, column]
+        # The inner block of the weights is that of the image, or all of the few channels there are.
+        return self.x[place.image, add(chunk, self.group_start(place.block, self.lanes)), line, column, channel]
+
+    def group_start(self, block: Index, unit: int) -> Index:
+        """The first channel of the group that a block of filters is in, in units of ``unit`` channels."""
+        s = self.shape
+        if s.groups == 1:
+            return 0
+        return affine(block // (self.blocks // s.groups), s.channels_per_group // unit, 0)
+
+    def row_taps(self, row: Index) -> tuple[Index, Index]:
+        """The first row of the window that lies inside the image, and how many do."""
+        s, k = self.shape, self.builder
+        taps, dilation = s.window[0], s.dilations[0]
+        padded_high = (s.rows - 1) * s.strides[0] - s.low[0] + (taps - 1) * dilation >= s.height
+        if s.low[0] <= 0 and not padded_high:
+            return 0, taps
+        top = row * s.strides[0] - s.low[0]
+        if isinstance(top, int):
+            valid = [tap for tap in range(taps) if 0 <= top + tap * dilation < s.height]
+            return (valid[0], len(valid)) if valid else (0, 0)
+        zero, all_taps = k.index(0), k.index(taps)
+        first = k.let(tirx.Max(zero, tirx.truncdiv((dilation - 1) - top, k.index(dilation))), "first_tap")
+        end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
+        return first, k.let(tirx.Max(zero, end - first), "taps")
+
+    def fetch_ahead(self, place: Place, chunk: Index, kh: Index, number: Index) -> None:
+        """Fetch a share of the next block's weights, which follow this block's in memory."""
+        s, k = self.shape, self.builder
+        tiles = -(-s.columns // self.tile) * min(self.span, s.rows) if s.rows > 1 else self.span
+        steps = -(-s.channels_per_group // self.inner) * s.window[0]
+        lines = -(-self.block_lines // (tiles * steps))
+        if self.blocks == 1 or tiles < 2:
+            return
+        if s.rows > 1:
+            row = place.row % self.span if isinstance(place.row, int) else tirx.truncmod(place.row, k.index(self.span))
+            number = add(affine(row, -(-s.columns // self.tile), 0), number)
+        step = add(affine(add(affine(number, -(-s.channels_per_group // self.inner), 0), chunk), s.window[0], 0), kh)
+        flat = self.w.reshape((self.blocks, math.prod(self.w.shape[1:])))
+        first = self.bind(affine(step, lines * self.line_elements, 0), "ahead")
+        for line in range(lines):
+            k.prefetch(flat, (add(place.block, 1), add(first, line * self.line_elements)))
+
+    def write(self, accumulators: list[Array], place: Place) -> None:
+        """Epilogue and store, column by column, a vector of filters at a time."""
+        k, rank = self.builder, self.anchor.result.type.rank
+        first = self.bind(affine(place.block, self.block, 0), "first_filter")
+        for part in range(accumulators[0].shape[0]):
+            filters = lanes(k.index(part * self.lanes) + first if part else self.expr(first), self.lanes)
+            with self.reader.scope():
+                for number, accumulator in enumerate(accumulators):
+                    value = k.let(accumulator[part, self.every], "sum")
+                    rows = (place.row,) if rank == 4 else ()
+                    where = (place.image, filters, *rows, self.expr(add(place.column, number)))
+                    with self.reader.override(self.anchor.result, lambda _, value=value: value):
+                        for array, output in zip(self.results, self.region.outputs, strict=True):
+                            assert output.producer is not None
+                            array[physical_position(where, output.type.layout)] = self.reader.at(
+                                output.producer.operands[0], where
+                            )
+
+    def expr(self, index: Index) -> Expr:
+        return self.builder.index(index) if isinstance(index, int) else index
