@@ -15,10 +15,11 @@ from compiler.codegen.plan import call_name, graph_tasks
 from compiler.codegen.toolchain import find_compiler, how_to_run
 from compiler.driver import Settings, build
 from compiler.errors import BuildError
-from compiler.ir import Graph, Node, Rewriter, Value, clone, evaluate
+from compiler.ir import ROW_MAJOR, Graph, Node, Rewriter, Value, clone, evaluate
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
-from compiler.passes import PassContext, PassManager
+from compiler.ir.ops.movement import Relayout
+from compiler.passes import PassManager, context_for
 from compiler.source import OracleError, Source
 from compiler.verification import build_runner, differences, tolerance_for
 
@@ -59,7 +60,7 @@ def find_wrong_import(source: Source, graph: Graph, inputs: Mapping[str, Array])
 
 def find_wrong_pass(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> Finding | None:
     """Run the pipeline pass by pass; the first one after which the reference gives other outputs."""
-    context = PassContext(settings.target)
+    context = context_for(settings.target)
     before, expected = clone(graph), evaluate(graph, inputs)
     for step in settings.manager.passes:
         after = PassManager([step]).run(before, context=context)
@@ -105,7 +106,8 @@ def expose_results(graph: Graph) -> tuple[Graph, dict[Value, str]]:
         for value, exposed in zip(node.results, twin.results, strict=True):
             if twin in kernels and value.type.elements:
                 names[value] = f"kiln.{index}.{value.index}"
-                rewriter.output(names[value], exposed)
+                plain = exposed.type.layout == ROW_MAJOR
+                rewriter.output(names[value], exposed if plain else rewriter.emit(Relayout(ROW_MAJOR), exposed))
     return copy, names
 
 

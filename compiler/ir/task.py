@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from compiler.ir.graph import Graph, Node
@@ -21,9 +21,19 @@ from compiler.ir.rewriter import Rewriter
 
 @dataclass(frozen=True)
 class Task:
-    """A region to compile. ``text`` is canonical: positional names, no origins. Large constants must be operands."""
+    """A region to compile. ``text`` is canonical: positional names, no origins. Large constants must be operands.
+
+    ``region`` is the same parsed, where it is at hand.
+    """
 
     text: str
+    region: Graph | None = field(default=None, compare=False, repr=False)
+
+    @staticmethod
+    def of(region: Graph) -> Task:
+        """The task that a region is."""
+        canonical = _canonical(region)
+        return Task(print_graph(canonical), canonical)
 
     @cached_property
     def hash(self) -> str:
@@ -31,21 +41,21 @@ class Task:
         return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     def graph(self, ops: Iterable[type[Op]] = ()) -> Graph:
-        """The region, parsed; ``ops`` adds op classes from outside the tree."""
-        return parse_graph(self.text, ops=ops)
+        """The region; ``ops`` adds op classes from outside the tree to those that are known if it must be parsed."""
+        return self.region or parse_graph(self.text, ops=ops)
 
 
 def task_of(node: Node) -> Task:
     """The task that computes ``node``: its region if it is ``fused``, else a region of that one op."""
     if isinstance(node.op, Fused):
-        return Task(print_graph(_canonical(node.regions[0])))
+        return Task.of(node.regions[0])
     single = Graph("task")
     rewriter = Rewriter(single)
     arguments = [rewriter.input(f"in{i}", operand.type) for i, operand in enumerate(node.operands)]
     copy = rewriter.node(node.op, arguments, node.regions)
     for index, result in enumerate(copy.results):
         rewriter.output(f"out{index}", result)
-    return Task(print_graph(_canonical(single)))
+    return Task.of(single)
 
 
 def _canonical(region: Graph) -> Graph:

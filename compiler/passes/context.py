@@ -17,6 +17,7 @@ CostOf: TypeAlias = Callable[[Task], float]
 """Estimated or measured seconds of one execution of a task."""
 
 _TARGETS_MODULE = "compiler.targets"
+_COSTS_MODULE = "compiler.codegen.analytic"
 
 
 @runtime_checkable
@@ -68,13 +69,19 @@ class PassContext:
         return f"target: {target}; layouts: {layouts}; cost: {'given' if self.cost else 'none'}"
 
 
-def resolve_target(target: str | TargetCapabilities) -> TargetCapabilities:
-    """The target that a user named. Raises the ValueError of ``compiler.targets`` for an unknown name.
+def context_for(target: str | TargetCapabilities | None) -> PassContext:
+    """The context of a compilation for a target, named or given: what is known of it, and the analytic costs of tasks.
 
-    The package of targets is reached by its name, on demand: passes depend on capabilities only, and this
-    is the one convenience for users who type ``pm.run(graph, target="host")``.
+    The packages of targets and of costs are reached by their names, on demand: passes depend on neither, and this is
+    the one convenience for users who type ``pm.run(graph, target="host")``. Raises the ValueError of
+    ``compiler.targets`` for an unknown name.
     """
-    if not isinstance(target, str):
-        return target
-    resolve = cast("Callable[[str], TargetCapabilities]", vars(importlib.import_module(_TARGETS_MODULE))["resolve"])
-    return resolve(target)
+    if target is None:
+        return PassContext()
+    if isinstance(target, str):
+        resolve = cast("Callable[[str], TargetCapabilities]", vars(importlib.import_module(_TARGETS_MODULE))["resolve"])
+        target = resolve(target)
+    analytic = vars(importlib.import_module(_COSTS_MODULE))
+    layouts = cast("Callable[[TargetCapabilities], tuple[Layout, ...]]", analytic["layouts"])
+    estimator = cast("Callable[[TargetCapabilities], CostOf]", analytic["estimator"])
+    return PassContext(target, layouts(target), estimator(target))

@@ -9,12 +9,14 @@ import math
 
 import numpy as np
 
+from compiler.ir.contiguity import slice_offset
 from compiler.ir.dtypes import DType
 from compiler.ir.graph import Value
 from compiler.ir.literal import Literal
 from compiler.ir.op import Op
 from compiler.ir.ops import binary, movement, quantization, reduction, unary
 from compiler.ir.ops.constant import Constant
+from compiler.ir.types import TensorType
 
 _ELEMENTWISE = (
     unary.Unary,
@@ -114,9 +116,7 @@ def op_of(value: Value) -> Op | None:
 def slice_is_contiguous(op: movement.Slice, shape: tuple[int, ...]) -> bool:
     """Whether a slice of a row-major array of ``shape`` is one run of memory, so that a plan can make it a
     view."""
-    forward = all(step == 1 or size <= 1 for step, size in zip(op.step, op.size, strict=True))
-    last_partial = max((axis for axis, size in enumerate(op.size) if size != shape[axis]), default=0)
-    return forward and all(size == 1 for size in op.size[:last_partial])
+    return slice_offset(op, TensorType(DType.F32, shape)) is not None
 
 
 def reduction_axes(op: Op) -> tuple[int, ...] | None:

@@ -17,7 +17,7 @@ from compiler.ir.ops.region import Fused
 from compiler.ir.rewriter import clone
 from compiler.ir.verifier import verify as verify_graph
 from compiler.passes.base import Pass, Statistics, parse_passes, print_passes
-from compiler.passes.context import PassContext, TargetCapabilities, resolve_target
+from compiler.passes.context import PassContext, TargetCapabilities, context_for
 from compiler.passes.report import IrPrinter, Observer, PassRecord
 from compiler.passes.reproducer import write_reproducer
 from compiler.passes.table import PASSES, PIPELINES
@@ -68,7 +68,7 @@ class PassManager:
 
         Args:
             graph: what to transform; it shares ops, types and constants with the result.
-            target: a target's name or capabilities; short for ``context=PassContext(target=...)``.
+            target: a target's name or capabilities; short for ``context=context_for(target)``.
             context: what passes may know of the outside.
             verify: check the graph before the first and after every pass; None: if ``KILN_DEBUG`` says so.
             print_ir_after: names of passes (or ``all``) after which to print the graph to standard error.
@@ -80,7 +80,7 @@ class PassManager:
             VerificationError: ``graph`` itself is malformed (found with ``verify`` only).
         """
         if context is None:
-            context = PassContext(None if target is None else resolve_target(target))
+            context = context_for(target)
         elif target is not None:
             raise ValueError("give a target or a context, not both")
         checked = DEBUG.verify if verify is None else verify

@@ -3,6 +3,7 @@
 from compiler.passes.base import Pass
 from compiler.passes.cancel_movement import CancelMovement
 from compiler.passes.canonicalize import Canonicalize
+from compiler.passes.choose_layouts import ChooseLayouts
 from compiler.passes.cse import EliminateCommonSubexpressions
 from compiler.passes.dce import EliminateDeadCode
 from compiler.passes.fold_batch_norm import FoldBatchNorm
@@ -23,6 +24,7 @@ PASSES: tuple[type[Pass], ...] = (
     LowerIf,
     PackWeights,
     Fuse,
+    ChooseLayouts,
 )
 """Every pass, for ``PassManager.parse`` and ``compiler.opt --list``."""
 
@@ -32,7 +34,7 @@ STANDARD = (
     "fold-constants,canonicalize,cse,"
     "lower-if,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
-    "pack-weights,fuse"
+    "pack-weights,fuse,choose-layouts"
 )
 """The pipeline that the compiler runs."""
 

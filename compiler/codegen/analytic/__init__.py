@@ -3,3 +3,7 @@
 Templates take their default configurations from here, and passes ask here what a choice of theirs would cost, through
 ``estimate``. Both read one model, so that what is chosen is also what is built.
 """
+
+from compiler.codegen.analytic.estimate import estimate, estimator, layouts
+
+__all__ = ["estimate", "estimator", "layouts"]

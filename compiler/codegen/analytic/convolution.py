@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from compiler.codegen.analytic.machine import far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
 from compiler.ir import Node
 from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
@@ -166,3 +167,33 @@ def multiply_adds(shape: ConvShape) -> int:
     """Multiply-adds of the direct algorithm, those of padding included."""
     results = shape.images * shape.filters * shape.rows * shape.columns
     return results * shape.channels_per_group * math.prod(shape.window)
+
+
+def direct_cycles(shape: ConvShape, vectors: int, target: Target) -> float:
+    """Cycles of one core for the direct algorithm over blocked images, ``vectors`` vectors of filters at a time."""
+    tile = default_tiling(shape, vectors, target).tile
+    full, rest = divmod(shape.columns, tile)
+    filters = -(-shape.filters // target.lanes(4))
+    whole, partial = divmod(filters, vectors)
+    per_row = sum(
+        blocks * tiles * _step_cycles(columns, width, target)
+        for blocks, width in ((whole, vectors), (1, partial))
+        for tiles, columns in ((full, tile), (1, rest))
+        if width and columns
+    )
+    computing = per_row * shape.images * shape.rows * shape.channels_per_group * math.prod(shape.window)
+    weights = 4 * shape.filters * shape.channels_per_group * math.prod(shape.window)
+    results = 4 * shape.images * shape.filters * shape.rows * shape.columns
+    fetching = weights / far_bytes_per_cycle(target)
+    return max(computing, fetching) + (streaming_cycles(results, target) + min(computing, fetching)) / 4
+
+
+def _step_cycles(columns: int, vectors: int, target: Target) -> float:
+    """One channel and tap for a register tile: limited by multiply-adds, their latency, loads, or reading weights."""
+    products = columns * vectors
+    return max(
+        products / target.fma_ports,
+        float(target.fma_latency),
+        (columns + vectors) / target.load_ports,
+        vectors * target.vector_bytes / (2 * near_bytes_per_cycle(target)),
+    )

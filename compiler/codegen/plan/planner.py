@@ -9,16 +9,14 @@ nothing of C.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.plan.assembly import Decisions, assemble
 from compiler.codegen.plan.blocks import Block, CopyRequest, Place, embed
 from compiler.codegen.plan.plan import Plan, Storage
-from compiler.codegen.plan.views import is_joined, needs_kernel, packed_constant, view_offset
+from compiler.codegen.plan.views import joined_rows, needs_kernel, packed_constant, view_offset
 from compiler.ir import Graph, Layout, Literal, Node, Task, Value, task_of
-from compiler.ir.ops.movement import Concat
 
 
 def graph_tasks(graph: Graph) -> dict[Node, Task]:
@@ -98,10 +96,9 @@ class _Planner:
         """Operands of a concat along the outermost axis are made inside its result where they have no
         other home."""
         for node in self.graph:
-            if not is_joined(node) or not node.result.type.elements:
+            rows = joined_rows(node)
+            if rows is None or not node.result.type.elements:
                 continue
-            assert isinstance(node.op, Concat)
-            rows = math.prod(node.result.type.shape[: node.op.axis])
             offset = 0
             for operand in node.operands:
                 if operand.type.elements:

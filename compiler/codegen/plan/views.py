@@ -5,19 +5,24 @@ Owns the rules of contiguity. Knows nothing of lifetimes or buffers.
 
 from __future__ import annotations
 
-import math
-
 from compiler.ir import Node, Shape, Value
+from compiler.ir.contiguity import concat_rows, movement_of, same_order, slice_offset
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import Broadcast, Concat, Relayout, Reshape, Slice, Transpose
 
 
 def view_offset(node: Node) -> int | None:
     """Bytes from the start of operand 0 to the result when the result is contiguous inside it, else None."""
-    if not node.operands or not _row_major(*node.operands, *node.results):
-        identical = isinstance(node.op, Relayout) and node.operands[0].type == node.result.type
-        return 0 if identical else None
-    source = node.operands[0].type
+    if not node.operands:
+        return None
+    source, moved = node.operands[0].type, movement_of(node)
+    if isinstance(moved.op, Slice) and source.layout == node.result.type.layout:
+        elements = slice_offset(moved.op, source)
+        return None if elements is None else elements * source.dtype.bytes
+    if isinstance(node.op, Relayout):
+        return 0 if same_order(source, node.result.type) else None
+    if not _row_major(*node.operands, *node.results):
+        return None
     match node.op:
         case Reshape():
             return 0
@@ -25,11 +30,6 @@ def view_offset(node: Node) -> int | None:
             return 0 if _keeps_order(permutation, source.shape) else None
         case Broadcast():
             return 0 if node.result.type.elements == source.elements else None
-        case Slice():
-            elements = _slice_offset(node.op, source.shape)
-            return None if elements is None else elements * source.dtype.bytes
-        case Relayout():
-            return 0  # both sides are row-major
         case _:
             return None
 
@@ -44,7 +44,15 @@ def packed_constant(value: Value) -> Constant | None:
 
 def is_joined(node: Node) -> bool:
     """Whether the node is a concat that needs no kernel: operands are made in place, or copied."""
-    return isinstance(node.op, Concat) and _row_major(*node.operands, *node.results)
+    return joined_rows(node) is not None
+
+
+def joined_rows(node: Node) -> int | None:
+    """Of a concat that needs no kernel, how many rows its operands are made in; None for any other node."""
+    op = movement_of(node).op
+    if not isinstance(op, Concat):
+        return None
+    return concat_rows(op, [operand.type for operand in node.operands], node.result.type)
 
 
 def needs_kernel(node: Node) -> bool:
@@ -65,16 +73,3 @@ def _keeps_order(permutation: tuple[int, ...], shape: Shape) -> bool:
     """Whether a transpose moves only axes of size 1, so that no element moves."""
     moved = [axis for axis in permutation if shape[axis] != 1]
     return moved == sorted(moved)
-
-
-def _slice_offset(op: Slice, shape: Shape) -> int | None:
-    """Elements before a slice whose elements are adjacent and in order; None for any other slice."""
-    if any(step != 1 and size > 1 for step, size in zip(op.step, op.size, strict=True)):
-        return None
-    cut = [axis for axis, (size, dim) in enumerate(zip(op.size, shape, strict=True)) if size < dim]
-    if not cut or 0 in op.size:
-        return 0
-    # Before the last axis that is cut, only single rows: [1, 1, part, all, all].
-    if any(size != 1 for size in op.size[: cut[-1]]):
-        return None
-    return sum(start * math.prod(shape[axis + 1 :]) for axis, start in enumerate(op.start))

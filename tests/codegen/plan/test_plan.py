@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -188,6 +189,69 @@ def test_a_small_operand_does_not_make_a_large_block_live_longer() -> None:
     assert whole.first == 3
 
 
+def in_blocks(op: str, operands: str, inputs: str, result: str) -> str:
+    """A node as ``choose-layouts`` leaves it: one op, whose result gets the layout of its operands."""
+    return f"""fused({operands}) [
+      graph "moved" ({inputs}) {{
+        %7 = {op} : {result}
+        %8 = relayout(%7) {{layout = layout<{{1:4}}>}} : {result}{{1:4}}
+        return %8 "out0"
+      }}
+    ] : {result}{{1:4}}"""
+
+
+def blocked_views(first: int, start: int) -> Graph:
+    """A concat of ``first`` and 5 channels in blocks of 4, and the channels of it from ``start`` on."""
+    total = first + 5
+    joined = in_blocks(
+        "concat(%0, %1) {axis = 1}",
+        "%2, %4",
+        f'%0 "a": f32[1,{first},3,2]{{1:4}}, %1 "b": f32[1,5,3,2]{{1:4}}',
+        f"f32[1,{total},3,2]",
+    )
+    cut = in_blocks(
+        f"slice(%0) {{start = [0,{start},0,0], size = [1,{total - start},3,2], step = [1,1,1,1]}}",
+        "%5",
+        f'%0 "a": f32[1,{total},3,2]{{1:4}}',
+        f"f32[1,{total - start},3,2]",
+    )
+    return parse_graph(
+        f"""graph "main" (%0 "x": f32[1,{first},3,2], %1 "y": f32[1,5,3,2]) {{
+        %2 = relayout(%0) {{layout = layout<{{1:4}}>}} : f32[1,{first},3,2]{{1:4}}
+        %4 = relayout(%1) {{layout = layout<{{1:4}}>}} : f32[1,5,3,2]{{1:4}}
+        %5 = {joined}
+        %6 = {cut}
+        %9 = relayout(%6) {{layout = layout<>}} : f32[1,{total - start},3,2]
+        %10 = relayout(%5) {{layout = layout<>}} : f32[1,{total},3,2]
+        return %9 "part", %10 "all"
+        }}"""
+    )
+
+
+@pytest.mark.parametrize(("first", "start", "calls"), [(8, 4, 4), (4, 8, 4), (8, 6, 5), (6, 4, 5)])
+def test_concats_and_slices_of_whole_blocks_cost_nothing(first: int, start: int, calls: int) -> None:
+    graph = blocked_views(first, start)
+    plan = paper_plan(graph)
+    assert len(plan.calls) == calls
+    arrays = arrays_for(graph)
+    results = run_plan(plan, arrays)
+    for name, array in evaluate(graph, arrays).items():
+        np.testing.assert_array_equal(results[name], array)
+
+
+def test_a_relayout_that_moves_nothing_is_a_view() -> None:
+    plan = text_plan(
+        """
+        %1 = relayout(%0) {layout = layout<{1:4}>} : f32[2,8,1,1]{1:4}
+        %2 = relayout(%1) {layout = layout<>} : f32[2,8,1,1]
+        %3 = neg(%2) : f32[2,8,1,1]
+        return %3 "y"
+        """,
+        inputs='%0 "x": f32[2,8,1,1]',
+    )
+    assert [call.name for call in plan.calls] == ["neg"]
+
+
 def test_a_concat_of_columns_is_copied_row_by_row() -> None:
     plan = text_plan('%1 = neg(%0) : f32[2,8]\n%2 = concat(%0, %1) {axis = 1} : f32[2,16]\nreturn %2 "y"')
     copies = [call for call in plan.calls if isinstance(call, CopyCall)]
@@ -245,13 +309,14 @@ def test_a_constant_in_a_blocked_layout_is_packed_when_built() -> None:
         """
         %1 = constant() {value = dense<f32[2,3]: 1.0, 2.0, 3.0, 4.0, 5.0, 6.0>} : f32[2,3]
         %2 = relayout(%1) {layout = layout<{1:4}>} : f32[2,3]{1:4}
-        %3 = neg(%2) : f32[2,3]{1:4}
-        %4 = relayout(%3) {layout = layout<>} : f32[2,3]
-        return %4 "y"
+        %3 = neg(%2) : f32[2,3]
+        %4 = relayout(%3) {layout = layout<{1:4}>} : f32[2,3]{1:4}
+        %5 = relayout(%4) {layout = layout<>} : f32[2,3]
+        return %5 "y"
         """
     )
     assert [weight.layout for weight in plan.weights] == [Layout(((1, 4),))]
-    assert [call.name for call in plan.calls] == ["neg", "relayout"]
+    assert [call.name for call in plan.calls] == ["neg", "relayout", "relayout"]
 
 
 def test_no_call_is_made_for_empty_tensors() -> None:

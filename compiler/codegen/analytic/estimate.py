@@ -1,0 +1,114 @@
+"""``estimate``: seconds that a task takes on one core, from its shapes; infinite if no template computes it so.
+
+The rows of ``_estimates`` mirror the templates of ``codegen/schedules`` and what these match. The order of magnitude is
+right; what is meant to be right is which of several forms of one computation is faster.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
+from compiler.codegen.analytic.machine import HERTZ, streaming_cycles
+from compiler.ir import ROW_MAJOR, Graph, Layout, Node, Task, TensorType
+from compiler.ir.contiguity import concat_rows, same_order, slice_offset
+from compiler.ir.ops.contraction import Conv
+from compiler.ir.ops.movement import Concat, Relayout, Slice
+from compiler.ir.ops.pooling import Pool
+from compiler.ir.ops.reduction import Reduce
+from compiler.targets import Target
+
+ROW_MAJOR_CONVOLUTION = 1.15
+"""A direct convolution of row-major images to one of blocked images: it copies padded rows and turns its results."""
+
+FEW_CHANNELS = 64
+"""Up to here a 1x1 convolution of row-major images is limited by its stores, which are contiguous when lanes are
+pixels."""
+
+ROW_MAJOR_PLANES = 2.0
+"""Likewise a depthwise convolution or pool: it goes through scratch."""
+
+
+def layouts(target: Target) -> tuple[Layout, ...]:
+    """The layouts of activations that templates compute in: channels in blocks of one vector."""
+    return (Layout(((1, target.lanes(4)),)),)
+
+
+def estimator(target: Target) -> Callable[[Task], float]:
+    """The costs that passes ask for on a target."""
+
+    return functools.cache(lambda task: estimate(task.graph(), target))
+
+
+def estimate(region: Graph, target: Target) -> float:
+    """Seconds of one core for a region."""
+    output = region.outputs[0]
+    blocked = output.type.layout != ROW_MAJOR
+    nodes = [node for node in region if not isinstance(node.op, Relayout)]
+    if len(region) == 1 and not nodes:
+        return _relayout_cycles(region.inputs[0].type, output.type, target) / HERTZ
+    anchors = [node for node in nodes if isinstance(node.op, Conv | Pool | Reduce | Concat | Slice)]
+    if len(anchors) != 1:
+        return math.inf if blocked else _traffic_cycles(region, target) / HERTZ
+    (anchor,) = anchors
+    cycles = _anchor_cycles(anchor, region, target, blocked=blocked)
+    return cycles / HERTZ
+
+
+def _anchor_cycles(anchor: Node, region: Graph, target: Target, *, blocked: bool) -> float:
+    match anchor.op:
+        case Conv():
+            return _conv_cycles(anchor, target, blocked=blocked) + _epilogue_cycles(anchor, region, target)
+        case Concat():
+            types = [operand.type for operand in anchor.operands]
+            joined = concat_rows(anchor.op, types, region.outputs[0].type) is not None
+            return 0.0 if joined else math.inf if blocked else _traffic_cycles(region, target)
+        case Slice():
+            view = slice_offset(anchor.op, anchor.operands[0].type) is not None
+            return 0.0 if view else math.inf if blocked else _traffic_cycles(region, target)
+        case _:
+            return math.inf if blocked else _traffic_cycles(region, target)
+
+
+def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
+    x, w = (operand.type for operand in anchor.operands)
+    if x.rank not in (3, 4):
+        return math.inf if blocked else 1e12
+    shape = ConvShape.of(anchor)
+    lanes = target.lanes(4)
+    if not blocked:
+        vectors = max(1, w.layout.blocks[0][1] // lanes) if w.layout.blocks else 2
+        penalty = ROW_MAJOR_CONVOLUTION if w.layout.blocks else _unpacked_penalty(shape, lanes)
+        return penalty * direct_cycles(shape, vectors, target)
+    if [axis for axis, _ in w.layout.blocks] != [1, 0]:
+        return math.inf
+    block = w.layout.blocks[1][1]
+    whole_groups = shape.filters_per_group % block == 0 and shape.channels_per_group % lanes == 0
+    return direct_cycles(shape, block // lanes, target) if shape.groups == 1 or whole_groups else math.inf
+
+
+def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
+    """How much slower than packed weights are those that lie as they are: as a matrix product over pixels, lanes may be
+    badly filled; a window is not computed in registers at all."""
+    pixelwise = shape.window == (1, 1) and shape.strides == (1, 1) and not shape.is_padded and shape.low == (0, 0)
+    if not pixelwise:
+        return 20.0
+    pixels = shape.rows * shape.columns
+    wasted = -(-pixels // lanes) * lanes / pixels
+    return (1.1 if shape.channels_per_group <= FEW_CHANNELS else 1.25) * wasted
+
+
+def _epilogue_cycles(anchor: Node, region: Graph, target: Target) -> float:
+    """To read what the epilogue needs beside the sums."""
+    others = [value for value in region.inputs if value not in anchor.operands]
+    return streaming_cycles(sum(value.type.bytes for value in others), target) / 2
+
+
+def _traffic_cycles(region: Graph, target: Target) -> float:
+    return streaming_cycles(sum(value.type.bytes for value in (*region.inputs, *region.outputs)), target)
+
+
+def _relayout_cycles(source: TensorType, result: TensorType, target: Target) -> float:
+    return 0.0 if same_order(source, result) else 1.5 * streaming_cycles(source.bytes + result.bytes, target)

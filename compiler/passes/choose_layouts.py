@@ -1,0 +1,165 @@
+"""Choose how activations lie in memory: row-major, or with channels in blocks of one vector; and pack the weights.
+
+Before (for vectors of 16 floats)::
+
+    %3 = fused(%0, %1, %2) [
+        graph "conv" (%0 "in0": f32[1,64,56,56], %1 "in1": f32[64,64,3,3], %2 "in2": f32[1,64,1,1]) {
+          %3 = conv(%0, %1) {...} : f32[1,64,56,56]
+          %4 = add(%3, %2) : f32[1,64,56,56]
+          return %4 "out0"
+        }
+      ] : f32[1,64,56,56]
+
+After::
+
+    %3 = relayout(%0) {layout = layout<{1:16}>} : f32[1,64,56,56]{1:16}
+    %4 = relayout(%1) {layout = layout<{1:16,0:32}>} : f32[64,64,3,3]{1:16,0:32}
+    %5 = relayout(%2) {layout = layout<{1:16}>} : f32[1,64,1,1]{1:16}
+    %6 = fused(%3, %4, %5) [
+        graph "conv" (%0 "in0": f32[1,64,56,56]{1:16}, ...) {
+          %3 = conv(%0, %1) {...} : f32[1,64,56,56]
+          %4 = add(%3, %2) : f32[1,64,56,56]
+          %5 = relayout(%4) {layout = layout<{1:16}>} : f32[1,64,56,56]{1:16}
+          return %5 "out0"
+        }
+      ] : f32[1,64,56,56]{1:16}
+    %7 = relayout(%6) {layout = layout<{}>} : f32[1,64,56,56]
+
+Every node has a few forms with a cost each (``layouts/alternatives``), every value that is used in another layout than
+it is made in costs a ``relayout``; the cheapest whole is found by elimination (``layouts/pbqp``). Costs are asked of
+the context, so measured ones can answer instead of a model. After Liu et al., Optimizing CNN Model Inference on CPUs
+(USENIX ATC 2019). Without costs nothing is changed. Runs after ``fuse``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.ir.graph import Graph, Node, Value
+from compiler.ir.ops.constant import Constant
+from compiler.ir.ops.movement import Relayout
+from compiler.ir.ops.region import Fused
+from compiler.ir.rewriter import Rewriter
+from compiler.ir.task import Task
+from compiler.ir.types import ROW_MAJOR, Layout, TensorType
+from compiler.passes.base import Pass, Statistics
+from compiler.passes.context import CostOf, PassContext
+from compiler.passes.layouts.alternatives import Alternative, alternatives
+from compiler.passes.layouts.pbqp import Problem, solve
+from compiler.passes.op_kinds import constant_of
+
+
+@dataclass(frozen=True)
+class ChooseLayouts(Pass):
+    """Blocked layouts for activations and weights, by cost."""
+
+    name = "choose-layouts"
+
+    def run(self, graph: Graph, context: PassContext) -> Statistics:
+        if context.cost is None or not context.layouts:
+            return {}
+        chosen = _Choice(graph, context.layouts[0], context.cost).chosen()
+        return _Application(graph, chosen).run()
+
+
+class _Choice:
+    """The problem: a variable per node that has a choice."""
+
+    def __init__(self, graph: Graph, blocks: Layout, cost: CostOf) -> None:
+        self.graph = graph
+        self.cost = cost
+        self.forms = {node: alternatives(node, blocks, cost) for node in graph if not isinstance(node.op, Constant)}
+
+    def chosen(self) -> dict[Node, Alternative]:
+        """The chosen form of each node."""
+        problem = Problem()
+        variables = {
+            node: problem.variable(np.array([form.seconds for form in forms])) for node, forms in self.forms.items()
+        }
+        for node, forms in self.forms.items():
+            for index, operand in enumerate(node.operands):
+                wanted = [form.operands[index] for form in forms]
+                self._add_value(problem, variables, operand, node, wanted)
+        for value in self.graph.outputs:
+            self._add_value(problem, variables, value, None, [ROW_MAJOR])
+        return {node: self.forms[node][number] for node, number in zip(variables, solve(problem), strict=True)}
+
+    def _add_value(
+        self, problem: Problem, variables: dict[Node, int], value: Value, user: Node | None, wanted: list[Layout]
+    ) -> None:
+        """The cost of having a value in the layouts that its user wants."""
+        if constant_of(value) is not None:
+            return
+        producer = value.producer
+        made = [ROW_MAJOR] if producer is None else [form.result for form in self.forms[producer]]
+        if all(layout == made[0] for layout in (*made, *wanted)):
+            return
+        table = np.array([[self.relayout_seconds(value.type, a, b) for b in wanted] for a in made])
+        if producer is None:
+            assert user is not None
+            problem.costs[variables[user]] += table[0]
+        elif user is None:
+            problem.costs[variables[producer]] += table[:, 0]
+        else:
+            problem.pair(variables[producer], variables[user], table)
+
+    def relayout_seconds(self, type_: TensorType, made: Layout, wanted: Layout) -> float:
+        """What it costs to bring a value from one layout into another."""
+        if made == wanted:
+            return 0.0
+        region = Graph("relayout")
+        rewriter = Rewriter(region)
+        operand = rewriter.input("in0", TensorType(type_.dtype, type_.shape, made))
+        rewriter.output("out0", rewriter.emit(Relayout(wanted), operand))
+        return self.cost(Task.of(region))
+
+
+class _Application:
+    """Rewrites the graph; ``versions`` has every value in each layout in which it is there already."""
+
+    def __init__(self, graph: Graph, chosen: dict[Node, Alternative]) -> None:
+        self.graph = graph
+        self.chosen = chosen
+        self.rewriter = Rewriter(graph)
+        self.versions: dict[Value, dict[Layout, Value]] = {}
+
+    def run(self) -> Statistics:
+        counts: Counter[str] = Counter()
+        for node in self.graph:
+            form = self.chosen.get(node)
+            if form is None or form.region is None:
+                self._keep(node)
+                continue
+            counts["blocked" if form.result != ROW_MAJOR else "packed"] += 1
+            self._replace(node, form, form.region)
+        for index, value in enumerate(self.graph.outputs):
+            self.rewriter.before(self.graph.terminator)
+            self.rewriter.set_output(index, self._in_layout(value, value.type.layout))
+        for node in reversed(self.graph):
+            if node in self.chosen and node.is_dead:
+                self.rewriter.erase(node)
+        counts["relayouts"] = sum(isinstance(n.op, Relayout) and constant_of(n.operands[0]) is None for n in self.graph)
+        return counts
+
+    def _keep(self, node: Node) -> None:
+        self.rewriter.before(node)
+        operands = tuple(self._in_layout(value, value.type.layout) for value in node.operands)
+        if operands != node.operands:
+            self.rewriter.set_operands(node, operands)
+
+    def _replace(self, node: Node, form: Alternative, region: Graph) -> None:
+        self.rewriter.before(node)
+        operands = [self._in_layout(value, layout) for value, layout in zip(node.operands, form.operands, strict=True)]
+        made = self.rewriter.node(Fused(), operands, (region,), node.origin)
+        self.versions[node.result] = {form.result: made.result}
+
+    def _in_layout(self, value: Value, layout: Layout) -> Value:
+        """A value in a layout; what brings it there is put at the insertion point once."""
+        known = self.versions.setdefault(value, {value.type.layout: value})
+        if layout not in known:
+            source = next(iter(known.values()))
+            known[layout] = self.rewriter.emit(Relayout(layout), source)
+        return known[layout]

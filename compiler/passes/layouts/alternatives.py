@@ -1,0 +1,157 @@
+"""The forms that a node can take: which layouts of operands and result, with which weights, at what cost.
+
+Every node can stay as it is, row-major. Convolutions with constant weights, window ops, groups of elementwise ops,
+concats and slices may also have their channels in blocks; the context's costs say which of these forms a kernel exists
+for (others cost infinitely much) and what it takes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.ir.dtypes import DType
+from compiler.ir.graph import Graph, Node, Value
+from compiler.ir.ops.contraction import Conv
+from compiler.ir.ops.movement import Concat, Slice
+from compiler.ir.ops.pooling import Pool
+from compiler.ir.ops.reduction import Reduce
+from compiler.ir.ops.region import Fused
+from compiler.ir.task import Task, task_of
+from compiler.ir.types import ROW_MAJOR, Layout, TensorType
+from compiler.passes.context import CostOf
+from compiler.passes.layouts.regions import in_layouts, input_index, only_node, region_of
+from compiler.passes.op_kinds import constant_of, is_elementwise
+
+MOST_VECTORS = 4
+"""Vectors of filters that kernels compute at once, at most."""
+
+SMALLEST_BLOCK = 4
+"""Below this many channels side by side, vectors along channels are mostly padding."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A form of a node: its region (None: the node as it is), the layouts that it wants its operands in, that of its
+    result, and seconds. Constants are stored in whatever layout is wanted."""
+
+    region: Graph | None
+    operands: tuple[Layout, ...]
+    result: Layout
+    seconds: float
+
+
+def alternatives(node: Node, blocks: Layout, cost: CostOf) -> list[Alternative]:
+    """The forms of a node worth considering, of each pair of layouts the cheapest; at least the node as it is.
+
+    ``blocks`` is the blocked layout of activations, channels in vectors.
+    """
+    forms = [_as_it_is(node, cost), *_others(node, blocks, cost)]
+    best: dict[tuple[tuple[Layout, ...], Layout], Alternative] = {}
+    for form in forms:
+        key = (_data_layouts(node, form), form.result)
+        if key not in best or form.seconds < best[key].seconds:
+            best[key] = form
+    possible = [form for form in best.values() if math.isfinite(form.seconds)]
+    return possible or forms[:1]
+
+
+def _data_layouts(node: Node, form: Alternative) -> tuple[Layout, ...]:
+    """The layouts of the operands that are computed at run time; constants have whichever is wanted, for free."""
+    pairs = zip(node.operands, form.operands, strict=True)
+    return tuple(layout for value, layout in pairs if constant_of(value) is None)
+
+
+def _as_it_is(node: Node, cost: CostOf) -> Alternative:
+    layouts = tuple(operand.type.layout for operand in node.operands)
+    result = node.results[0].type.layout if node.results else ROW_MAJOR
+    priced = bool(_blockable(node))
+    return Alternative(None, layouts, result, cost(task_of(node)) if priced else 0.0)
+
+
+def _blockable(node: Node) -> bool:
+    """Whether a node's float32 result has channels that could lie in blocks."""
+    if len(node.results) != 1 or not (
+        isinstance(node.op, Fused | Conv | Pool | Reduce | Concat | Slice) or is_elementwise(node.op)
+    ):
+        return False
+    result = node.result.type
+    return result.dtype is DType.F32 and result.rank >= 3 and result.layout == ROW_MAJOR and result.elements > 0
+
+
+def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+    if not _blockable(node):
+        return
+    region = region_of(node)
+    conv = only_node(region, Conv)
+    if conv is not None and constant_of(_weights(node, region, conv)) is not None:
+        yield from _convolutions(node, region, conv, blocks, cost)
+    else:
+        yield from _priced(region, _blocked_operands(region, blocks), blocks, cost)
+
+
+def _priced(region: Graph, operands: tuple[Layout, ...], result: Layout, cost: CostOf) -> Iterator[Alternative]:
+    form = in_layouts(region, operands, result)
+    seconds = cost(Task.of(form))
+    if math.isfinite(seconds):
+        yield Alternative(form, operands, result, seconds)
+
+
+def _blocked_operands(region: Graph, blocks: Layout) -> tuple[Layout, ...]:
+    """Layouts of operands beside a blocked result: blocks where an operand has channels too."""
+    rank = region.outputs[0].type.rank
+    return tuple(_beside(value.type, rank, blocks) for value in region.inputs)
+
+
+def _beside(operand: TensorType, rank: int, blocks: Layout) -> Layout:
+    """The layout of an operand of a blocked result of ``rank`` axes: axes are aligned from the right."""
+    ((axis, size),) = blocks.blocks
+    own = axis - (rank - operand.rank)
+    has_channels = own >= 0 and operand.shape[own] > 1 and operand.dtype is DType.F32
+    return Layout(((own, size),)) if has_channels else operand.layout
+
+
+# -- convolutions -----------------------------------------------------------------------------------
+
+
+def _weights(node: Node, region: Graph, conv: Node) -> Value:
+    """The value outside the region that a convolution in it has as weights."""
+    weights = conv.operands[1]
+    return node.operands[input_index(region, weights)] if weights in region.inputs else weights
+
+
+def _convolutions(node: Node, region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+    assert isinstance(conv.op, Conv)
+    x, w = (input_index(region, operand) for operand in conv.operands)
+    plain = tuple(value.type.layout for value in region.inputs)
+    beside = _blocked_operands(region, blocks)
+    filters, channels = conv.operands[1].type.shape[:2]
+    ((_, lanes),) = blocks.blocks
+    if channels == 1 and filters == conv.op.groups == conv.operands[0].type.shape[1]:
+        depthwise = _changed(beside, {w: Layout(((0, lanes),))})
+        yield from _priced(region, depthwise, blocks, cost)
+        return
+    for width in row_major_blocks(filters, conv.op.groups, lanes):
+        yield from _priced(region, _changed(plain, {w: Layout(((0, width),))}), ROW_MAJOR, cost)
+    most = min(MOST_VECTORS, -(-filters // lanes))
+    for vectors in range(1, most + 1):
+        packed = Layout(((1, min(lanes, channels)), (0, vectors * lanes)))
+        yield from _priced(region, _changed(beside, {w: packed}), blocks, cost)
+        if channels < lanes:
+            yield from _priced(region, _changed(beside, {w: packed, x: ROW_MAJOR}), blocks, cost)
+
+
+def row_major_blocks(filters: int, groups: int, lanes: int) -> Iterator[int]:
+    """Filters per block of the weights that a convolution of row-major images reads: the widths that waste least."""
+    lanes = max(lanes, SMALLEST_BLOCK)
+    candidates = [2 * lanes, lanes, *(lanes // 2 for _ in range(filters <= lanes // 2))]
+    block = min((block for block in candidates if block >= SMALLEST_BLOCK), key=lambda b: (-(-filters // b) * b, -b))
+    while groups > 1 and (filters // groups) % block:
+        block //= 2
+    if block >= SMALLEST_BLOCK:
+        yield block
+
+
+def _changed(layouts: tuple[Layout, ...], changes: dict[int, Layout]) -> tuple[Layout, ...]:
+    return tuple(changes.get(index, layout) for index, layout in enumerate(layouts))
