@@ -102,7 +102,7 @@ def expose_results(graph: Graph) -> tuple[Graph, dict[Value, str]]:
     rewriter = Rewriter(copy)
     kernels = graph_tasks(copy)
     names: dict[Value, str] = {}
-    for index, (node, twin) in enumerate(zip(graph, copy, strict=True)):
+    for index, (node, twin) in enumerate(zip(graph.nodes, copy.nodes, strict=True)):
         for value, exposed in zip(node.results, twin.results, strict=True):
             if twin in kernels and value.type.elements:
                 names[value] = f"kiln.{index}.{value.index}"
