@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -97,25 +98,45 @@ def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory
 
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
-    """Measure every prepared engine on `threads` threads, in turns."""
+    """Measure every prepared engine on `threads` threads, in turns; one that fails on the way is left out."""
     failures = dict(model.failures)
     with ExitStack() as stack:
-        workers: dict[str, Worker] = {}
-        for engine, prepared in model.prepared.items():
-            try:
-                worker = Worker(Workload(engine, prepared.path, threads, model.inputs))
-            except WorkerFailed as failure:
-                failures[engine] = str(failure)
-                continue
-            workers[engine] = stack.enter_context(worker)
-        turns = take_turns(
-            {engine: lambda w=worker: w.measure(effort.turn_seconds) for engine, worker in workers.items()},
-            effort.turns,
-            pause=effort.pause_seconds,
-        )
-        outputs = {engine: worker.outputs() for engine, worker in workers.items()}
+        workers = _started(model, threads, failures, stack)
+
+        def turn(engine: str) -> Sequence[float]:
+            if engine in failures:
+                return []
+            with _on_record(engine, failures):
+                return workers[engine].measure(effort.turn_seconds)
+            return []
+
+        engines = {engine: partial(turn, engine) for engine in workers}
+        turns = take_turns(engines, effort.turns, pause=effort.pause_seconds)
+        outputs: dict[str, Mapping[str, NDArray[np.generic]]] = {}
+        for engine in engines.keys() - failures.keys():
+            with _on_record(engine, failures):
+                workers[engine].check_processors()
+                outputs[engine] = workers[engine].outputs()
+    turns = {engine: samples for engine, samples in turns.items() if engine in outputs}
     loads = {engine: worker.loaded.load_seconds for engine, worker in workers.items()}
     return Comparison(model.name, threads, _rows(turns, loads, outputs), failures)
+
+
+def _started(model: PreparedModel, threads: int, failures: dict[str, str], stack: ExitStack) -> dict[str, Worker]:
+    workers: dict[str, Worker] = {}
+    for engine, prepared in model.prepared.items():
+        with _on_record(engine, failures):
+            workers[engine] = stack.enter_context(Worker(Workload(engine, prepared.path, threads, model.inputs)))
+    return workers
+
+
+@contextmanager
+def _on_record(engine: str, failures: dict[str, str]) -> Iterator[None]:
+    """What ends the engine's process becomes its reason in `failures`."""
+    try:
+        yield
+    except WorkerFailed as failure:
+        failures[engine] = str(failure)
 
 
 def _rows(

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.footprint import FootprintTable
 from bench.latency import Comparison, Measured
 from bench.process import available_processors
+from bench.summary import SuiteSummary
 
 MEBIBYTE = 1 << 20
 
@@ -61,6 +62,34 @@ def _latency_cells(row: Measured) -> tuple[str, ...]:
         *(milliseconds(seconds) for seconds in times),
         "-" if row.speedup is None else str(row.speedup),
         "-" if row.difference is None else f"{row.difference:.1e}",
+    )
+
+
+def summary_text(summaries: Sequence[SuiteSummary]) -> str:
+    """The best peer of each model, and per number of threads the worst model and the geometric mean."""
+    header = ("model", "threads", "best peer", "its median ms", "Kiln's median ms", "best peer / Kiln")
+    rows = [
+        (
+            row.model,
+            str(summary.threads),
+            row.peer,
+            *(milliseconds(seconds) for seconds in (row.peer_seconds, row.subject_seconds)),
+            str(row.ratio),
+        )
+        for summary in summaries
+        for row in summary.rows
+    ]
+    return "\n".join([table(header, rows, labels=1), "", *(_summary_line(summary) for summary in summaries)])
+
+
+def _summary_line(summary: SuiteSummary) -> str:
+    threads = f"{summary.threads} thread{'s' * (summary.threads > 1)}"
+    left_out = f"; not counted: {', '.join(summary.left_out)}" if summary.left_out else ""
+    if summary.minimum is None:
+        return f"- {threads}: nothing to compare{left_out}"
+    return (
+        f"- {threads}, best peer / Kiln over {len(summary.rows)} models: geometric mean {summary.geometric_mean:.3f}x,"
+        f" minimum {summary.minimum.ratio.value:.2f}x ({summary.minimum.model}){left_out}"
     )
 
 

@@ -31,6 +31,22 @@ def test_missing_and_failing_engines_stay_on_record(tmp_path: Path, monkeypatch:
     assert comparison.failures["broken"] == "RuntimeError: this engine refuses everything"
 
 
+def test_an_engine_that_dies_while_it_is_measured_stays_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The measured process has a table of its own: the engine takes the place of one that is in it.
+    stand_in = tmp_path / "sitecustomize.py"
+    stand_in.write_text(
+        "import bench.peers; bench.peers.PEERS = dict(bench.peers.PEERS) | {'dying': 'tests.bench.dying_peer'}"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
+    monkeypatch.setattr(peers, "PEERS", dict(peers.PEERS) | {"dying": "tests.bench.dying_peer"})
+    model = prepare("digits", digits_model(), ["onnxruntime", "dying"], tmp_path)
+    comparison = compare(model, 1, QUICK)
+    assert [row.engine for row in comparison.measured] == ["onnxruntime"]
+    assert "ended with status 7" in comparison.failures["dying"]
+
+
 def test_a_footprint_has_the_floor_and_every_engine(tmp_path: Path) -> None:
     model = prepare("digits", digits_model(), ["onnxruntime"], tmp_path)
     table = footprints(model, 1, repeats=2)
