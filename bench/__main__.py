@@ -10,22 +10,25 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
-from bench.footprint import FootprintTable, footprints
-from bench.latency import SUBJECT, Comparison, Effort, PreparedModel, compare, prepare
+from bench.footprint import footprints
+from bench.isa import isa_named
+from bench.kernels.measure import SECONDS_PER_TURN, measure_kernels
+from bench.latency import SUBJECT, Effort, compare, prepare
 from bench.models.catalog import UnknownModel, make_model, model_names
 from bench.models.zoo import MissingZoo
 from bench.options import make_parser
 from bench.peers import MissingPeer, UnknownPeer, peer
+from bench.plot import MissingPlotter, check_plotter, write_plot
 from bench.process import available_processors
-from bench.report import as_json, footprint_table, latency_table, plot, summary_text
-from bench.suites import SUITES, Kind, Suite
-from bench.summary import summarize_suite
+from bench.report import Outcome, Result, as_json, as_markdown, comparisons
+from bench.suites import SUITES, Kind
+from compiler.codegen.toolchain import ToolchainError
+from compiler.errors import BuildError
 
 
 class UnreadableModel(ValueError):
@@ -35,16 +38,6 @@ class UnreadableModel(ValueError):
         super().__init__(f"{path} is not an ONNX model" if path.is_file() else f"{path}: no such file")
 
 
-@dataclass
-class Outcome:
-    """What came of a suite: results in the order of its models, and the models that were skipped, with reasons."""
-
-    suite: Suite
-    versions: dict[str, str]
-    results: list[Comparison | FootprintTable]
-    skipped: dict[str, str]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: all was measured, 1: something did not run, 2: wrong usage."""
     parser = make_parser()
@@ -52,19 +45,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     suite = next(s for s in SUITES if s.name == options.suite)
     if options.plot and suite.kind is not Kind.LATENCY:
         parser.error("--plot draws ratios of latencies; this suite has none")
-    engines = list(dict.fromkeys([SUBJECT, *options.peers]))
+    if suite.kind is Kind.KERNELS and options.threads not in (None, 1):
+        parser.error("kernels are measured on one thread, as is the peak that they are compared with")
+    engines = [SUBJECT] if suite.kind is Kind.KERNELS else list(dict.fromkeys([SUBJECT, *options.peers]))
     try:
+        if options.plot:
+            check_plotter(options.plot)
         missing = {name: error for name in engines if (error := _missing(name))}
         _check_names(options.models or ())
-        outcome = Outcome(suite, {name: peer(name).version() for name in engines if name not in missing}, [], {})
+        outcome = Outcome(suite.name, {name: peer(name).version() for name in engines if name not in missing})
         for reason in missing.values():
-            print(f"bench: {reason}", file=sys.stderr)
-        _run(outcome, engines, options)
-    except (UnknownPeer, UnknownModel, UnreadableModel, MissingZoo) as error:
-        print(f"bench: {error}", file=sys.stderr)
+            _say(str(reason))
+        _run(outcome, engines, suite.kind, options.models or suite.models, options)
+        _write(outcome, options)
+    except (UnknownPeer, UnknownModel, UnreadableModel, MissingZoo, MissingPlotter) as error:
+        _say(str(error))
         return 2
-    _write(outcome, options)
-    return 1 if any(result.failures for result in outcome.results) else 0
+    return 1 if outcome.refused or any(result.failures for result in outcome.results) else 0
+
+
+def _say(message: str) -> None:
+    print(f"bench: {message}", file=sys.stderr)
 
 
 def _missing(name: str) -> MissingPeer | None:
@@ -91,49 +92,59 @@ def _read_model(path: Path) -> onnx.ModelProto:
         raise UnreadableModel(path) from error
 
 
-def _run(outcome: Outcome, engines: Sequence[str], options: argparse.Namespace) -> None:
+def _run(
+    outcome: Outcome, engines: Sequence[str], kind: Kind, models: Sequence[str], options: argparse.Namespace
+) -> None:
     """Model after model, so that only one is in memory and on the disk at a time; raises MissingZoo if a model that
     was asked for by name is not there."""
-    for name in options.models or outcome.suite.models:
+    for name in models:
         try:
             model = _read_model(Path(name)) if name.endswith(".onnx") else make_model(name, options.zoo)
         except MissingZoo as missing:
             if options.models:
                 raise
             outcome.skipped[name] = str(missing)
-            print(f"bench: skipped: {missing}", file=sys.stderr)
+            _say(f"skipped: {missing}")
             continue
-        print(f"bench: {name} ...", file=sys.stderr)
+        _say(f"{name} ...")
         with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
-            prepared = prepare(Path(name).stem, model, engines, Path(directory))
-            outcome.results += _measure(outcome.suite, prepared, options)
+            try:
+                outcome.results += _measure(Path(name).stem, model, engines, kind, Path(directory), options)
+            except (BuildError, ToolchainError) as error:
+                outcome.refused[name] = str(error)
 
 
-def _measure(suite: Suite, model: PreparedModel, options: argparse.Namespace) -> Iterator[Comparison | FootprintTable]:
-    if suite.kind is Kind.FOOTPRINT:
-        yield footprints(model, options.threads or 1)
+def _measure(
+    name: str,
+    model: onnx.ModelProto,
+    engines: Sequence[str],
+    kind: Kind,
+    directory: Path,
+    options: argparse.Namespace,
+) -> Iterator[Result]:
+    isa = isa_named(options.isa)
+    if kind is Kind.KERNELS:
+        seconds = options.turns * SECONDS_PER_TURN
+        yield measure_kernels(name, model, directory, target=isa.target, seconds=seconds)
+        return
+    prepared = prepare(name, model, engines, directory, isa)
+    if kind is Kind.FOOTPRINT:
+        yield footprints(prepared, options.threads or 1)
         return
     counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
     for threads in counts:
-        yield compare(model, threads, Effort(turns=options.turns))
+        yield compare(prepared, threads, Effort(turns=options.turns))
 
 
 def _write(outcome: Outcome, options: argparse.Namespace) -> None:
-    comparisons = [result for result in outcome.results if isinstance(result, Comparison)]
-    tables = [result for result in outcome.results if isinstance(result, FootprintTable)]
-    if outcome.suite.kind is Kind.FOOTPRINT:
-        print(footprint_table(tables))
-    else:
-        print(latency_table(comparisons))
-        print("\n" + summary_text(summarize_suite(comparisons)))
-    for name, reason in outcome.skipped.items():
-        print(f"- {name} was skipped: {reason}")
-    print("\nengines: " + ", ".join(f"{name} {version}" for name, version in outcome.versions.items()))
+    text = as_markdown(outcome)
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(text + "\n")
     if options.json:
-        document = as_json(outcome.suite.name, outcome.versions, outcome.results)
-        options.json.write_text(json.dumps(document, indent=1) + "\n")
+        options.json.write_text(json.dumps(as_json(outcome), indent=1) + "\n")
     if options.plot:
-        options.plot.write_text(plot(comparisons))
+        write_plot(comparisons(outcome), options.plot)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.latency import PreparedModel
 from bench.peers import peer
-from bench.process import Worker, WorkerFailed, Workload
+from bench.process import Worker, WorkerFailed
 
 REPEATS = 5
 FLOOR = "python + numpy alone"
@@ -56,9 +56,9 @@ def footprints(model: PreparedModel, threads: int, repeats: int = REPEATS) -> Fo
     starts: dict[str, list[Worker]] = {engine: [] for engine in model.prepared}
     failures = dict(model.failures)
     for _ in range(repeats):
-        for engine, prepared in model.prepared.items():
+        for engine in model.prepared:
             try:
-                with Worker(Workload(engine, prepared.path, threads, model.inputs)) as worker:
+                with Worker(model.workload(engine, threads)) as worker:
                     starts[engine].append(worker)
             except WorkerFailed as failure:
                 failures[engine] = str(failure)

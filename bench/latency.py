@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from bench.inputs import random_inputs, with_known_shapes
+from bench.isa import NATIVE, Isa
 from bench.peers import MissingPeer, peer
 from bench.process import Worker, WorkerFailed, Workload
 from bench.timing import Ratio, Summary, Turns, ratio_of_medians, summarize, take_turns
@@ -71,9 +72,16 @@ class PreparedModel:
     inputs: Path
     prepared: Mapping[str, Prepared]
     failures: Mapping[str, str]
+    isa: Isa = NATIVE
+
+    def workload(self, engine: str, threads: int) -> Workload:
+        """This model in one of the engines that it was prepared for."""
+        return Workload(engine, self.prepared[engine].path, threads, self.inputs, self.isa.environment)
 
 
-def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory: Path) -> PreparedModel:
+def prepare(
+    name: str, model: onnx.ModelProto, engines: Sequence[str], directory: Path, isa: Isa = NATIVE
+) -> PreparedModel:
     """Write the model and its inputs below `directory` and let every engine prepare it there.
 
     An engine that is missing or refuses the model is recorded with its reason and left out of what follows.
@@ -86,15 +94,18 @@ def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory
     prepared: dict[str, Prepared] = {}
     failures: dict[str, str] = {}
     for engine in engines:
+        if refusal := isa.refusal(engine):
+            failures[engine] = refusal
+            continue
         try:
             begin = time.perf_counter()
-            path = peer(engine).prepare(source, directory)
+            path = peer(engine).prepare(source, directory, isa.target)
             prepared[engine] = Prepared(path, time.perf_counter() - begin)
         except MissingPeer as missing:
             failures[engine] = str(missing)
         except Exception as refusal:  # noqa: BLE001 - engines raise anything; all of it is reported
             failures[engine] = f"{type(refusal).__name__}: {refusal}"
-    return PreparedModel(name, inputs, prepared, failures)
+    return PreparedModel(name, inputs, prepared, failures, isa)
 
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
@@ -124,9 +135,9 @@ def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
 
 def _started(model: PreparedModel, threads: int, failures: dict[str, str], stack: ExitStack) -> dict[str, Worker]:
     workers: dict[str, Worker] = {}
-    for engine, prepared in model.prepared.items():
+    for engine in model.prepared:
         with _on_record(engine, failures):
-            workers[engine] = stack.enter_context(Worker(Workload(engine, prepared.path, threads, model.inputs)))
+            workers[engine] = stack.enter_context(Worker(model.workload(engine, threads)))
     return workers
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bench.arguments import positive, writable_file
+from bench.isa import ISAS, NATIVE
 from bench.latency import Effort
 from bench.models.zoo import DEFAULT_ZOO
 from bench.peers import PEERS
@@ -48,9 +49,22 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie (default: %(default)s)"
     )
-    parser.add_argument("--turns", type=positive, default=Effort.turns, metavar="N", help="measurements per engine")
+    parser.add_argument(
+        "--turns",
+        type=positive,
+        default=Effort.turns,
+        metavar="N",
+        help="measurements per engine (of kernels: seconds)",
+    )
+    parser.add_argument(
+        "--isa",
+        choices=[isa.name for isa in ISAS],
+        default=NATIVE.name,
+        help="hold all engines to an instruction set (default: each takes what it finds)",
+    )
+    parser.add_argument("--markdown", type=writable_file, metavar="FILE", help="write what is printed")
     parser.add_argument("--json", type=writable_file, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--plot", type=writable_file, metavar="FILE.svg", help="write the ratios as a picture")
+    parser.add_argument("--plot", type=writable_file, metavar="FILE", help="write the ratios as a picture: .svg, .png")
     return parser
 
 

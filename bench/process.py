@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self, TextIO, cast
@@ -22,12 +22,14 @@ from bench.worker import Loaded
 
 @dataclass(frozen=True)
 class Workload:
-    """One engine with one prepared model on so many threads, fed with the arrays of an .npz file."""
+    """One engine with one prepared model on so many threads, fed with the arrays of an .npz file; `environment` is
+    added to the process's own."""
 
     engine: str
     prepared: Path
     threads: int
     inputs: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 # How many seconds a process gets to end by itself once its input has ended.
@@ -80,6 +82,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._diagnostics,
             text=True,
+            env={**os.environ, **workload.environment},
         )
         try:
             self.loaded = Loaded(**self._reply())  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ class Kind(Enum):
     """What a suite measures of its models."""
 
     LATENCY = auto()
+    KERNELS = auto()
     FOOTPRINT = auto()
 
 
@@ -38,6 +39,12 @@ SUITES: tuple[Suite, ...] = (
         "latency of convolutional networks",
     ),
     Suite("transformer", Kind.LATENCY, ("bert_base", "encoder", "vit_tiny"), "latency of transformer encoders"),
+    Suite(
+        "kernels",
+        Kind.KERNELS,
+        ("resnet50", "mobilenetv2"),
+        "GFLOP/s of every kernel, and percent of what the machine can do",
+    ),
     Suite(
         "footprint",
         Kind.FOOTPRINT,

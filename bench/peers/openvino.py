@@ -19,7 +19,7 @@ def version() -> str:
     return openvino.__version__
 
 
-def prepare(model: Path, directory: Path) -> Path:
+def prepare(model: Path, directory: Path, target: str) -> Path:
     """A folder with OpenVINO's own format, weights in float32: it loads faster than ONNX."""
     prepared = directory / f"{model.stem}.openvino"
     converted = openvino.Core().read_model(str(model))

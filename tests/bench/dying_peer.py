@@ -11,7 +11,7 @@ from bench.peers import Arrays, Session
 RUNS = 5
 
 
-def prepare(model: Path, directory: Path) -> Path:
+def prepare(model: Path, directory: Path, target: str) -> Path:
     """The file itself."""
     return model
 

@@ -34,7 +34,7 @@ def test_a_peer_agrees_with_the_reference(name: str, threads: int, folder: Path)
     if threads > len(available_processors()):
         pytest.skip("needs two processors")
     expected = peer("onnxruntime").load(folder / "digits.onnx", 1)(random_inputs(onnx.load(folder / "digits.onnx")))
-    prepared = engine.prepare(folder / "digits.onnx", folder)
+    prepared = engine.prepare(folder / "digits.onnx", folder, "host")
     with Worker(Workload(name, prepared, threads, folder / "inputs.npz")) as worker:
         worker.measure(0.01)
         assert worker.processors() == set(available_processors()[:threads])
