@@ -66,9 +66,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """A model on disk as every engine wants it, with one set of inputs."""
+    """A model on disk, as ONNX with all shapes known and as every engine wants it, with one set of inputs."""
 
     name: str
+    source: Path
     inputs: Path
     prepared: Mapping[str, Prepared]
     failures: Mapping[str, str]
@@ -105,7 +106,7 @@ def prepare(
             failures[engine] = str(missing)
         except Exception as refusal:  # noqa: BLE001 - engines raise anything; all of it is reported
             failures[engine] = f"{type(refusal).__name__}: {refusal}"
-    return PreparedModel(name, inputs, prepared, failures, isa)
+    return PreparedModel(name, source, inputs, prepared, failures, isa)
 
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:

@@ -38,7 +38,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers",
         type=_names,
-        default=["onnxruntime"],
+        default=["onnxruntime", "openvino"],
         metavar="A,B",
         help=f"beside Kiln, of: {', '.join(PEERS)}",
     )

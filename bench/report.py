@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
 from bench.footprint import FootprintTable
 from bench.kernels.measure import KernelTable
 from bench.kernels.report import kernel_text
-from bench.latency import Comparison, Measured
+from bench.latency import SUBJECT, Comparison, Measured
 from bench.machine import fingerprint, machine_text
 from bench.markdown import mebibytes, milliseconds, table
 from bench.summary import SuiteSummary, summarize_suite
@@ -83,26 +83,55 @@ def _summary_line(summary: SuiteSummary) -> str:
     )
 
 
+def footprint_text(tables: Sequence[FootprintTable]) -> str:
+    """What models cost from C and from Python, and how the best peer compares from C."""
+    return "\n\n".join([_native_table(tables), "\n".join(_native_lines(tables)), footprint_table(tables)])
+
+
+def _native_table(tables: Sequence[FootprintTable]) -> str:
+    """A row per model and engine: a program in C around the engine's library."""
+    header = ("model", "engine, from C", "first result ms", "load ms", "beyond weights MiB", "largest difference")
+    rows: list[tuple[str, ...]] = []
+    for part in tables:
+        for row in part.native:
+            times = (milliseconds(row.first_result_seconds), milliseconds(row.load_seconds))
+            difference = "-" if row.difference is None else f"{row.difference:.1e}"
+            rows.append((part.model, row.engine, *times, mebibytes(row.beyond_weights), difference))
+        rows += [(part.model, engine, "did not run", *("-",) * 3) for engine in part.native_failures]
+    lines = [f"{e} has no figures from C: {why}" for part in tables for e, why in part.native_failures.items()]
+    return "\n".join([table(header, rows, labels=2), *(["", *dict.fromkeys(lines)] if lines else [])])
+
+
+def _native_lines(tables: Sequence[FootprintTable]) -> Iterator[str]:
+    """The best peer's figure by Kiln's; the best peer of each figure on its own."""
+    for part in tables:
+        kiln = next((row for row in part.native if row.engine == SUBJECT), None)
+        peers = [row for row in part.native if row.engine != SUBJECT]
+        if kiln is None or not peers:
+            yield f"- {part.model}: nothing to compare from C"
+            continue
+        first = min(peers, key=lambda row: row.first_result_seconds)
+        memory = min(peers, key=lambda row: row.beyond_weights)
+        sooner = first.first_result_seconds / kiln.first_result_seconds
+        smaller = memory.beyond_weights / kiln.beyond_weights
+        yield (
+            f"- {part.model}, best peer / Kiln: time to the first result {sooner:.1f}x ({first.engine}), private memory"
+            f" beyond the {mebibytes(part.weight_bytes)} MiB of weights {smaller:.1f}x ({memory.engine})"
+        )
+
+
 def footprint_table(tables: Sequence[FootprintTable]) -> str:
-    """A row per model and engine."""
-    header = (
-        "model",
-        "engine",
-        "first result ms",
-        "load ms",
-        "peak MiB",
-        "runtime MiB",
-        "model MiB",
-        "to ship MiB",
-    )
+    """A row per model and engine from Python, and one for what Python costs alone."""
+    figures = ("first result ms", "load ms", "peak MiB", "private MiB", "runtime MiB", "model MiB", "to ship MiB")
     rows: list[tuple[str, ...]] = []
     for part in tables:
         for row in part.rows:
-            sizes = (row.peak_bytes, row.runtime_bytes, row.model_bytes, row.runtime_bytes + row.model_bytes)
+            shipped = (row.runtime_bytes, row.model_bytes, row.runtime_bytes + row.model_bytes)
+            sizes = (row.peak_bytes, row.private_bytes, *shipped)
             times = (milliseconds(row.first_result_seconds), milliseconds(row.load_seconds))
             rows.append((part.model, row.engine, *times, *(mebibytes(size) for size in sizes)))
-        rows += [(part.model, engine, "did not run", *("-",) * 5) for engine in part.failures]
-    return "\n".join([table(header, rows, labels=2), *_reasons(tables)])
+        rows += [(part.model, engine, "did not run", *("-",) * (len(figures) - 1)) for engine in part.failures]
+    return "\n".join([table(("model", "engine, from Python", *figures), rows, labels=2), *_reasons(tables)])
 
 
 def _reasons(parts: Sequence[Comparison | FootprintTable]) -> list[str]:
@@ -128,7 +157,7 @@ def _tables(outcome: Outcome) -> list[str]:
     latencies = comparisons(outcome)
     return [
         *([latency_table(latencies), summary_text(summarize_suite(latencies))] if latencies else []),
-        *([footprint_table(footprints)] if footprints else []),
+        *([footprint_text(footprints)] if footprints else []),
         *(kernel_text(measured) for measured in kernels),
     ]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.footprint import Footprint, FootprintTable
+from bench.footprint import Footprint, FootprintTable, NativeFootprint
 from bench.latency import Comparison, Measured
 from bench.markdown import mebibytes, milliseconds
 from bench.plot import bars, svg, write_plot
 from bench.process import available_processors
-from bench.report import Outcome, as_json, as_markdown, footprint_table, latency_table
+from bench.report import Outcome, as_json, as_markdown, footprint_table, footprint_text, latency_table
 from bench.timing import Ratio, Summary
 
 COMPARISON = Comparison(
@@ -54,11 +54,25 @@ def test_table_columns_are_aligned() -> None:
 
 
 def test_a_footprint_table_adds_up_what_is_shipped() -> None:
-    rows = (Footprint("kiln", 0.1, 0.002, 40 << 20, 14 << 20, 1 << 19),)
-    text = footprint_table([FootprintTable("net", 1, rows, {})])
+    rows = (Footprint("kiln", 0.1, 0.002, 40 << 20, 30 << 20, 14 << 20, 1 << 19),)
+    text = footprint_table([FootprintTable("net", 1, 0, (), rows, {})])
     assert [cell.strip() for cell in text.splitlines()[-1].split("|")[1:-1]] == [
-        *("net", "kiln", "100", "2.00", "40.0", "0.50", "14.0", "14.5")
+        *("net", "kiln", "100", "2.00", "40.0", "30.0", "0.50", "14.0", "14.5")
     ]
+
+
+def test_a_footprint_compares_each_figure_with_its_best_peer() -> None:
+    native = (
+        NativeFootprint("kiln", 0.01, 0.002, 10 << 20, None),
+        NativeFootprint("small", 0.09, 0.08, 20 << 20, 1e-6),
+        NativeFootprint("quick", 0.04, 0.03, 50 << 20, 1e-6),
+    )
+    text = footprint_text([FootprintTable("net", 1, 3 << 20, native, (), {}, {"other": "there is no program"})])
+    assert (
+        "- net, best peer / Kiln: time to the first result 4.0x (quick),"
+        " private memory beyond the 3.00 MiB of weights 2.0x (small)" in text
+    )
+    assert "other has no figures from C: there is no program" in text
 
 
 @pytest.mark.parametrize(
