@@ -1,6 +1,6 @@
-"""`python -m bench`: run a suite beside its peers and print a table.
+"""`python -m bench`: run a suite beside its peers and print its tables.
 
-Every engine runs in a fresh, pinned process; the engines take turns, and what is compared are medians.
+Wires suites, engines and reports together; what is measured, and how it is written down, is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
-from bench.arguments import positive, writable_file
-from bench.footprint import FootprintTable, footprints
-from bench.latency import SUBJECT, Comparison, Effort, PreparedModel, compare, prepare
-from bench.models.catalog import UnknownModel, make_model
-from bench.peers import PEERS, MissingPeer, UnknownPeer, peer
+from bench.footprint import footprints
+from bench.isa import isa_named
+from bench.kernels.measure import SECONDS_PER_TURN, measure_kernels
+from bench.latency import SUBJECT, Effort, compare, prepare
+from bench.models.catalog import UnknownModel, make_model, model_names
+from bench.models.zoo import MissingZoo
+from bench.options import make_parser
+from bench.peers import MissingPeer, UnknownPeer, peer
+from bench.plot import MissingPlotter, check_plotter, write_plot
 from bench.process import available_processors
-from bench.report import as_json, footprint_table, latency_table, plot
-from bench.suites import SUITES, Kind, Suite
-
-EXAMPLE = """\
-example: python -m bench --suite cnn --peers onnxruntime,openvino --threads 1 --json cnn.json
-
-exit status: 0 all was measured, 1 something did not run, 2 wrong usage
-"""
+from bench.report import Outcome, Result, as_json, as_markdown, comparisons
+from bench.suites import SUITES, Kind
+from compiler.codegen.toolchain import ToolchainError
+from compiler.errors import BuildError
 
 
 class UnreadableModel(ValueError):
@@ -40,63 +40,32 @@ class UnreadableModel(ValueError):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: all was measured, 1: something did not run, 2: wrong usage."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     suite = next(s for s in SUITES if s.name == options.suite)
     if options.plot and suite.kind is not Kind.LATENCY:
         parser.error("--plot draws ratios of latencies; this suite has none")
-    engines = list(dict.fromkeys([SUBJECT, *options.peers]))
+    if suite.kind is Kind.KERNELS and options.threads not in (None, 1):
+        parser.error("kernels are measured on one thread, as is the peak that they are compared with")
+    engines = [SUBJECT] if suite.kind is Kind.KERNELS else list(dict.fromkeys([SUBJECT, *options.peers]))
     try:
-        missing = [str(error) for name in engines if (error := _missing(name))]
-        models = [_model(name) for name in options.models or suite.models]
-    except (UnknownPeer, UnknownModel, UnreadableModel) as error:
-        print(f"bench: {error}", file=sys.stderr)
+        if options.plot:
+            check_plotter(options.plot)
+        missing = {name: error for name in engines if (error := _missing(name))}
+        _check_names(options.models or ())
+        outcome = Outcome(suite.name, {name: peer(name).version() for name in engines if name not in missing})
+        for reason in missing.values():
+            _say(str(reason))
+        _run(outcome, engines, suite.kind, options.models or suite.models, options)
+        _write(outcome, options)
+    except (UnknownPeer, UnknownModel, UnreadableModel, MissingZoo, MissingPlotter) as error:
+        _say(str(error))
         return 2
-    for reason in missing:
-        print(f"bench: {reason}", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
-        prepared = [prepare(name, model, engines, Path(directory)) for name, model in models]
-        results = _measure(suite, prepared, options)
-    versions = {name: peer(name).version() for name in engines if _missing(name) is None}
-    _write(suite, versions, results, options)
-    return 1 if any(result.failures for result in results) else 0
+    return 1 if outcome.refused or any(result.failures for result in outcome.results) else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    suites = "\n".join(f"{suite.name}: {suite.about} ({', '.join(suite.models)})" for suite in SUITES)
-    parser.add_argument("--suite", required=True, choices=[suite.name for suite in SUITES], help=suites)
-    parser.add_argument(
-        "--peers",
-        type=_names,
-        default=["onnxruntime"],
-        metavar="A,B",
-        help=f"beside Kiln, of: {', '.join(PEERS)}",
-    )
-    parser.add_argument(
-        "--threads", type=_thread_count, metavar="N", help="only on N threads (default: on 1 and on all)"
-    )
-    parser.add_argument("--models", type=_names, metavar="A,B", help="names of the catalog or .onnx files")
-    parser.add_argument("--turns", type=positive, default=Effort.turns, metavar="N", help="measurements per engine")
-    parser.add_argument("--json", type=writable_file, metavar="FILE", help="write everything that was measured")
-    parser.add_argument("--plot", type=writable_file, metavar="FILE.svg", help="write the ratios as a picture")
-    return parser
-
-
-def _thread_count(text: str) -> int:
-    most = len(available_processors())
-    if not text.isdecimal() or not 1 <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads from 1 to {most}")
-    return int(text)
-
-
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
+def _say(message: str) -> None:
+    print(f"bench: {message}", file=sys.stderr)
 
 
 def _missing(name: str) -> MissingPeer | None:
@@ -107,40 +76,75 @@ def _missing(name: str) -> MissingPeer | None:
     return None
 
 
-def _model(name: str) -> tuple[str, onnx.ModelProto]:
-    path = Path(name)
-    if path.suffix != ".onnx":
-        return name, make_model(name)
+def _check_names(names: Sequence[str]) -> None:
+    """Refuse at once what would fail after minutes; raises UnknownModel, UnreadableModel."""
+    for name in names:
+        if name.endswith(".onnx"):
+            _read_model(Path(name))
+        elif name not in model_names():
+            raise UnknownModel(name)
+
+
+def _read_model(path: Path) -> onnx.ModelProto:
     try:
-        return path.stem, onnx.load(path)
+        return onnx.load(path)
     except (DecodeError, OSError) as error:
         raise UnreadableModel(path) from error
 
 
-def _measure(
-    suite: Suite, models: Sequence[PreparedModel], options: argparse.Namespace
-) -> list[Comparison | FootprintTable]:
-    if suite.kind is Kind.FOOTPRINT:
-        return [footprints(model, options.threads or 1) for model in models]
-    counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
-    effort = Effort(turns=options.turns)
-    return [compare(model, threads, effort) for model in models for threads in counts]
-
-
-def _write(
-    suite: Suite,
-    versions: dict[str, str],
-    results: Sequence[Comparison | FootprintTable],
-    options: argparse.Namespace,
+def _run(
+    outcome: Outcome, engines: Sequence[str], kind: Kind, models: Sequence[str], options: argparse.Namespace
 ) -> None:
-    comparisons = [result for result in results if isinstance(result, Comparison)]
-    tables = [result for result in results if isinstance(result, FootprintTable)]
-    print(footprint_table(tables) if suite.kind is Kind.FOOTPRINT else latency_table(comparisons))
-    print("\nengines: " + ", ".join(f"{name} {version}" for name, version in versions.items()))
+    """Model after model, so that only one is in memory and on the disk at a time; raises MissingZoo if a model that
+    was asked for by name is not there."""
+    for name in models:
+        try:
+            model = _read_model(Path(name)) if name.endswith(".onnx") else make_model(name, options.zoo)
+        except MissingZoo as missing:
+            if options.models:
+                raise
+            outcome.skipped[name] = str(missing)
+            _say(f"skipped: {missing}")
+            continue
+        _say(f"{name} ...")
+        with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
+            try:
+                outcome.results += _measure(Path(name).stem, model, engines, kind, Path(directory), options)
+            except (BuildError, ToolchainError) as error:
+                outcome.refused[name] = str(error)
+
+
+def _measure(
+    name: str,
+    model: onnx.ModelProto,
+    engines: Sequence[str],
+    kind: Kind,
+    directory: Path,
+    options: argparse.Namespace,
+) -> Iterator[Result]:
+    isa = isa_named(options.isa)
+    if kind is Kind.KERNELS:
+        seconds = options.turns * SECONDS_PER_TURN
+        yield measure_kernels(name, model, directory, target=isa.target, seconds=seconds)
+        return
+    prepared = prepare(name, model, engines, directory, isa)
+    if kind is Kind.FOOTPRINT:
+        yield footprints(prepared, options.threads or 1)
+        return
+    counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
+    for threads in counts:
+        yield compare(prepared, threads, Effort(turns=options.turns))
+
+
+def _write(outcome: Outcome, options: argparse.Namespace) -> None:
+    text = as_markdown(outcome)
+    print(text)
+    if options.markdown:
+        options.markdown.write_text(text + "\n")
     if options.json:
-        options.json.write_text(json.dumps(as_json(suite.name, versions, results), indent=1) + "\n")
+        options.json.write_text(json.dumps(as_json(outcome), indent=1) + "\n")
     if options.plot:
-        options.plot.write_text(plot(comparisons))
+        write_plot(comparisons(outcome), options.plot)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from bench.footprint import total_bytes
 from bench.latency import SUBJECT, Comparison, Effort, PreparedModel, compare, prepare
+from bench.markdown import mebibytes, milliseconds, table
 from bench.models.catalog import make_model
 from bench.models.digits import Split, digits_split
 from bench.peers import Session, peer
 from bench.process import available_processors
-from bench.report import latency_table, mebibytes, milliseconds, table
+from bench.report import latency_table
 
 DIGITS = "digits"
 MODELS = (DIGITS, "resnet50")

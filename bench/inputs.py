@@ -7,6 +7,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+FIRST_IR_WITH_CONSTANTS = 4
+
 
 def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
     """The shape of every input that is fed at run time; symbolic dimensions are 1."""
@@ -19,10 +21,18 @@ def input_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
 
 
 def with_known_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose inputs have the dimensions of `input_shapes`, so that every engine can specialize."""
+    """A copy whose inputs have the dimensions of `input_shapes`, so that every engine can specialize.
+
+    Weights are no inputs of it: files of before IR version 4 list them as both, and an engine must then expect other
+    values at run time and cannot fold them.
+    """
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
     shapes = input_shapes(fixed)
+    fed = [value for value in fixed.graph.input if value.name in shapes]
+    del fixed.graph.input[:]
+    fixed.graph.input.extend(fed)
+    fixed.ir_version = max(fixed.ir_version, FIRST_IR_WITH_CONSTANTS)
     for value in fixed.graph.input:
         for dimension, size in zip(value.type.tensor_type.shape.dim, shapes.get(value.name, ()), strict=False):
             dimension.dim_value = size

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 
 from bench.inputs import random_inputs, with_known_shapes
+from bench.isa import NATIVE, Isa
 from bench.peers import MissingPeer, peer
 from bench.process import Worker, WorkerFailed, Workload
 from bench.timing import Ratio, Summary, Turns, ratio_of_medians, summarize, take_turns
@@ -64,15 +66,23 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """A model on disk as every engine wants it, with one set of inputs."""
+    """A model on disk, as ONNX with all shapes known and as every engine wants it, with one set of inputs."""
 
     name: str
+    source: Path
     inputs: Path
     prepared: Mapping[str, Prepared]
     failures: Mapping[str, str]
+    isa: Isa = NATIVE
+
+    def workload(self, engine: str, threads: int) -> Workload:
+        """This model in one of the engines that it was prepared for."""
+        return Workload(engine, self.prepared[engine].path, threads, self.inputs, self.isa.environment)
 
 
-def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory: Path) -> PreparedModel:
+def prepare(
+    name: str, model: onnx.ModelProto, engines: Sequence[str], directory: Path, isa: Isa = NATIVE
+) -> PreparedModel:
     """Write the model and its inputs below `directory` and let every engine prepare it there.
 
     An engine that is missing or refuses the model is recorded with its reason and left out of what follows.
@@ -85,37 +95,60 @@ def prepare(name: str, model: onnx.ModelProto, engines: Sequence[str], directory
     prepared: dict[str, Prepared] = {}
     failures: dict[str, str] = {}
     for engine in engines:
+        if refusal := isa.refusal(engine):
+            failures[engine] = refusal
+            continue
         try:
             begin = time.perf_counter()
-            path = peer(engine).prepare(source, directory)
+            path = peer(engine).prepare(source, directory, isa.target)
             prepared[engine] = Prepared(path, time.perf_counter() - begin)
         except MissingPeer as missing:
             failures[engine] = str(missing)
         except Exception as refusal:  # noqa: BLE001 - engines raise anything; all of it is reported
             failures[engine] = f"{type(refusal).__name__}: {refusal}"
-    return PreparedModel(name, inputs, prepared, failures)
+    return PreparedModel(name, source, inputs, prepared, failures, isa)
 
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
-    """Measure every prepared engine on `threads` threads, in turns."""
+    """Measure every prepared engine on `threads` threads, in turns; one that fails on the way is left out."""
     failures = dict(model.failures)
     with ExitStack() as stack:
-        workers: dict[str, Worker] = {}
-        for engine, prepared in model.prepared.items():
-            try:
-                worker = Worker(Workload(engine, prepared.path, threads, model.inputs))
-            except WorkerFailed as failure:
-                failures[engine] = str(failure)
-                continue
-            workers[engine] = stack.enter_context(worker)
-        turns = take_turns(
-            {engine: lambda w=worker: w.measure(effort.turn_seconds) for engine, worker in workers.items()},
-            effort.turns,
-            pause=effort.pause_seconds,
-        )
-        outputs = {engine: worker.outputs() for engine, worker in workers.items()}
+        workers = _started(model, threads, failures, stack)
+
+        def turn(engine: str) -> Sequence[float]:
+            if engine in failures:
+                return []
+            with _on_record(engine, failures):
+                return workers[engine].measure(effort.turn_seconds)
+            return []
+
+        engines = {engine: partial(turn, engine) for engine in workers}
+        turns = take_turns(engines, effort.turns, pause=effort.pause_seconds)
+        outputs: dict[str, Mapping[str, NDArray[np.generic]]] = {}
+        for engine in engines.keys() - failures.keys():
+            with _on_record(engine, failures):
+                workers[engine].check_processors()
+                outputs[engine] = workers[engine].outputs()
+    turns = {engine: samples for engine, samples in turns.items() if engine in outputs}
     loads = {engine: worker.loaded.load_seconds for engine, worker in workers.items()}
     return Comparison(model.name, threads, _rows(turns, loads, outputs), failures)
+
+
+def _started(model: PreparedModel, threads: int, failures: dict[str, str], stack: ExitStack) -> dict[str, Worker]:
+    workers: dict[str, Worker] = {}
+    for engine in model.prepared:
+        with _on_record(engine, failures):
+            workers[engine] = stack.enter_context(Worker(model.workload(engine, threads)))
+    return workers
+
+
+@contextmanager
+def _on_record(engine: str, failures: dict[str, str]) -> Iterator[None]:
+    """What ends the engine's process becomes its reason in `failures`."""
+    try:
+        yield
+    except WorkerFailed as failure:
+        failures[engine] = str(failure)
 
 
 def _rows(

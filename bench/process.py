@@ -8,8 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self, TextIO, cast
@@ -22,12 +22,14 @@ from bench.worker import Loaded
 
 @dataclass(frozen=True)
 class Workload:
-    """One engine with one prepared model on so many threads, fed with the arrays of an .npz file."""
+    """One engine with one prepared model on so many threads, fed with the arrays of an .npz file; `environment` is
+    added to the process's own."""
 
     engine: str
     prepared: Path
     threads: int
     inputs: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 # How many seconds a process gets to end by itself once its input has ended.
@@ -35,11 +37,22 @@ PATIENCE = 20.0
 
 
 class WorkerFailed(RuntimeError):
+    """A measured process that gives no figures."""
+
+
+class WorkerEnded(WorkerFailed):
     """A measured process ended before it answered."""
 
     def __init__(self, workload: Workload, code: int | None, diagnostics: str) -> None:
         last = diagnostics.strip().splitlines()[-1:] or ["(it printed nothing)"]
         super().__init__(f"{workload.engine} on {workload.prepared.name} ended with status {code}: {last[0]}")
+
+
+class WorkerMoved(WorkerFailed):
+    """An engine moved its threads to other processors than its process was pinned to."""
+
+    def __init__(self, workload: Workload, allowed: set[int], found: set[int]) -> None:
+        super().__init__(f"{workload.engine} was pinned to processors {sorted(allowed)} and ran on {sorted(found)}")
 
 
 def available_processors() -> list[int]:
@@ -55,13 +68,13 @@ class Worker:
 
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
-        processors = available_processors()[: workload.threads]
+        self._pinned = set(available_processors()[: workload.threads])
         # A regular file, not a pipe: an engine that prints a lot would block on a pipe that nobody reads.
         self._diagnostics = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         begin = time.perf_counter()
         self._process = subprocess.Popen(
             [
-                *("taskset", "-c", ",".join(map(str, processors))),
+                *("taskset", "-c", ",".join(map(str, sorted(self._pinned)))),
                 *(sys.executable, "-m", "bench.worker", workload.engine, str(workload.prepared)),
                 *(str(workload.threads), str(workload.inputs)),
             ],
@@ -69,6 +82,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._diagnostics,
             text=True,
+            env={**os.environ, **workload.environment},
         )
         try:
             self.loaded = Loaded(**self._reply())  # type: ignore[arg-type]
@@ -89,6 +103,17 @@ class Worker:
     def process_id(self) -> int:
         """The number of the measured process."""
         return self._process.pid
+
+    def processors(self) -> set[int]:
+        """Where the threads of the measured process may run: those that it was pinned to, unless the engine moved
+        them."""
+        threads = Path(f"/proc/{self.process_id}/task").iterdir()
+        return set().union(*(os.sched_getaffinity(int(thread.name)) for thread in threads))
+
+    def check_processors(self) -> None:
+        """Raise WorkerMoved if the engine left the processors that its process was pinned to."""
+        if (found := self.processors()) != self._pinned:
+            raise WorkerMoved(self.workload, self._pinned, found)
 
     def measure(self, budget: float) -> Sequence[float]:
         """The seconds of every run within `budget` seconds."""
@@ -120,7 +145,7 @@ class Worker:
     def _fail(self) -> NoReturn:
         code = self._process.wait()
         self._diagnostics.seek(0)
-        raise WorkerFailed(self.workload, code, self._diagnostics.read())
+        raise WorkerEnded(self.workload, code, self._diagnostics.read())
 
     def _end(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):

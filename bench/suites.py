@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bench.models.light import LIGHT_MODELS
+from bench.models.zoo import ZOO_MODELS
+
 
 class Kind(Enum):
     """What a suite measures of its models."""
 
     LATENCY = auto()
+    KERNELS = auto()
     FOOTPRINT = auto()
 
 
@@ -23,9 +27,24 @@ class Suite:
     about: str
 
 
+_LIGHT = tuple(f"light_{name}" for name in LIGHT_MODELS if name != "resnet50")
+_ZOO = tuple(model.name for model in ZOO_MODELS)
+
 SUITES: tuple[Suite, ...] = (
-    Suite("cnn", Kind.LATENCY, ("resnet50", "mobilenetv2", "efficientnet_lite0"), "latency of image networks"),
-    Suite("transformer", Kind.LATENCY, ("encoder", "vit_tiny"), "latency of transformer encoders"),
+    # The light ResNet-50 has the architecture of "resnet50", which stands for it.
+    Suite(
+        "cnn",
+        Kind.LATENCY,
+        ("resnet50", "mobilenetv2", "efficientnet_lite0", *_LIGHT, *_ZOO),
+        "latency of convolutional networks",
+    ),
+    Suite("transformer", Kind.LATENCY, ("bert_base", "encoder", "vit_tiny"), "latency of transformer encoders"),
+    Suite(
+        "kernels",
+        Kind.KERNELS,
+        ("resnet50", "mobilenetv2"),
+        "GFLOP/s of every kernel, and percent of what the machine can do",
+    ),
     Suite(
         "footprint",
         Kind.FOOTPRINT,

@@ -27,10 +27,19 @@ class EncoderShape:
             raise ValueError(f"{self.heads} heads do not divide a width of {self.width}")
 
 
-def encoder(shape: EncoderShape | None = None, seed: int = 0) -> onnx.ModelProto:
+BERT_BASE = EncoderShape(layers=12, width=768, heads=12, sequence=128)
+"""The encoder of BERT-base (Devlin et al. 2019, section 3): 85 M parameters without its embeddings."""
+
+
+def bert_base(seed: int = 0) -> onnx.ModelProto:
+    """An encoder with the arithmetic of BERT-base over 128 tokens."""
+    return encoder(BERT_BASE, seed, name="bert_base")
+
+
+def encoder(shape: EncoderShape | None = None, seed: int = 0, *, name: str = "encoder") -> onnx.ModelProto:
     """Input `embedded` f32[1, sequence, width], output `hidden` of the same shape."""
     shape = shape or EncoderShape()
-    net = NetworkBuilder("encoder", seed)
+    net = NetworkBuilder(name, seed)
     x = "embedded"
     for _ in range(shape.layers):
         x = net.layer_norm(net.op("Add", x, attention(net, x, shape)), shape.width)

@@ -27,10 +27,11 @@ class Peer(Protocol):
         """The engine's version, for the report."""
         ...
 
-    def prepare(self, model: Path, directory: Path) -> Path:
+    def prepare(self, model: Path, directory: Path, target: str) -> Path:
         """What the engine loads, made from an ONNX file in which all dimensions are known.
 
-        Runs before anything is measured, in the process that drives the benchmark.
+        An engine that compiles builds for `target`, a name of Kiln's table. Runs before anything is measured, in the
+        process that drives the benchmark.
         """
         ...
 

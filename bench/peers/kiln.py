@@ -1,4 +1,4 @@
-"""Kiln itself, through its public API: built for this machine beforehand, loaded by the runtime alone."""
+"""Kiln itself, through its public API: built beforehand, loaded by the runtime alone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def version() -> str:
     return runtime.__version__
 
 
-def prepare(model: Path, directory: Path) -> Path:
+def prepare(model: Path, directory: Path, target: str) -> Path:
     """An artifact as a directory, which the runtime maps into memory without unpacking."""
     artifact = directory / f"{model.stem}.kiln"
     if not artifact.exists():
-        compiler.compile(str(model), target="host").save(str(artifact))
+        compiler.compile(str(model), target=target).save(str(artifact))
     return artifact
 
 

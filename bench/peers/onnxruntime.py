@@ -16,7 +16,7 @@ def version() -> str:
     return ort.__version__
 
 
-def prepare(model: Path, directory: Path) -> Path:
+def prepare(model: Path, directory: Path, target: str) -> Path:
     """The ONNX file itself: ONNX Runtime optimizes while it loads."""
     return model
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import openvino
@@ -9,15 +10,24 @@ import openvino
 from bench.peers import Arrays, Session
 from bench.peers.installed import distribution_files
 
+MODEL_FILE, NAMES_FILE = "model.xml", "outputs.json"
+RESULT_SUFFIX = "/sink_port_0"
+
 
 def version() -> str:
     """The version of the installed package."""
     return openvino.__version__
 
 
-def prepare(model: Path, directory: Path) -> Path:
-    """The ONNX file itself: OpenVINO reads it while it loads."""
-    return model
+def prepare(model: Path, directory: Path, target: str) -> Path:
+    """A folder with OpenVINO's own format, weights in float32: it loads faster than ONNX."""
+    prepared = directory / f"{model.stem}.openvino"
+    converted = openvino.Core().read_model(str(model))
+    openvino.save_model(converted, str(prepared / MODEL_FILE), compress_to_fp16=False)
+    # A tensor goes by all the names that it had on its way; the node of a result keeps that of the model's output.
+    names = [result.get_friendly_name().removesuffix(RESULT_SUFFIX) for result in converted.get_results()]
+    (prepared / NAMES_FILE).write_text(json.dumps(names))
+    return prepared
 
 
 def load(prepared: Path, threads: int) -> Session:
@@ -28,9 +38,9 @@ def load(prepared: Path, threads: int) -> Session:
         "INFERENCE_NUM_THREADS": threads,
         "NUM_STREAMS": 1,
     }
-    compiled = openvino.Core().compile_model(str(prepared), "CPU", config)
+    compiled = openvino.Core().compile_model(str(prepared / MODEL_FILE), "CPU", config)
     request = compiled.create_infer_request()
-    names = [output.get_any_name() for output in compiled.outputs]
+    names = json.loads((prepared / NAMES_FILE).read_text())
 
     def run(inputs: Arrays) -> Arrays:
         results = request.infer(dict(inputs), share_inputs=True, share_outputs=True)

@@ -5,6 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def prepare(model: Path, directory: Path) -> Path:
+def prepare(model: Path, directory: Path, target: str) -> Path:
     """Refuse."""
     raise RuntimeError("this engine refuses everything")

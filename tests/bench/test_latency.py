@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from bench import peers
-from bench.footprint import FLOOR, footprints, total_bytes
 from bench.latency import Effort, compare, largest_difference, prepare
 from bench.models.digits import digits_model
 
@@ -31,22 +30,20 @@ def test_missing_and_failing_engines_stay_on_record(tmp_path: Path, monkeypatch:
     assert comparison.failures["broken"] == "RuntimeError: this engine refuses everything"
 
 
-def test_a_footprint_has_the_floor_and_every_engine(tmp_path: Path) -> None:
-    model = prepare("digits", digits_model(), ["onnxruntime"], tmp_path)
-    table = footprints(model, 1, repeats=2)
-    floor, engine = table.rows
-    assert (floor.engine, engine.engine) == (FLOOR, "onnxruntime")
-    assert engine.first_result_seconds > floor.first_result_seconds > 0
-    assert engine.peak_bytes > floor.peak_bytes > 5 << 20
-    assert engine.model_bytes == (tmp_path / "digits.onnx").stat().st_size
-    assert engine.runtime_bytes > 10 << 20, "ONNX Runtime's library alone is larger"
-
-
-def test_total_bytes_looks_into_folders(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "x").write_bytes(b"12345")
-    (tmp_path / "y").write_bytes(b"67")
-    assert total_bytes([tmp_path / "a", tmp_path / "y"]) == 7
+def test_an_engine_that_dies_while_it_is_measured_stays_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The measured process has a table of its own: the engine takes the place of one that is in it.
+    stand_in = tmp_path / "sitecustomize.py"
+    stand_in.write_text(
+        "import bench.peers; bench.peers.PEERS = dict(bench.peers.PEERS) | {'dying': 'tests.bench.dying_peer'}"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path.cwd()}")
+    monkeypatch.setattr(peers, "PEERS", dict(peers.PEERS) | {"dying": "tests.bench.dying_peer"})
+    model = prepare("digits", digits_model(), ["onnxruntime", "dying"], tmp_path)
+    comparison = compare(model, 1, QUICK)
+    assert [row.engine for row in comparison.measured] == ["onnxruntime"]
+    assert "ended with status 7" in comparison.failures["dying"]
 
 
 @pytest.mark.parametrize(

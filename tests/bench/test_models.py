@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -11,11 +14,12 @@ from onnx import numpy_helper
 from bench.inputs import input_shapes, random_inputs, with_known_shapes
 from bench.models.catalog import MODELS, UnknownModel, make_model
 from bench.models.digits import digits_model
-from bench.models.encoder import EncoderShape, encoder
+from bench.models.encoder import BERT_BASE, EncoderShape, encoder
 from bench.models.light import LIGHT_MODELS, light_model, randomize_light_model
+from bench.models.zoo import ZOO_MODELS, MissingZoo, ZooModel
 
-# VGG-19, AlexNet and ZFNet have 100 to 600 MB of weights: their turn is in the long tests.
-LARGE = ("light_vgg19", "light_bvlc_alexnet", "light_zfnet512")
+# These have 240 to 600 MB of weights: their turn is in the long tests.
+LARGE = ("light_vgg19", "light_bvlc_alexnet", "light_zfnet512", "bert_base")
 
 PARAMETERS = {
     "resnet50": 25.6e6,
@@ -79,6 +83,35 @@ def test_the_encoder_follows_its_shape() -> None:
     assert [node.op_type for node in model.graph.node].count("LayerNormalization") == 4
     with pytest.raises(ValueError, match="3 heads do not divide"):
         EncoderShape(heads=3)
+
+
+def test_bert_base_has_the_parameters_of_its_encoder() -> None:
+    layer = 12 * BERT_BASE.width**2 + 13 * BERT_BASE.width
+    assert BERT_BASE.layers * layer == pytest.approx(85.05e6, rel=1e-3)
+    assert parameter_count(encoder(replace(BERT_BASE, layers=1))) == pytest.approx(layer, abs=200), "shapes and scalars"
+
+
+@pytest.mark.parametrize("model", ZOO_MODELS, ids=lambda model: model.name)
+def test_a_model_of_the_zoo_gets_its_shapes_and_depends_on_its_input(model: ZooModel, zoo: Path) -> None:
+    fixed = with_known_shapes(make_model(model.name, zoo))
+    assert {name: shape for name, shape in input_shapes(fixed).items() if name in model.shapes} == model.shapes
+    assert not model.bound.keys() & input_shapes(fixed).keys()
+    first, second = outputs(fixed, (0, 1))
+    assert np.isfinite(first).all()
+    assert np.abs(first - second).max() > 0
+
+
+def test_a_zoo_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingZoo, match=r"resnet20 .* no file .*resnet20_cifar10\.onnx; --zoo DIR"):
+        make_model("resnet20", tmp_path)
+
+
+def test_stored_weights_are_no_inputs() -> None:
+    model = light_model("squeezenet")
+    assert len(model.graph.input) > 1, "the old format lists them"
+    fixed = with_known_shapes(model)
+    assert [value.name for value in fixed.graph.input] == ["data_0"]
+    assert fixed.ir_version >= 4
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

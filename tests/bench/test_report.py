@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
-from bench.footprint import Footprint, FootprintTable
+from bench.footprint import Footprint, FootprintTable, NativeFootprint
 from bench.latency import Comparison, Measured
+from bench.markdown import mebibytes, milliseconds
+from bench.plot import bars, svg, write_plot
 from bench.process import available_processors
-from bench.report import as_json, footprint_table, latency_table, mebibytes, milliseconds, plot
+from bench.report import Outcome, as_json, as_markdown, footprint_table, footprint_text, latency_table
 from bench.timing import Ratio, Summary
 
 COMPARISON = Comparison(
@@ -52,11 +54,25 @@ def test_table_columns_are_aligned() -> None:
 
 
 def test_a_footprint_table_adds_up_what_is_shipped() -> None:
-    rows = (Footprint("kiln", 0.1, 0.002, 40 << 20, 14 << 20, 1 << 19),)
-    text = footprint_table([FootprintTable("net", 1, rows, {})])
+    rows = (Footprint("kiln", 0.1, 0.002, 40 << 20, 30 << 20, 14 << 20, 1 << 19),)
+    text = footprint_table([FootprintTable("net", 1, 0, (), rows, {})])
     assert [cell.strip() for cell in text.splitlines()[-1].split("|")[1:-1]] == [
-        *("net", "kiln", "100", "2.00", "40.0", "0.50", "14.0", "14.5")
+        *("net", "kiln", "100", "2.00", "40.0", "30.0", "0.50", "14.0", "14.5")
     ]
+
+
+def test_a_footprint_compares_each_figure_with_its_best_peer() -> None:
+    native = (
+        NativeFootprint("kiln", 0.01, 0.002, 10 << 20, None),
+        NativeFootprint("small", 0.09, 0.08, 20 << 20, 1e-6),
+        NativeFootprint("quick", 0.04, 0.03, 50 << 20, 1e-6),
+    )
+    text = footprint_text([FootprintTable("net", 1, 3 << 20, native, (), {}, {"other": "there is no program"})])
+    assert (
+        "- net, best peer / Kiln: time to the first result 4.0x (quick),"
+        " private memory beyond the 3.00 MiB of weights 2.0x (small)" in text
+    )
+    assert "other has no figures from C: there is no program" in text
 
 
 @pytest.mark.parametrize(
@@ -73,16 +89,35 @@ def test_mebibytes(count: int, text: str) -> None:
 
 
 def test_json_holds_what_was_measured() -> None:
-    document = json.loads(json.dumps(as_json("cnn", {"kiln": "1"}, [COMPARISON])))
+    document = json.loads(json.dumps(as_json(Outcome("cnn", {"kiln": "1"}, [COMPARISON]))))
     assert document["results"][0]["measured"][1]["speedup"] == {"value": 2.0, "low": 1.9, "high": 2.1}
+    assert document["summary"][0]["geometric_mean"] == 2.0
     assert document["machine"]["processors"] == str(len(available_processors()))
 
 
 def test_a_plot_is_an_image_with_a_bar_per_peer() -> None:
-    root = ElementTree.fromstring(plot([COMPARISON]))
-    bars = [element for element in root if element.tag.endswith("rect")]
-    assert len(bars) == 1
+    root = ElementTree.fromstring(svg(bars([COMPARISON])))
+    drawn = [element for element in root if element.tag.endswith("rect")]
+    assert len(drawn) == 1
     assert any("net, 2 threads, other" in (element.text or "") for element in root)
+
+
+def test_a_plot_has_the_format_of_its_suffix(tmp_path: Path) -> None:
+    write_plot([COMPARISON], tmp_path / "plot.svg")
+    assert ElementTree.parse(tmp_path / "plot.svg").getroot().tag.endswith("svg")
+    pytest.importorskip("matplotlib")
+    write_plot([COMPARISON], tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_whole_text_names_engines_machine_and_what_is_missing() -> None:
+    outcome = Outcome("cnn", {"kiln": "1"}, [COMPARISON], {"resnet20": "no file"}, {"odd": "no such operator"})
+    text = as_markdown(outcome)
+    assert "- resnet20 was skipped: no file" in text
+    assert "- odd could not be built: no such operator" in text
+    assert "engines: kiln 1" in text
+    for fact in ("processor", "caches", "frequency", "features", "system", "c compiler", "tvm"):
+        assert f"\n- {fact}: " in text
 
 
 @pytest.mark.parametrize(
@@ -91,6 +126,7 @@ def test_a_plot_is_an_image_with_a_bar_per_peer() -> None:
         (["--suite", "cnn", "--models", "resnet51"], "no model named 'resnet51'"),
         (["--suite", "cnn", "--peers", "caffe"], "no peer named 'caffe'"),
         (["--suite", "cnn", "--models", "absent.onnx"], "absent.onnx"),
+        (["--suite", "cnn", "--models", "resnet20", "--zoo", "absent"], "no file absent/"),
         (["--suite", "cnn", "--models", "{garbage}"], "garbage.onnx is not an ONNX model"),
     ],
 )
@@ -113,6 +149,8 @@ def test_wrong_usage_is_one_clear_line(
         ["--suite", "cnn", "--threads", "0"],
         ["--suite", "cnn", "--threads", "99999"],
         ["--suite", "footprint", "--plot", "x.svg"],
+        ["--suite", "kernels", "--threads", "2"],
+        ["--suite", "cnn", "--isa", "mmx"],
     ],
 )
 def test_meaningless_options_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
