@@ -6,6 +6,7 @@ Adding a template is one file and one row.
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
+from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.elementwise import Elementwise
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
@@ -18,6 +19,7 @@ from compiler.codegen.schedules.whole import WholeOp
 SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
+    DepthwiseBlocked(),
     ConvDirect(),
     ConvPixels(),
     MatMulTiled(),
