@@ -32,6 +32,14 @@ def blocked_region(result: Callable[[Rewriter], Value]) -> Graph:
     return graph
 
 
+def row_major_region(result: Callable[[Rewriter], Value]) -> Graph:
+    """The same with a row-major result."""
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    rewriter.output("y", result(rewriter))
+    return graph
+
+
 def random_operands(graph: Graph) -> list[Array]:
     """Seeded logical operands."""
     return [random_array(*value.type.shape, dtype=value.type.dtype, seed=i) for i, value in enumerate(graph.inputs)]

@@ -11,6 +11,9 @@ from compiler.targets import Target
 LARGEST_TILE = 16
 """Columns beyond which a wider tile saves next to no loads."""
 
+FEWEST_COLUMNS = 4
+"""Columns that are worth accumulators on the stack: fewer hardly share what a window reads."""
+
 
 def window_shape(anchor: Node) -> ConvShape | None:
     """The shape of a pool, or of a convolution whose filters see one channel each and whose channels have one filter
@@ -33,11 +36,25 @@ def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
     return (fill, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
-def window_tiling(shape: ConvShape, target: Target) -> Tiling:
-    """Tiles of about equal width that leave registers for a row of weights and an element, and spans that are whole
-    planes unless threads need more of them."""
-    room = target.vector_registers - min(shape.window[1], target.vector_registers // 2) - 2
-    pieces = -(-shape.columns // max(1, min(room, LARGEST_TILE)))
+def folds_rows_first(anchor: Node) -> bool:
+    """Whether fewer folds are needed when a window's rows are folded for all columns first: in a pool whose windows
+    share columns."""
+    op = anchor.op
+    return isinstance(op, Pool) and op.window[-1] > op.strides[-1]
+
+
+def window_tiling(shape: ConvShape, target: Target, *, rows_first: bool) -> Tiling:
+    """Tiles of about equal width whose accumulators stay in registers, and spans that are whole planes unless threads
+    need more of them.
+
+    Beside the accumulators there is a row of weights; with ``rows_first`` there is one for each column that is read.
+    """
+    kw, stride = shape.window[1], shape.strides[1]
+    if rows_first:
+        room = (target.vector_registers - 4 - (kw - 1) * shape.dilations[1]) // stride
+    else:
+        room = target.vector_registers - min(kw, target.vector_registers // 2) - 2
+    pieces = -(-shape.columns // max(FEWEST_COLUMNS, min(room, LARGEST_TILE)))
     planes = shape.images * -(-shape.channels // target.lanes(4))
     spans = min(shape.rows, -(-FEWEST_ITERATIONS // planes))
     return Tiling(-(-shape.columns // pieces), -(-shape.rows // spans))

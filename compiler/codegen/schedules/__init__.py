@@ -8,8 +8,10 @@ from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
 from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.elementwise import Elementwise
+from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
+from compiler.codegen.schedules.pool_blocked import PoolBlocked
 from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
@@ -20,6 +22,8 @@ SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
     DepthwiseBlocked(),
+    PoolBlocked(),
+    GlobalPoolBlocked(),
     ConvDirect(),
     ConvPixels(),
     MatMulTiled(),

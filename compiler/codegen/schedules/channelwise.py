@@ -10,7 +10,8 @@ The loops that depthwise convolutions and pools share; what a tap does to a resu
             y[row, tile] = epilogue(acc)
 
 Nothing is padded in memory: rows outside the image are left out by the bounds of the ``kh`` loop, columns by the tiles
-that touch an edge, which are spelled out on their own.
+that touch an edge, which are spelled out on their own. A pool whose windows overlap has an accumulator for each column
+of the image instead, folds the rows of the window into these, and then the columns of each window.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles
-from compiler.codegen.analytic.windows import window_tiling
+from compiler.codegen.analytic.windows import folds_rows_first, window_tiling
 from compiler.codegen.computes.interface import Index, Position
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.region import RegionReader, physical_position
@@ -52,6 +53,10 @@ class Fold(Protocol):
         ...
 
 
+Readers = dict[int, list[tuple[int, int]]]
+"""For columns of the image, counted from where a tile begins: the accumulators that read them, and with which tap."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of results of one block of channels."""
@@ -61,9 +66,9 @@ class Row:
     number: Index
 
 
-def window_space(shape: ConvShape, target: Target) -> Space:
+def window_space(anchor: Node, shape: ConvShape, target: Target) -> Space:
     """``tile``: columns of results in registers at once; ``span``: rows of an iteration."""
-    tiling = window_tiling(shape, target)
+    tiling = window_tiling(shape, target, rows_first=folds_rows_first(anchor))
     most = min(shape.columns, target.vector_registers - 4)
     tiles = tuple(dict.fromkeys((tiling.tile, *range(most, 0, -1))))
     spans = tuple(dict.fromkeys((tiling.span, *(1 << power for power in range(shape.rows.bit_length())))))
@@ -108,36 +113,49 @@ class ChannelwiseLoops:
 
     def accumulate(self, row: Row, column: Index, tile: Tile) -> list[Array]:
         """The folded taps of a tile's results."""
-        k, s = self.builder, self.shape
-        accumulators = [k.registers(f"acc{i}", DType.F32, (self.vector,)) for i in range(tile.columns)]
-        for accumulator in accumulators:
-            accumulator[self.every] = broadcast(self.fold.start(), self.vector)
-        if not any(tile.taps):
+        s = self.shape
+        readers: Readers = defaultdict(list)
+        for kw, results in enumerate(tile.taps):
+            for result in results:
+                readers[result * s.strides[1] + kw * s.dilations[1] - s.low[1]].append((result, kw))
+        if not folds_rows_first(self.anchor):
+            accumulators = self.started(tile.columns)
+            self.fold_rows(accumulators, row, column, readers)
             return accumulators
+        columns = dict(zip(sorted(readers), self.started(len(readers)), strict=True))
+        whole = {offset: [(number, 0)] for number, offset in enumerate(columns)}
+        self.fold_rows(list(columns.values()), row, column, whole)
+        accumulators = self.started(tile.columns)
+        for offset, array in columns.items():
+            element = self.builder.let(array[self.every], "column")
+            for result, _ in readers[offset]:
+                accumulators[result][self.every] = self.fold.step(accumulators[result][self.every], element, None)
+        return accumulators
+
+    def started(self, count: int) -> list[Array]:
+        """Results of no taps yet."""
+        arrays = [self.builder.registers(f"acc{i}", DType.F32, (self.vector,)) for i in range(count)]
+        for array in arrays:
+            array[self.every] = broadcast(self.fold.start(), self.vector)
+        return arrays
+
+    def fold_rows(self, accumulators: list[Array], row: Row, column: Index, readers: Readers) -> None:
+        """The rows of the window, from top to bottom; in each, every column of the image that something reads."""
+        k, s = self.builder, self.shape
+        if not readers:
+            return
         first, taps = self.row_taps(row.number)
         with ExitStack() as loops:
             kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
             loops.enter_context(self.reader.scope())
-            line = add(affine(row.number, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))
-            self.fold_line(accumulators, row, (self.bind(line, "line"), column, kh), tile)
-        return accumulators
-
-    def fold_line(self, accumulators: list[Array], row: Row, place: tuple[Index, Index, Index], tile: Tile) -> None:
-        """The taps of one row of the window: every column of the image that some result reads, from left to right."""
-        k, s = self.builder, self.shape
-        line, column, kh = place
-        weights = self.fold.weights(row.block, kh)
-        readers: dict[int, list[tuple[int, int]]] = defaultdict(list)
-        for kw, results in enumerate(tile.taps):
-            for result in results:
-                readers[result * s.strides[1] + kw * s.dilations[1] - s.low[1]].append((result, kw))
-        (x, *_) = self.anchor.operands
-        for offset in sorted(readers):
-            where = self.place(row, line, affine(column, s.strides[1], offset))
-            element = k.let(self.reader.at(x, where), "element")
-            for result, kw in readers[offset]:
-                old = accumulators[result][self.every]
-                accumulators[result][self.every] = self.fold.step(old, element, weights[kw])
+            line = self.bind(add(affine(row.number, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0)), "line")
+            weights = self.fold.weights(row.block, kh)
+            for offset in sorted(readers):
+                where = self.place(row, line, affine(column, s.strides[1], offset))
+                element = k.let(self.reader.at(self.anchor.operands[0], where), "element")
+                for result, kw in readers[offset]:
+                    old = accumulators[result][self.every]
+                    accumulators[result][self.every] = self.fold.step(old, element, weights[kw])
 
     def write(self, accumulators: list[Array], row: Row, column: Index) -> None:
         """Epilogue and store, column by column."""

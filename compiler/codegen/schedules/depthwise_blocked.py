@@ -43,7 +43,7 @@ class DepthwiseBlocked:
 
     def space(self, region: Graph, target: Target) -> Space:
         """See ``window_space``."""
-        return window_space(_anchor_and_shape(region)[1], target)
+        return window_space(*_anchor_and_shape(region), target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loops of ``channelwise``, each tap a product."""
