@@ -6,9 +6,12 @@ Adding a template is one file and one row.
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
+from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.elementwise import Elementwise
+from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
+from compiler.codegen.schedules.pool_blocked import PoolBlocked
 from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
@@ -18,6 +21,9 @@ from compiler.codegen.schedules.whole import WholeOp
 SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
+    DepthwiseBlocked(),
+    PoolBlocked(),
+    GlobalPoolBlocked(),
     ConvDirect(),
     ConvPixels(),
     MatMulTiled(),

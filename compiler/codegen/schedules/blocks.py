@@ -6,7 +6,10 @@ in memory. A template that computes a whole block at once reads every operand at
 
 from __future__ import annotations
 
-from compiler.ir import Graph, Layout, Node, Shape, Value
+from compiler.codegen.computes.interface import Pointwise
+from compiler.codegen.schedules.region import compute_of
+from compiler.ir import Graph, Layout, Node, Op, Shape, Value
+from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import Relayout
 
 
@@ -24,18 +27,27 @@ def blocked_output(region: Graph, lanes: int) -> Value | None:
     return value if alone else None
 
 
+def around_anchor(region: Graph, ops: tuple[type[Op], ...]) -> Node | None:
+    """The only node of ``ops`` if all others are pointwise, before it or behind it; else None."""
+    anchors = [node for node in region if isinstance(node.op, ops)]
+    others = [node for node in region if node not in anchors and not isinstance(node.op, Constant | Relayout)]
+    pointwise = all(isinstance(compute_of(node), Pointwise) for node in others)
+    return anchors[0] if len(anchors) == 1 and pointwise else None
+
+
 def reads_whole_blocks(region: Graph, shape: Shape, lanes: int, *, except_for: Node | None = None) -> bool:
     """Whether every operand can be read at a block of channels of a result of ``shape``: it has blocks itself, or one
     channel for all, or, lying row-major, only whole blocks of neighbours. What ``except_for`` alone reads is not
     asked."""
     return all(
-        _reads_whole_blocks(value, shape, lanes)
+        reads_at_blocks(value, shape, lanes)
         for value in region.inputs
         if any(use.node is not except_for for use in value.uses)
     )
 
 
-def _reads_whole_blocks(value: Value, shape: Shape, lanes: int) -> bool:
+def reads_at_blocks(value: Value, shape: Shape, lanes: int) -> bool:
+    """The same for one operand."""
     axis = value.type.rank - (len(shape) - 1)
     channels = value.type.shape[axis] if axis >= 0 else 1
     if channels == 1:

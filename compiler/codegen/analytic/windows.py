@@ -1,0 +1,60 @@
+"""Window ops that treat each channel on its own, depthwise convolutions and pools: their shape and register tiles."""
+
+from __future__ import annotations
+
+from compiler.codegen.analytic.convolution import FEWEST_ITERATIONS, ConvShape, Tiling
+from compiler.ir import Node
+from compiler.ir.ops.contraction import Conv
+from compiler.ir.ops.pooling import Pool
+from compiler.targets import Target
+
+LARGEST_TILE = 16
+"""Columns beyond which a wider tile saves next to no loads."""
+
+FEWEST_COLUMNS = 4
+"""Columns that are worth accumulators on the stack: fewer hardly share what a window reads."""
+
+
+def window_shape(anchor: Node) -> ConvShape | None:
+    """The shape of a pool, or of a convolution whose filters see one channel each and whose channels have one filter
+    each, over one or two spatial axes; None for another node."""
+    op = anchor.op
+    if not isinstance(op, Conv | Pool) or anchor.operands[0].type.rank not in (3, 4):
+        return None
+    if isinstance(op, Conv):
+        shape = ConvShape.of(anchor)
+        return shape if shape.channels_per_group == shape.filters_per_group == 1 else None
+    x, out = anchor.operands[0].type.shape, anchor.result.type.shape
+    (height, width), (rows, columns) = _two(x[2:], 1), _two(out[2:], 1)
+    window, strides, dilations = (_two(values, 1) for values in (op.window, op.strides, op.dilations))
+    low = _two(op.low, 0)
+    return ConvShape(x[0], x[1], height, width, x[1], rows, columns, window, strides, dilations, low, groups=x[1])
+
+
+def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
+    """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
+    return (fill, values[0]) if len(values) == 1 else (values[0], values[1])
+
+
+def folds_rows_first(anchor: Node) -> bool:
+    """Whether fewer folds are needed when a window's rows are folded for all columns first: in a pool whose windows
+    share columns."""
+    op = anchor.op
+    return isinstance(op, Pool) and op.window[-1] > op.strides[-1]
+
+
+def window_tiling(shape: ConvShape, target: Target, *, rows_first: bool) -> Tiling:
+    """Tiles of about equal width whose accumulators stay in registers, and spans that are whole planes unless threads
+    need more of them.
+
+    Beside the accumulators there is a row of weights; with ``rows_first`` there is one for each column that is read.
+    """
+    kw, stride = shape.window[1], shape.strides[1]
+    if rows_first:
+        room = (target.vector_registers - 4 - (kw - 1) * shape.dilations[1]) // stride
+    else:
+        room = target.vector_registers - min(kw, target.vector_registers // 2) - 2
+    pieces = -(-shape.columns // max(FEWEST_COLUMNS, min(room, LARGEST_TILE)))
+    planes = shape.images * -(-shape.channels // target.lanes(4))
+    spans = min(shape.rows, -(-FEWEST_ITERATIONS // planes))
+    return Tiling(-(-shape.columns // pieces), -(-shape.rows // spans))

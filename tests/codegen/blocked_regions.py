@@ -1,0 +1,94 @@
+"""Regions over blocked activations in tests: how to make them, and what must be true of their kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from compiler.codegen.plan.packing import pack, unpack
+from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType, Value
+from compiler.ir.interpreter import run_graph
+from compiler.ir.literal import Array
+from compiler.ir.ops.movement import Relayout
+from compiler.ir.ops.sampling import random_array
+from tests.codegen.task_kernels import HOST, Choice, LoadedKernel, blank_results, load_kernels
+from tests.differential.guarded import Arena, call_guarded
+
+LANES = HOST.lanes(4)
+BLOCKED = Layout(((1, LANES),))
+
+
+def blocked_type(*shape: int) -> TensorType:
+    """float32 activations in blocks of one vector of channels."""
+    return TensorType(DType.F32, shape, BLOCKED)
+
+
+def blocked_region(result: Callable[[Rewriter], Value]) -> Graph:
+    """The region whose only result is what ``result`` emits, blocked."""
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    rewriter.output("y", rewriter.emit(Relayout(BLOCKED), result(rewriter)))
+    return graph
+
+
+def row_major_region(result: Callable[[Rewriter], Value]) -> Graph:
+    """The same with a row-major result."""
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    rewriter.output("y", result(rewriter))
+    return graph
+
+
+def random_operands(graph: Graph) -> list[Array]:
+    """Seeded logical operands."""
+    return [random_array(*value.type.shape, dtype=value.type.dtype, seed=i) for i, value in enumerate(graph.inputs)]
+
+
+def check_blocked(graph: Graph, template: str, choices: Iterable[Choice | None] = (None,)) -> None:
+    """``template`` computes the region as the reference does with each choice of knobs."""
+    operands = random_operands(graph)
+    expected = run_graph(graph, operands)
+    for kernel in load_kernels([(graph, choice) for choice in choices]):
+        assert kernel.info.template.split("/")[0] == template
+        for flush_end in (True, False):
+            check_results(run_guarded(kernel, operands, flush_end=flush_end), expected)
+
+
+def check_results(actual: Sequence[Array], expected: Sequence[Array]) -> None:
+    """Equal but for the rounding of sums, relative to the largest element."""
+    for got, want in zip(actual, expected, strict=True):
+        finite = np.abs(want[np.isfinite(want)])
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * max(finite.max(initial=0), 1e-30))
+
+
+def run_guarded(kernel: LoadedKernel, operands: Sequence[Array], *, flush_end: bool) -> list[Array]:
+    """The logical results, of two parts of which the second ran first, without a byte outside any array touched; lanes
+    beyond the channels of blocked activations held NaN."""
+    arena = Arena(flush_end=flush_end)
+    stored = [
+        arena.array(poisoned(array, value.type)) for array, value in zip(operands, kernel.graph.inputs, strict=True)
+    ]
+    results = [arena.array(array) for array in blank_results(kernel)]
+    middle, end = kernel.info.extent // 2, kernel.info.extent
+
+    def call() -> None:
+        kernel.call([*stored, *results], middle, end)
+        kernel.call([*stored, *results], 0, middle)
+
+    call_guarded(call)
+    types = [output.type for output in kernel.graph.outputs]
+    return [unpack(array, type_.layout, type_.shape) for array, type_ in zip(results, types, strict=False)]
+
+
+def poisoned(array: Array, type_: TensorType) -> Array:
+    """A logical array as it is stored, with NaN where blocks of channels have no channel."""
+    stored = np.array(pack(array, type_.layout))
+    if type_.layout == BLOCKED and type_.dtype is DType.F32:
+        stored[pack(np.ones_like(array), type_.layout) == 0] = np.nan
+    return stored
+
+
+def per_channel(shape: Shape) -> Shape:
+    """The shape of one value per channel of a value of ``shape``."""
+    return (1, shape[1], *(1 for _ in shape[2:]))
