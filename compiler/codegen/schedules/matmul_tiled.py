@@ -4,6 +4,9 @@
 or as it lies in memory when it is ``[k, n]``. A ``[n, k]`` operand that is not packed, such as the keys of an
 attention, is transposed panel by panel into scratch, once for all rows. After Goto and van de Geijn, Anatomy of
 High-Performance Matrix Multiplication (ACM TOMS 2008).
+
+Packed panels are weights, which come from memory anew in every run. While one panel is used the next one is asked for,
+so that its way into the second-level cache costs no time.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ from compiler.ir import ROW_MAJOR, DType, Graph, Node, TensorType
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target
 
+K_STEP = 4
+"""Steps along k that are written out in the innermost loop."""
+
 ROW_BLOCK = 8
 """Row tiles that one iteration of the parallel loop computes, so that a panel of b is used while it is in cache."""
 
@@ -32,7 +38,7 @@ class MatMulTiled:
     """A float32 matrix product, batched or not, with a pointwise epilogue."""
 
     name = "matmul_tiled"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a product and b is row-major or packed in column blocks."""
@@ -98,6 +104,7 @@ class _MatMulKernel:
         self.packed = _packed_block(self.b_type)
         self.width = self.packed or config["vectors"] * target.lanes(4)
         self.tile = config["rows"]
+        self.line = target.cache_line_bytes // 4
         self.panels = -(-self.n // self.width)
         self.transposes = _op(anchor).transpose_b and not self.packed
         self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
@@ -159,13 +166,13 @@ class _MatMulKernel:
             single = isinstance(block, int)
             extent: Index = min(per_block, full) if single else count
             with self.builder.serial(extent, "tile", start=start) as tile:
-                self.emit_tile(batch, panel, first, width, affine(tile, self.tile, 0), self.tile)
+                self.emit_tile(batch, panel, first, width, tile, self.tile)
         if rest:
             if isinstance(block, int):
-                self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+                self.emit_tile(batch, panel, first, width, full, rest)
             else:
                 with self.builder.if_(tirx.EQ(block, self.builder.index(full // per_block))):
-                    self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+                    self.emit_tile(batch, panel, first, width, full, rest)
 
     def transpose_panel(self, batch: Position, first: Index, width: int) -> None:
         """Copy ``width`` rows of b into scratch as columns."""
@@ -182,19 +189,46 @@ class _MatMulKernel:
             return self.panel[k, own]
         return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
 
-    def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, row: Index, count: int) -> None:
+    def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, tile: Index, count: int) -> None:
         every = lanes(self.builder.index(0), width)
+        row = affine(tile, self.tile, 0)
         accumulators = [self.builder.registers(f"acc{i}", DType.F32, (width,)) for i in range(count)]
         for accumulator in accumulators:
             accumulator[every] = broadcast(literal(0, "float32"), width)
         where = broadcast_position(batch, self.a_type.shape[:-2])
-        with self.builder.serial(self.k, "k") as k:
+
+        def multiply(k: Index) -> None:
             columns = self.builder.let(self.load_b(batch, panel, first, width, k), "columns")
             for number, accumulator in enumerate(accumulators):
                 element = broadcast(self.a[(*where, affine(row, 1, number), k)], width)
                 accumulator[every] = accumulator[every] + element * columns
+
+        steps = self.k // K_STEP
+        if steps:
+            with self.builder.serial(steps, "k") as step:
+                self.prefetch_next(panel, tile, step)
+                for number in range(K_STEP):
+                    multiply(affine(step, K_STEP, number))
+        for k in range(steps * K_STEP, self.k):
+            multiply(k)
         for number, accumulator in enumerate(accumulators):
             self.write(accumulator, batch, first, affine(row, 1, number), width)
+
+    def prefetch_next(self, panel: Index, tile: Index, step: Expr) -> None:
+        """One step's share of the next panel; every tile of rows asks for a part of it, every step for a few lines."""
+        if not self.packed or self.panels == 1:
+            return
+        steps, tiles = self.k // K_STEP, -(-self.m // self.tile)
+        lines = self.k * self.packed // self.line
+        of_tile = -(-lines // tiles)
+        of_step = min(-(-of_tile // steps), lines // steps)
+        last = self.builder.index(lines - of_step * steps)
+        start = tirx.Min(self.expr(affine(tile, of_tile, 0)), last)
+        following = tirx.Min(self.expr(affine(panel, 1, 1)), self.builder.index(self.panels - 1))
+        flat = self.b.reshape((self.panels, self.k * self.packed))
+        for number in range(of_step):
+            line = start + affine(step, of_step, number)
+            self.builder.prefetch(flat, (following, line * self.line))
 
     def write(self, accumulator: Array, batch: Position, first: Index, row: Index, width: int) -> None:
         """Epilogue and store; of a padded last panel only the lanes that exist."""
