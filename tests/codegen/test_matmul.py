@@ -10,7 +10,10 @@ import pytest
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.tir import assembly
 from compiler.ir import DType, Graph, Layout, Rewriter, TensorType
+from compiler.ir.interpreter import run_graph
+from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.contraction import MatMul
+from compiler.ir.ops.unary import Erf
 from compiler.targets import Target
 from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4, instructions, llvm
 from tests.codegen.task_kernels import load_kernel, run_kernel
@@ -23,6 +26,17 @@ def product(rows: int, depth: int, columns: int, block: int) -> Graph:
     a = rewriter.input("a", TensorType(DType.F32, (rows, depth)))
     b = rewriter.input("b", TensorType(DType.F32, (columns, depth), Layout(((0, block),))))
     rewriter.output("y", rewriter.emit(MatMul(transpose_b=True), a, b))
+    return graph
+
+
+def gelu_of_product(rows: int, depth: int, columns: int, block: int) -> Graph:
+    """Half of y (1 + erf(y)), where y is that product, and y itself."""
+    graph = product(rows, depth, columns, block)
+    rewriter = Rewriter(graph)
+    (y,) = graph.outputs
+    one = rewriter.constant(np.array(1, np.float32))
+    bell = rewriter.emit(Mul(), y, rewriter.emit(Add(), rewriter.emit(Erf(), y), one))
+    rewriter.output("gelu", rewriter.emit(Mul(), bell, rewriter.constant(np.array(0.5, np.float32))))
     return graph
 
 
@@ -52,6 +66,23 @@ def test_the_tile_stays_in_registers_and_the_next_panel_is_prefetched(target: Ta
     for body in tiles:
         assert not [line for line in body if "sp)" in line or "[sp" in line]
         assert any(line.startswith(("prfm", "prefetch")) for line in body)
+
+
+def test_a_long_epilogue_is_a_loop_of_its_own() -> None:
+    """Written out for every row of the tile it would not fit in registers, nor in the instruction cache."""
+    bodies = loops(X86_V4, gelu_of_product(112, 64, 128, 32))
+    epilogues = [body for body in bodies if sum(line.startswith("vpslld") for line in body) == 2]
+    assert epilogues and all(len(body) < 100 for body in epilogues)
+
+
+@pytest.mark.parametrize("shape", [(30, 20, 100), (16, 8, 33), (1, 8, 32), (45, 8, 7)])
+def test_results_of_a_long_epilogue_are_right(shape: tuple[int, int, int]) -> None:
+    rows, depth, columns = shape
+    graph = gelu_of_product(rows, depth, columns, 32)
+    rng = np.random.default_rng(6)
+    operands = [rng.standard_normal(value.type.shape, dtype=np.float32) for value in graph.inputs]
+    for actual, expected in zip(run_kernel(load_kernel(graph), operands), run_graph(graph, operands), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(5, 2, 100), (40, 9, 40), (3, 64, 64), (1, 5, 33), (129, 4, 70)])

@@ -12,13 +12,14 @@ so that its way into the second-level cache costs no time.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, unflatten
+from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -107,6 +108,7 @@ class _MatMulKernel:
         self.line = target.cache_line_bytes // 4
         self.panels = -(-self.n // self.width)
         self.transposes = _op(anchor).transpose_b and not self.packed
+        self.has_long_epilogue = any(node.op.name in TRANSCENDENTAL for node in region)
         self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
         if self.transposes:
             self.panel = self.builder.pointer("scratch", DType.F32, (self.k, self.width))
@@ -211,8 +213,7 @@ class _MatMulKernel:
                     multiply(affine(step, K_STEP, number))
         for k in range(steps * K_STEP, self.k):
             multiply(k)
-        for number, accumulator in enumerate(accumulators):
-            self.write(accumulator, batch, first, affine(row, 1, number), width)
+        self.write_tile(accumulators, batch, first, row, width)
 
     def prefetch_next(self, panel: Index, tile: Index, step: Expr) -> None:
         """One step's share of the next panel; every tile of rows asks for a part of it, every step for a few lines."""
@@ -230,7 +231,19 @@ class _MatMulKernel:
             line = start + affine(step, of_step, number)
             self.builder.prefetch(flat, (following, line * self.line))
 
-    def write(self, accumulator: Array, batch: Position, first: Index, row: Index, width: int) -> None:
+    def write_tile(self, accumulators: list[Array], batch: Position, first: Index, row: Index, width: int) -> None:
+        every = lanes(self.builder.index(0), width)
+        if not self.has_long_epilogue:
+            for number, accumulator in enumerate(accumulators):
+                self.write(lambda piece, sums=accumulator: sums[piece], batch, first, affine(row, 1, number), width)
+            return
+        sums = self.builder.registers("sums", DType.F32, (len(accumulators), width))
+        for number, accumulator in enumerate(accumulators):
+            sums[number, every] = accumulator[every]
+        with self.builder.serial(self.builder.opaque(len(accumulators)), "row") as number:
+            self.write(lambda piece: sums[number, piece], batch, first, row + number, width)
+
+    def write(self, sums: Callable[[Index], Expr], batch: Position, first: Index, row: Index, width: int) -> None:
         """Epilogue and store; of a padded last panel only the lanes that exist."""
         pieces = [(0, width)]
         if self.packed and isinstance(first, int) and first + width > self.n:
@@ -240,7 +253,7 @@ class _MatMulKernel:
                 pieces.append((start, piece))
                 start, rest = start + piece, rest - piece
         for start, piece in pieces:
-            value = self.builder.let(accumulator[lanes(self.builder.index(start), piece)], "sum")
+            value = self.builder.let(sums(lanes(self.builder.index(start), piece)), "sum")
             place = (*batch, row, lanes(self.expr(affine(first, 1, start)), piece))
             with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
                 for array, output in zip(self.results, self.region.outputs, strict=True):
