@@ -68,6 +68,13 @@ def test_the_tile_stays_in_registers_and_the_next_panel_is_prefetched(target: Ta
         assert any(line.startswith(("prfm", "prefetch")) for line in body)
 
 
+@pytest.mark.parametrize("rows", [1, 4])
+def test_weights_that_are_read_once_are_prefetched_into_the_first_cache(rows: int) -> None:
+    bodies = loops(X86_V4, product(rows, 512, 128, 32))
+    (body,) = [body for body in bodies if any(line.startswith("vfmadd") for line in body)]
+    assert sum(line.startswith("prefetcht0") for line in body) == 4 * 32 * 4 // 64
+
+
 def test_a_long_epilogue_is_a_loop_of_its_own() -> None:
     """Written out for every row of the tile it would not fit in registers, nor in the instruction cache."""
     bodies = loops(X86_V4, gelu_of_product(112, 64, 128, 32))

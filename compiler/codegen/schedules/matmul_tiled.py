@@ -6,7 +6,8 @@ attention, is transposed panel by panel into scratch, once for all rows. After G
 High-Performance Matrix Multiplication (ACM TOMS 2008).
 
 Packed panels are weights, which come from memory anew in every run. While one panel is used the next one is asked for,
-so that its way into the second-level cache costs no time.
+so that its way into the second-level cache costs no time; a product of one tile of rows asks for them a fixed distance
+ahead, which is what memory bandwidth needs.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from compiler.targets import Target
 
 K_STEP = 4
 """Steps along k that are written out in the innermost loop."""
+
+AHEAD_BYTES = 4096
+"""How far ahead of their use weights are asked for that are used only once: what memory delivers in its latency."""
 
 ROW_BLOCK = 8
 """Row tiles that one iteration of the parallel loop computes, so that a panel of b is used while it is in cache."""
@@ -105,7 +109,9 @@ class _MatMulKernel:
         self.packed = _packed_block(self.b_type)
         self.width = self.packed or config["vectors"] * target.lanes(4)
         self.tile = config["rows"]
+        self.tiles = -(-self.m // self.tile)
         self.line = target.cache_line_bytes // 4
+        self.l2_bytes = target.l2_bytes
         self.panels = -(-self.n // self.width)
         self.transposes = _op(anchor).transpose_b and not self.packed
         self.has_long_epilogue = any(node.op.name in TRANSCENDENTAL for node in region)
@@ -115,10 +121,9 @@ class _MatMulKernel:
 
     def emit(self) -> Kernel:
         # With a panel to transpose, all rows share it; otherwise blocks of row tiles are work of their own.
-        tiles = -(-self.m // self.tile)
-        blocks = 1 if self.transposes else max(1, tiles // ROW_BLOCK)
-        per_block = -(-tiles // blocks)
-        blocks = -(-tiles // per_block)
+        blocks = 1 if self.transposes else max(1, self.tiles // ROW_BLOCK)
+        per_block = -(-self.tiles // blocks)
+        blocks = -(-self.tiles // per_block)
         outer = (math.prod(self.batch), self.panels, blocks)
         with self.builder.parallel(math.prod(outer)) as index:
             batch, panel, block = (self.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True))
@@ -208,20 +213,35 @@ class _MatMulKernel:
         steps = self.k // K_STEP
         if steps:
             with self.builder.serial(steps, "k") as step:
-                self.prefetch_next(panel, tile, step)
+                self.prefetch(panel, tile, step)
                 for number in range(K_STEP):
                     multiply(affine(step, K_STEP, number))
         for k in range(steps * K_STEP, self.k):
             multiply(k)
         self.write_tile(accumulators, batch, first, row, width)
 
-    def prefetch_next(self, panel: Index, tile: Index, step: Expr) -> None:
-        """One step's share of the next panel; every tile of rows asks for a part of it, every step for a few lines."""
-        if not self.packed or self.panels == 1:
+    def prefetch(self, panel: Index, tile: Index, step: Expr) -> None:
+        """Ask for weights that will be needed next, for one of ``k // K_STEP`` steps of a tile."""
+        if not self.packed:
             return
-        steps, tiles = self.k // K_STEP, -(-self.m // self.tile)
+        if self.tiles == 1 or 2 * 4 * self.k * self.packed > self.l2_bytes:
+            self.prefetch_ahead(panel, step)
+        elif self.panels > 1:
+            self.prefetch_next_panel(panel, tile, step)
+
+    def prefetch_ahead(self, panel: Index, step: Expr) -> None:
+        """Panels that are read once, or too large to wait in the cache: what lies a little way ahead in memory."""
+        of_step, size = K_STEP * self.packed, self.panels * self.k * self.packed
+        here = self.expr(affine(panel, self.k * self.packed, 0)) + affine(step, of_step, 0)
+        ahead = tirx.Min(here + AHEAD_BYTES // 4, self.builder.index(size - of_step))
+        for start in range(0, of_step, self.line):
+            self.builder.prefetch(self.b.reshape((size,)), (ahead + start,), level=1)
+
+    def prefetch_next_panel(self, panel: Index, tile: Index, step: Expr) -> None:
+        """Every tile of rows asks for a part of it, every step for a few lines."""
+        steps = self.k // K_STEP
         lines = self.k * self.packed // self.line
-        of_tile = -(-lines // tiles)
+        of_tile = -(-lines // self.tiles)
         of_step = min(-(-of_tile // steps), lines // steps)
         last = self.builder.index(lines - of_step * steps)
         start = tirx.Min(self.expr(affine(tile, of_tile, 0)), last)
@@ -229,7 +249,7 @@ class _MatMulKernel:
         flat = self.b.reshape((self.panels, self.k * self.packed))
         for number in range(of_step):
             line = start + affine(step, of_step, number)
-            self.builder.prefetch(flat, (following, line * self.line))
+            self.builder.prefetch(flat, (following, line * self.line), level=2)
 
     def write_tile(self, accumulators: list[Array], batch: Position, first: Index, row: Index, width: int) -> None:
         every = lanes(self.builder.index(0), width)
