@@ -23,14 +23,18 @@ from compiler.codegen.computes.positions import affine, broadcast_position, unfl
 from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.register_tile import (
+    K_STEP,
+    balanced_rows,
+    most_rows,
+    multiply_tile,
+    power_of_two_pieces,
+)
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.codegen.tir import Array, KernelBuilder, lanes
 from compiler.ir import ROW_MAJOR, DType, Graph, Node, TensorType
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target
-
-K_STEP = 4
-"""Steps along k that are written out in the innermost loop."""
 
 AHEAD_BYTES = 4096
 """How far ahead of their use weights are asked for that are used only once: what memory delivers in its latency."""
@@ -67,14 +71,12 @@ class MatMulTiled:
         block = _packed_block(found.anchor.operands[1].type)
         columns = found.anchor.result.type.shape[-1]
         vectors = block // target.lanes(4) if block else min(2, -(-columns // target.lanes(4)))
-        most = max(1, (target.vector_registers - max(vectors, 1) - 1) // max(vectors, 1))
-        pieces = -(-rows // min(most, rows))
-        default = -(-rows // pieces)
-        widths = (max(vectors, 1),) if block else (1, 2, 4)
+        vectors = max(vectors, 1)
+        choices = tuple(range(1, min(most_rows(vectors, target), rows) + 1))
         return Space(
             (
-                Knob("rows", tuple(range(1, min(most, rows) + 1)), default),
-                Knob("vectors", widths, max(vectors, 1)),
+                Knob("rows", choices, balanced_rows(rows, vectors, target)),
+                Knob("vectors", (vectors,) if block else (1, 2, 4), vectors),
             )
         )
 
@@ -153,15 +155,13 @@ class _MatMulKernel:
             yield from self.narrow_pieces(rest)
 
     def narrow_pieces(self, rest: int) -> Iterator[tuple[Index, int]]:
-        start = (self.panels - 1) * self.width
+        last = (self.panels - 1) * self.width
         if self.packed:
             # Lanes beyond the last column are zeros in memory: computing them costs nothing, storing is narrowed.
-            yield start, self.width
+            yield last, self.width
             return
-        while rest:
-            width = 1 << (rest.bit_length() - 1)
-            yield start, width
-            start, rest = start + width, rest - width
+        for start, width in power_of_two_pieces(rest):
+            yield last + start, width
 
     def emit_panel(self, batch: Position, panel: Index, first: Index, width: int, block: Index, per_block: int) -> None:
         if self.transposes:
@@ -197,28 +197,16 @@ class _MatMulKernel:
         return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
 
     def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, tile: Index, count: int) -> None:
-        every = lanes(self.builder.index(0), width)
         row = affine(tile, self.tile, 0)
-        accumulators = [self.builder.registers(f"acc{i}", DType.F32, (width,)) for i in range(count)]
-        for accumulator in accumulators:
-            accumulator[every] = broadcast(literal(0, "float32"), width)
         where = broadcast_position(batch, self.a_type.shape[:-2])
-
-        def multiply(k: Index) -> None:
-            columns = self.builder.let(self.load_b(batch, panel, first, width, k), "columns")
-            for number, accumulator in enumerate(accumulators):
-                element = broadcast(self.a[(*where, affine(row, 1, number), k)], width)
-                accumulator[every] = accumulator[every] + element * columns
-
-        steps = self.k // K_STEP
-        if steps:
-            with self.builder.serial(steps, "k") as step:
-                self.prefetch(panel, tile, step)
-                for number in range(K_STEP):
-                    multiply(affine(step, K_STEP, number))
-        for k in range(steps * K_STEP, self.k):
-            multiply(k)
-        self.write_tile(accumulators, batch, first, row, width)
+        sums = multiply_tile(
+            self.builder,
+            (count, width, self.k),
+            lambda number, k: self.a[(*where, affine(row, 1, number), k)],
+            lambda k: self.load_b(batch, panel, first, width, k),
+            lambda step: self.prefetch(panel, tile, step),
+        )
+        self.write_tile(sums, batch, first, row, width)
 
     def prefetch(self, panel: Index, tile: Index, step: Expr) -> None:
         """Ask for weights that will be needed next, for one of ``k // K_STEP`` steps of a tile."""
@@ -265,14 +253,8 @@ class _MatMulKernel:
 
     def write(self, sums: Callable[[Index], Expr], batch: Position, first: Index, row: Index, width: int) -> None:
         """Epilogue and store; of a padded last panel only the lanes that exist."""
-        pieces = [(0, width)]
-        if self.packed and isinstance(first, int) and first + width > self.n:
-            pieces, start, rest = [], 0, self.n - first
-            while rest:
-                piece = 1 << (rest.bit_length() - 1)
-                pieces.append((start, piece))
-                start, rest = start + piece, rest - piece
-        for start, piece in pieces:
+        padded = self.packed and isinstance(first, int) and first + width > self.n
+        for start, piece in power_of_two_pieces(self.n - first) if padded else [(0, width)]:
             value = self.builder.let(sums(lanes(self.builder.index(start), piece)), "sum")
             place = (*batch, row, lanes(self.expr(affine(first, 1, start)), piece))
             with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
