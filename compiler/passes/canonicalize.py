@@ -12,8 +12,9 @@ After::
 
     return %0 "y"
 
-The rules are in ``compiler/passes/rules``; all but two keep the results bit for bit (integer powers and
-square roots written as ``pow`` are computed by multiplication and ``sqrt``, within 2 ulp).
+The rules are in ``compiler/passes/rules``; all but three keep the results bit for bit (integer powers and
+square roots written as ``pow`` are computed by multiplication and ``sqrt``, within 2 ulp; what ``erf`` takes
+is multiplied by the inverse of a constant instead of divided by it, within 1 ulp).
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@ table.
 
 Owns the minimax fits. Each function f is written as ``base(x) + factor(x) * P(u(x))`` on its reduced
 interval, where ``base`` holds the leading terms that must be exact in floating point. P is the polynomial
-that minimizes the largest *relative* error of the whole, found by the Remez exchange algorithm (E. Remez,
-1934; N. Trefethen, Approximation Theory and Approximation Practice, chapter 10) in a Chebyshev basis, then
-rounded to the type it is used in.
+that minimizes the largest *relative* error of the whole, or of what is made of it, found by the Remez
+exchange algorithm (E. Remez, 1934; N. Trefethen, Approximation Theory and Approximation Practice, chapter 10)
+in a Chebyshev basis, then rounded to the type it is used in.
 """
 
 from __future__ import annotations
@@ -41,20 +41,23 @@ class Fit:
     factor: Function
     variable: Function
     double: bool = False
+    sensitivity: Function = lambda x: np.ones_like(x)
+    """How much of a relative error of f at x reaches the result that f is used for."""
 
     def coefficients(self) -> tuple[float, ...]:
         """Lowest power first, rounded to float32 (or float64 where ``double``)."""
         x = _grid(self.low, self.high)
         target = (self.exact(x) - self.base(x)) / self.factor(x)
-        weight = np.abs(self.factor(x) / self.exact(x))
+        weight = np.abs(self.factor(x) / self.exact(x) * self.sensitivity(x))
         polynomial = remez(self.variable(x), target, weight, self.degree)
         return tuple(float(c) if self.double else float(np.float32(c)) for c in polynomial)
 
     def relative_error(self) -> float:
-        """The largest relative error of the rounded polynomial evaluated exactly."""
+        """The largest relative error, as far as it reaches the result, of the rounded polynomial evaluated exactly."""
         x = _grid(self.low, self.high)
         value = np.polynomial.polynomial.polyval(self.variable(x), np.array(self.coefficients(), np.longdouble))
-        return float(np.max(np.abs((self.base(x) + self.factor(x) * value) / self.exact(x) - 1)))
+        errors = (self.base(x) + self.factor(x) * value) / self.exact(x) - 1
+        return float(np.max(np.abs(errors * self.sensitivity(x))))
 
 
 def remez(u: Real, target: Real, weight: Real, degree: int) -> NDArray[np.float64]:
@@ -123,20 +126,29 @@ def _zero(x: Real) -> Real:
     return np.zeros_like(x)
 
 
-def _one(x: Real) -> Real:
-    return np.ones_like(x)
-
-
 def _cube(x: Real) -> Real:
     return x**3
 
 
-def _minus_log_erfc(x: Real) -> Real:
-    return -np.log(np.asarray(erfc(np.asarray(x, np.float64)), np.longdouble))
-
-
 def _erf(x: Real) -> Real:
     return np.asarray(erf(np.asarray(x, np.float64)), np.longdouble)
+
+
+def _log_erfc_in_base(x: Real) -> Real:
+    """-log(erfc(x)) to the base whose logarithm is the slope of erf at 0: x + O(x**2)."""
+    complement = np.asarray(erfc(np.asarray(x, np.float64)), np.longdouble)
+    return -np.where(x < 0.5, np.log1p(-_erf(x)), np.log(complement)) / ERF_SLOPE
+
+
+def _erf_sensitivity(x: Real) -> Real:
+    """Relative error of erf(x) over that of log(erfc(x))."""
+    exponent = ERF_SLOPE * _log_erfc_in_base(x)
+    return exponent * np.exp(-exponent) / _erf(x)
+
+
+def _fall(r: Real) -> Real:
+    """One to that base less r of it."""
+    return np.expm1(-ERF_SLOPE * r)
 
 
 def _log2_of_ratio(s: Real) -> Real:
@@ -146,6 +158,8 @@ def _log2_of_ratio(s: Real) -> Real:
 
 _HALF_LN2 = 0.3466
 _SQRT_HALF = 0.70710678
+ERF_SLOPE = 2 / np.sqrt(np.longdouble(np.pi))
+_HALF_OCTAVE = float(np.log(2) / ERF_SLOPE / 2) * 1.0005
 
 FITS: tuple[Fit, ...] = (
     Fit("EXPM1", -_HALF_LN2, _HALF_LN2, 4, np.expm1, _identity, _square, _identity),
@@ -156,8 +170,11 @@ FITS: tuple[Fit, ...] = (
     Fit("ASIN", 0.0, 0.5, 4, np.arcsin, _identity, _cube, _square),
     Fit("ATAN", 0.0, 1.0, 8, np.arctan, _identity, _cube, _square),
     Fit("SINH", 0.0, 1.0, 3, np.sinh, _identity, _cube, _square),
-    Fit("ERF", 0.0, 1.0, 6, _erf, _identity, _identity, _square),
-    Fit("MINUS_LOG_ERFC", 0.95, 4.0, 8, _minus_log_erfc, _zero, _one, _identity),
+    Fit(
+        *("LOG_ERFC", 0.0, 4.0, 7, _log_erfc_in_base, _identity, _square, _identity),
+        sensitivity=_erf_sensitivity,
+    ),
+    Fit("FALL", -_HALF_OCTAVE, _HALF_OCTAVE, 5, _fall, np.negative, _identity, _identity),
 )
 
 _HEADER = '"""Minimax coefficients, lowest power first; written by ``compiler.codegen.math.fit``."""\n'

@@ -4,25 +4,40 @@
 or as it lies in memory when it is ``[k, n]``. A ``[n, k]`` operand that is not packed, such as the keys of an
 attention, is transposed panel by panel into scratch, once for all rows. After Goto and van de Geijn, Anatomy of
 High-Performance Matrix Multiplication (ACM TOMS 2008).
+
+Packed panels are weights, which come from memory anew in every run. While one panel is used the next one is asked for,
+so that its way into the second-level cache costs no time; a product of one tile of rows asks for them a fixed distance
+ahead, which is what memory bandwidth needs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, unflatten
+from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.register_tile import (
+    K_STEP,
+    balanced_rows,
+    most_rows,
+    multiply_tile,
+    power_of_two_pieces,
+)
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.codegen.tir import Array, KernelBuilder, lanes
 from compiler.ir import ROW_MAJOR, DType, Graph, Node, TensorType
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target
+
+AHEAD_BYTES = 4096
+"""How far ahead of their use weights are asked for that are used only once: what memory delivers in its latency."""
 
 ROW_BLOCK = 8
 """Row tiles that one iteration of the parallel loop computes, so that a panel of b is used while it is in cache."""
@@ -32,7 +47,7 @@ class MatMulTiled:
     """A float32 matrix product, batched or not, with a pointwise epilogue."""
 
     name = "matmul_tiled"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a product and b is row-major or packed in column blocks."""
@@ -56,14 +71,12 @@ class MatMulTiled:
         block = _packed_block(found.anchor.operands[1].type)
         columns = found.anchor.result.type.shape[-1]
         vectors = block // target.lanes(4) if block else min(2, -(-columns // target.lanes(4)))
-        most = max(1, (target.vector_registers - max(vectors, 1) - 1) // max(vectors, 1))
-        pieces = -(-rows // min(most, rows))
-        default = -(-rows // pieces)
-        widths = (max(vectors, 1),) if block else (1, 2, 4)
+        vectors = max(vectors, 1)
+        choices = tuple(range(1, min(most_rows(vectors, target), rows) + 1))
         return Space(
             (
-                Knob("rows", tuple(range(1, min(most, rows) + 1)), default),
-                Knob("vectors", widths, max(vectors, 1)),
+                Knob("rows", choices, balanced_rows(rows, vectors, target)),
+                Knob("vectors", (vectors,) if block else (1, 2, 4), vectors),
             )
         )
 
@@ -98,18 +111,21 @@ class _MatMulKernel:
         self.packed = _packed_block(self.b_type)
         self.width = self.packed or config["vectors"] * target.lanes(4)
         self.tile = config["rows"]
+        self.tiles = -(-self.m // self.tile)
+        self.line = target.cache_line_bytes // 4
+        self.l2_bytes = target.l2_bytes
         self.panels = -(-self.n // self.width)
         self.transposes = _op(anchor).transpose_b and not self.packed
+        self.has_long_epilogue = any(node.op.name in TRANSCENDENTAL for node in region)
         self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
         if self.transposes:
             self.panel = self.builder.pointer("scratch", DType.F32, (self.k, self.width))
 
     def emit(self) -> Kernel:
         # With a panel to transpose, all rows share it; otherwise blocks of row tiles are work of their own.
-        tiles = -(-self.m // self.tile)
-        blocks = 1 if self.transposes else max(1, tiles // ROW_BLOCK)
-        per_block = -(-tiles // blocks)
-        blocks = -(-tiles // per_block)
+        blocks = 1 if self.transposes else max(1, self.tiles // ROW_BLOCK)
+        per_block = -(-self.tiles // blocks)
+        blocks = -(-self.tiles // per_block)
         outer = (math.prod(self.batch), self.panels, blocks)
         with self.builder.parallel(math.prod(outer)) as index:
             batch, panel, block = (self.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True))
@@ -139,15 +155,13 @@ class _MatMulKernel:
             yield from self.narrow_pieces(rest)
 
     def narrow_pieces(self, rest: int) -> Iterator[tuple[Index, int]]:
-        start = (self.panels - 1) * self.width
+        last = (self.panels - 1) * self.width
         if self.packed:
             # Lanes beyond the last column are zeros in memory: computing them costs nothing, storing is narrowed.
-            yield start, self.width
+            yield last, self.width
             return
-        while rest:
-            width = 1 << (rest.bit_length() - 1)
-            yield start, width
-            start, rest = start + width, rest - width
+        for start, width in power_of_two_pieces(rest):
+            yield last + start, width
 
     def emit_panel(self, batch: Position, panel: Index, first: Index, width: int, block: Index, per_block: int) -> None:
         if self.transposes:
@@ -159,13 +173,13 @@ class _MatMulKernel:
             single = isinstance(block, int)
             extent: Index = min(per_block, full) if single else count
             with self.builder.serial(extent, "tile", start=start) as tile:
-                self.emit_tile(batch, panel, first, width, affine(tile, self.tile, 0), self.tile)
+                self.emit_tile(batch, panel, first, width, tile, self.tile)
         if rest:
             if isinstance(block, int):
-                self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+                self.emit_tile(batch, panel, first, width, full, rest)
             else:
                 with self.builder.if_(tirx.EQ(block, self.builder.index(full // per_block))):
-                    self.emit_tile(batch, panel, first, width, full * self.tile, rest)
+                    self.emit_tile(batch, panel, first, width, full, rest)
 
     def transpose_panel(self, batch: Position, first: Index, width: int) -> None:
         """Copy ``width`` rows of b into scratch as columns."""
@@ -182,31 +196,66 @@ class _MatMulKernel:
             return self.panel[k, own]
         return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
 
-    def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, row: Index, count: int) -> None:
-        every = lanes(self.builder.index(0), width)
-        accumulators = [self.builder.registers(f"acc{i}", DType.F32, (width,)) for i in range(count)]
-        for accumulator in accumulators:
-            accumulator[every] = broadcast(literal(0, "float32"), width)
+    def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, tile: Index, count: int) -> None:
+        row = affine(tile, self.tile, 0)
         where = broadcast_position(batch, self.a_type.shape[:-2])
-        with self.builder.serial(self.k, "k") as k:
-            columns = self.builder.let(self.load_b(batch, panel, first, width, k), "columns")
-            for number, accumulator in enumerate(accumulators):
-                element = broadcast(self.a[(*where, affine(row, 1, number), k)], width)
-                accumulator[every] = accumulator[every] + element * columns
-        for number, accumulator in enumerate(accumulators):
-            self.write(accumulator, batch, first, affine(row, 1, number), width)
+        sums = multiply_tile(
+            self.builder,
+            (count, width, self.k),
+            lambda number, k: self.a[(*where, affine(row, 1, number), k)],
+            lambda k: self.load_b(batch, panel, first, width, k),
+            lambda step: self.prefetch(panel, tile, step),
+        )
+        self.write_tile(sums, batch, first, row, width)
 
-    def write(self, accumulator: Array, batch: Position, first: Index, row: Index, width: int) -> None:
+    def prefetch(self, panel: Index, tile: Index, step: Expr) -> None:
+        """Ask for weights that will be needed next, for one of ``k // K_STEP`` steps of a tile."""
+        if not self.packed:
+            return
+        if self.tiles == 1 or 2 * 4 * self.k * self.packed > self.l2_bytes:
+            self.prefetch_ahead(panel, step)
+        elif self.panels > 1:
+            self.prefetch_next_panel(panel, tile, step)
+
+    def prefetch_ahead(self, panel: Index, step: Expr) -> None:
+        """Panels that are read once, or too large to wait in the cache: what lies a little way ahead in memory."""
+        of_step, size = K_STEP * self.packed, self.panels * self.k * self.packed
+        here = self.expr(affine(panel, self.k * self.packed, 0)) + affine(step, of_step, 0)
+        ahead = tirx.Min(here + AHEAD_BYTES // 4, self.builder.index(size - of_step))
+        for start in range(0, of_step, self.line):
+            self.builder.prefetch(self.b.reshape((size,)), (ahead + start,), level=1)
+
+    def prefetch_next_panel(self, panel: Index, tile: Index, step: Expr) -> None:
+        """Every tile of rows asks for a part of it, every step for a few lines."""
+        steps = self.k // K_STEP
+        lines = self.k * self.packed // self.line
+        of_tile = -(-lines // self.tiles)
+        of_step = min(-(-of_tile // steps), lines // steps)
+        last = self.builder.index(lines - of_step * steps)
+        start = tirx.Min(self.expr(affine(tile, of_tile, 0)), last)
+        following = tirx.Min(self.expr(affine(panel, 1, 1)), self.builder.index(self.panels - 1))
+        flat = self.b.reshape((self.panels, self.k * self.packed))
+        for number in range(of_step):
+            line = start + affine(step, of_step, number)
+            self.builder.prefetch(flat, (following, line * self.line), level=2)
+
+    def write_tile(self, accumulators: list[Array], batch: Position, first: Index, row: Index, width: int) -> None:
+        every = lanes(self.builder.index(0), width)
+        if not self.has_long_epilogue:
+            for number, accumulator in enumerate(accumulators):
+                self.write(lambda piece, sums=accumulator: sums[piece], batch, first, affine(row, 1, number), width)
+            return
+        sums = self.builder.registers("sums", DType.F32, (len(accumulators), width))
+        for number, accumulator in enumerate(accumulators):
+            sums[number, every] = accumulator[every]
+        with self.builder.serial(self.builder.opaque(len(accumulators)), "row") as number:
+            self.write(lambda piece: sums[number, piece], batch, first, row + number, width)
+
+    def write(self, sums: Callable[[Index], Expr], batch: Position, first: Index, row: Index, width: int) -> None:
         """Epilogue and store; of a padded last panel only the lanes that exist."""
-        pieces = [(0, width)]
-        if self.packed and isinstance(first, int) and first + width > self.n:
-            pieces, start, rest = [], 0, self.n - first
-            while rest:
-                piece = 1 << (rest.bit_length() - 1)
-                pieces.append((start, piece))
-                start, rest = start + piece, rest - piece
-        for start, piece in pieces:
-            value = self.builder.let(accumulator[lanes(self.builder.index(start), piece)], "sum")
+        padded = self.packed and isinstance(first, int) and first + width > self.n
+        for start, piece in power_of_two_pieces(self.n - first) if padded else [(0, width)]:
+            value = self.builder.let(sums(lanes(self.builder.index(start), piece)), "sum")
             place = (*batch, row, lanes(self.expr(affine(first, 1, start)), piece))
             with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
                 for array, output in zip(self.results, self.region.outputs, strict=True):

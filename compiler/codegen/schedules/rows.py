@@ -1,36 +1,23 @@
 """Regions with several reductions over the same trailing axes: softmax, layer normalization and their like.
 
-One row at a time, in phases: each reduction is one pass over the row, with everything between reductions composed
-into the next pass; the last pass writes the results. A row stays in the first-level cache between passes. What is
-expensive and needed again (softmax's exponentials) is kept in a scratch row instead of being computed twice.
+One row at a time, in the passes of ``row_passes``. A row stays in the first-level cache between passes.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 
 from tvm.ir import Expr
 
-from compiler.codegen.computes.interface import Pointwise, Position, Reduction
+from compiler.codegen.computes.interface import Pointwise
 from compiler.codegen.computes.positions import unflatten
-from compiler.codegen.cost import TRANSCENDENTAL
-from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.merging import merge_aligned_axes
-from compiler.codegen.schedules.reduction import compute_or_none, strip_pieces
-from compiler.codegen.schedules.region import (
-    RegionReader,
-    as_result,
-    compute_of,
-    input_sources,
-    parameters,
-    reads_vectors,
-)
+from compiler.codegen.schedules.reduction import compute_or_none
+from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.row_passes import RowPasses, all_values, domain_shape, row_shape
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, lanes
-from compiler.ir import ROW_MAJOR, Graph, Node, Shape, Value
-from compiler.ir.ops.broadcasting import broadcast_shapes
+from compiler.codegen.tir import KernelBuilder
+from compiler.ir import ROW_MAJOR, Graph, Shape
 from compiler.ir.ops.reduction import Reduce
 from compiler.targets import Target
 
@@ -67,14 +54,7 @@ class Rows:
         first = next(first_reduced_axis(node.op, domain) for node in region if isinstance(node.op, Reduce))
         assert first is not None
         merged = merge_aligned_axes(region, domain, first)
-        return _RowKernel(merged, config["vectors"], target, symbol).emit()
-
-
-def all_values(region: Graph) -> Iterator[Value]:
-    """Inputs and all results of a region."""
-    yield from region.inputs
-    for node in region:
-        yield from node.results
+        return _emit_rows(merged, config["vectors"] * target.lanes(4), target, symbol)
 
 
 def first_reduced_axis(op: Reduce, domain: Shape) -> int | None:
@@ -92,121 +72,14 @@ def broadcasts_to(shape: Shape, domain: Shape) -> bool:
     return len(shape) <= len(domain) and fits
 
 
-def domain_shape(region: Graph) -> Shape:
-    """The shape that all values of the region broadcast to."""
-    return broadcast_shapes(*(value.type.shape for value in all_values(region)))
-
-
-def row_shape(domain: Shape, trailing: int) -> Shape:
-    """``domain`` with its ``trailing`` last axes of size 1."""
-    return (*domain[: len(domain) - trailing], *(1,) * trailing)
-
-
-class _RowKernel:
-    def __init__(self, region: Graph, vectors: int, target: Target, symbol: str) -> None:
-        self.region = region
-        self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
-        self.reductions = [node for node in region if isinstance(node.op, Reduce)]
-        axes = self.reductions[0].op.axes  # pyright: ignore[reportAttributeAccessIssue]
-        self.domain = domain_shape(region)
-        self.lead = self.domain[: axes[0]]
-        self.trailing = self.domain[axes[0] :]
-        self.row = row_shape(self.domain, len(self.trailing))
-        inputs, self.results = parameters(self.builder, region)
-        self.kept = self.kept_rows()
-        self.scratch_bytes = sum(math.prod(self.trailing) * value.type.dtype.bytes for value in self.kept)
-        self.scratch = self.scratch_rows()
-        self.reader = RegionReader(self.builder, input_sources(region, inputs))
-        vectorizes = reads_vectors([node for node in region if node not in self.reductions])
-        self.width = target.lanes(4) * vectors if vectorizes else 1
-
-    def kept_rows(self) -> list[Value]:
-        """Operands of reductions that are expensive and needed again."""
-        return [
-            value
-            for value in dict.fromkeys(node.operands[0] for node in self.reductions)
-            if len(value.uses) > 1 and value.producer is not None and is_expensive(value.producer)
-        ]
-
-    def scratch_rows(self) -> dict[Value, Array]:
-        """One scratch row per kept value; all have one element type, or none is kept."""
-        if len({value.type.dtype for value in self.kept}) > 1:
-            self.kept, self.scratch_bytes = [], 0
-        if not self.kept:
-            return {}
-        array = self.builder.pointer("scratch", self.kept[0].type.dtype, (len(self.kept), *self.trailing))
-        return dict.fromkeys(self.kept, array)
-
-    def emit(self) -> Kernel:
-        with self.builder.parallel(math.prod(self.lead), "row") as index, self.reader.scope():
-            lead = tuple(self.builder.let(i, "row") if isinstance(i, Expr) else i for i in unflatten(index, self.lead))
-            place = (*lead, *(0 for _ in self.trailing))
-            for node in self.region:
-                if node in self.reductions:
-                    self.reduce(node, lead)
-                elif node.op.name != "constant" and node.result.type.shape == self.row:
-                    self.reader.at(node.result, place)
-            self.write(lead, place)
-        return Kernel(self.builder.finish(), self.scratch_bytes)
-
-    def reduce(self, node: Node, lead: Position) -> None:
-        """One pass that folds ``node``'s operand over the row; its result is a scalar from then on."""
-        compute = compute_of(node)
-        assert isinstance(compute, Reduction) and compute.combine is not None
-        operand = node.operands[0]
-        types = [operand.type]
-        total: tuple[Expr, ...] | None = None
-        for start, width, count in strip_pieces(self.trailing[-1], self.width):
-            accumulators = Accumulators(self.builder, compute, node.op, types, width)
-            with self.pass_over(start, width, count) as tail:
-                element = self.reader.at(operand, (*lead, *tail))
-                if operand in self.scratch and operand not in self.reader.sources:
-                    self.scratch[operand][(self.kept.index(operand), *tail)] = element
-                place = (*lead, *(0 for _ in tail))
-                accumulators.update(
-                    lambda old, place=place, tail=tail: compute.step(
-                        self.builder, node.op, [self.reader.operand(operand)], place, tail, old
-                    )
-                )
-            partial = accumulators.combined()
-            total = partial if total is None else compute.combine(self.builder, node.op, total, partial)
-        assert total is not None
-        finished = compute.finish(self.builder, node.op, types, total)
-        value = self.builder.let(as_result(finished, node.result.type.dtype), node.op.name)
-        self.reader.sources[node.result] = lambda _: value
-        if operand in self.scratch and operand not in self.reader.sources:
-            self.reader.sources[operand] = self.load_scratch(operand, len(lead))
-
-    def load_scratch(self, value: Value, lead: int) -> Callable[[Position], Expr]:
-        array, number = self.scratch[value], self.kept.index(value)
-        return lambda position: array[(number, *position[lead:])]
-
-    @contextmanager
-    def pass_over(self, start: int, width: int, count: int) -> Iterator[Position]:
-        """Loops over the row for one strip piece of its innermost axis; yields the position in the row."""
-        *outer, _ = self.trailing
-        with ExitStack() as loops:
-            head = tuple(loops.enter_context(self.builder.serial(size, "r")) for size in outer)
-            strip = loops.enter_context(self.builder.serial(count, "strip"))
-            loops.enter_context(self.reader.scope())
-            yield (*head, lanes(strip * width + start, width))
-
-    def write(self, lead: Position, place: Position) -> None:
-        """The last pass: all results."""
-        outputs = list(zip(self.region.outputs, self.results, strict=True))
-        for output, array in outputs:
-            if output.type.shape == self.row:
-                array[place] = self.reader.at(output, place)
-        full = [(output, array) for output, array in outputs if output.type.shape != self.row]
-        if not full:
-            return
-        for start, width, count in strip_pieces(self.trailing[-1], self.width):
-            with self.pass_over(start, width, count) as tail:
-                values = [self.reader.at(output, (*lead, *tail)) for output, _ in full]
-                for (_, array), value in zip(full, values, strict=True):
-                    array[(*lead, *tail)] = value
-
-
-def is_expensive(node: Node) -> bool:
-    """Whether computing a node's result again costs more than storing and loading it."""
-    return node.op.name in TRANSCENDENTAL
+def _emit_rows(region: Graph, lane_count: int, target: Target, symbol: str) -> Kernel:
+    builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
+    passes = RowPasses(region, builder, lane_count)
+    inputs, results = parameters(builder, region)
+    dtype = passes.scratch_type
+    scratch = None if dtype is None else builder.pointer("scratch", dtype, passes.scratch_shape)
+    reader = RegionReader(builder, input_sources(region, inputs))
+    with builder.parallel(math.prod(passes.lead), "row") as index:
+        lead = tuple(builder.let(i, "row") if isinstance(i, Expr) else i for i in unflatten(index, passes.lead))
+        passes.emit(reader, scratch, lead, lambda number, place, value: results[number].__setitem__(place, value))
+    return Kernel(builder.finish(), passes.scratch_bytes)

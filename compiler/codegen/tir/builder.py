@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from tvm import tirx
-from tvm.ir import Expr, PointerType, PrimType, make_node
+from tvm.ir import Expr, Op, PointerType, PrimType, make_node
 
 from compiler.codegen.tir.array import Array, Index, flat_buffer, make_array
 from compiler.codegen.tir.dtypes import storage_type
@@ -112,6 +112,13 @@ class KernelBuilder:
     def index(self, value: int) -> Expr:
         """A constant of the index type."""
         return tirx.IntImm(self.index_type, value)
+
+    def prefetch(self, array: Array, indices: tuple[Index, ...], *, level: int = 2) -> None:
+        """Ask for the cache line of an element ahead of its use, into the cache of that level and those below it."""
+        address = tirx.address_of(tirx.BufferLoad(array.buffer, [array.offset(indices)]))
+        # LLVM's operands: a read, how long to keep it (3: in every cache), data.
+        hint = [tirx.IntImm("int32", number) for number in (0, 4 - level, 1)]
+        self.emit(tirx.Evaluate(tirx.call_intrin("void", Op.get("tirx.prefetch"), address, *hint)))
 
     def opaque(self, value: int) -> Expr:
         """``value`` as an expression that LLVM cannot fold, for the extent of a loop that it must not unroll.

@@ -10,7 +10,8 @@ from tvm import tirx
 
 from compiler.codegen.tir import KernelBuilder, KernelError, assembly, lanes, literal, parallel_extent, select
 from compiler.ir.dtypes import DType
-from tests.codegen.native import HOST, instructions, llvm, load, run
+from compiler.targets import Target
+from tests.codegen.native import ARMV7, CORTEX_A72, HOST, X86_V3, instructions, llvm, load, run
 
 
 def relu(rows: int, columns: int, width: int) -> tirx.PrimFunc:
@@ -159,3 +160,23 @@ def test_misuse_is_an_error_that_names_the_kernel() -> None:
         x.reshape((3, 5))
     with pytest.raises(KernelError, match="without statements"), KernelBuilder("k_empty").serial(3):
         pass
+
+
+@pytest.mark.parametrize(
+    ("target", "level", "instruction"),
+    [
+        (X86_V3, 1, "prefetcht0"),
+        (X86_V3, 2, "prefetcht1"),
+        (CORTEX_A72, 1, "prfm\tpldl1keep"),
+        (CORTEX_A72, 2, "prfm\tpldl2keep"),
+        (ARMV7, 2, "pld"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Target) else str(value),
+)
+def test_a_prefetch_is_an_instruction(target: Target, level: int, instruction: str) -> None:
+    k = KernelBuilder("k_prefetch", index_bits=8 * target.pointer_bytes)
+    x, y = (k.pointer(name, DType.F32, (100,)) for name in "xy")
+    with k.parallel(50) as i:
+        k.prefetch(x, (i + 50,), level=level)
+        y[i] = x[i]
+    assert any(line.startswith(instruction) for line in instructions(assembly(k.finish(), llvm(target)), "k_prefetch"))

@@ -1,0 +1,81 @@
+"""The register tile of matrix products: the sums of a few rows times the lanes of a few vectors, kept in registers.
+
+Owns the innermost loop and the rule for the number of rows. Knows nothing of where operands lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tvm.ir import Expr
+
+from compiler.codegen.computes.interface import Index
+from compiler.codegen.computes.positions import affine
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.ir import DType
+from compiler.targets import Target
+
+K_STEP = 4
+"""Steps along k that are written out in the innermost loop."""
+
+
+def most_rows(vectors: int, target: Target) -> int:
+    """Rows of ``vectors`` vectors whose sums fit in registers, beside a row of columns and one element."""
+    return max(1, (target.vector_registers - vectors - 1) // vectors)
+
+
+def balanced_rows(rows: int, vectors: int, target: Target) -> int:
+    """Rows per tile that cover ``rows`` in the fewest cycles: a tile of few rows waits for its own sums."""
+    most = min(most_rows(vectors, target), rows)
+    fewest = -(-int(target.fma_latency * target.fma_ports) // vectors)
+
+    def cycles(tile: int) -> int:
+        full, rest = divmod(rows, tile)
+        return full * max(tile, fewest) + (max(rest, fewest) if rest else 0)
+
+    return min(range(most, (most + 1) // 2, -1), key=cycles, default=most)
+
+
+def multiply_tile(
+    builder: KernelBuilder,
+    shape: tuple[int, int, int],
+    element: Callable[[int, Index], Expr],
+    columns: Callable[[Index], Expr],
+    before_step: Callable[[Expr], None] | None = None,
+) -> list[Array]:
+    """``sum over k of element(row, k) * columns(k)`` for each row of the tile, as registers of ``width`` lanes.
+
+    ``shape`` is (rows, width, depth of k). ``before_step`` emits something at the head of each step of the loop, with
+    the step's number, of which there are ``depth // K_STEP``.
+    """
+    rows, width, depth = shape
+    every = lanes(builder.index(0), width)
+    sums = [builder.registers(f"sum{row}", DType.F32, (width,)) for row in range(rows)]
+    for total in sums:
+        total[every] = broadcast(literal(0, "float32"), width)
+
+    def multiply(k: Index) -> None:
+        vector = builder.let(columns(k), "columns")
+        for row, total in enumerate(sums):
+            total[every] = total[every] + broadcast(element(row, k), width) * vector
+
+    if steps := depth // K_STEP:
+        with builder.serial(steps, "k") as step:
+            if before_step is not None:
+                before_step(step)
+            for number in range(K_STEP):
+                multiply(affine(step, K_STEP, number))
+    for k in range(steps * K_STEP, depth):
+        multiply(k)
+    return sums
+
+
+def power_of_two_pieces(extent: int) -> list[tuple[int, int]]:
+    """``extent`` lanes as (start, width) of falling powers of two."""
+    pieces: list[tuple[int, int]] = []
+    start = 0
+    while start < extent:
+        width = 1 << ((extent - start).bit_length() - 1)
+        pieces.append((start, width))
+        start += width
+    return pieces
