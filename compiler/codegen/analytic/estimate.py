@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
 from compiler.codegen.analytic.machine import HERTZ, streaming_cycles
+from compiler.codegen.analytic.windows import window_shape
 from compiler.ir import ROW_MAJOR, Graph, Layout, Node, Task, TensorType
 from compiler.ir.contiguity import concat_rows, same_order, slice_offset
 from compiler.ir.ops.contraction import Conv
@@ -68,8 +69,10 @@ def _anchor_cycles(anchor: Node, region: Graph, target: Target, *, blocked: bool
         case Slice():
             view = slice_offset(anchor.op, anchor.operands[0].type) is not None
             return 0.0 if view else math.inf if blocked else _traffic_cycles(region, target)
+        case Pool():
+            return _window_cycles(anchor, target, blocked=blocked) + _epilogue_cycles(anchor, region, target)
         case _:
-            return math.inf if blocked else _traffic_cycles(region, target)
+            return _reduction_cycles(anchor, region, target)
 
 
 def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
@@ -78,6 +81,9 @@ def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
         return math.inf if blocked else 1e12
     shape = ConvShape.of(anchor)
     lanes = target.lanes(4)
+    if window_shape(anchor) is not None:
+        packed = w.layout == Layout(((0, lanes),))
+        return math.inf if blocked and not packed else _window_cycles(anchor, target, blocked=blocked)
     if not blocked:
         vectors = max(1, w.layout.blocks[0][1] // lanes) if w.layout.blocks else 2
         penalty = ROW_MAJOR_CONVOLUTION if w.layout.blocks else _unpacked_penalty(shape, lanes)
@@ -98,6 +104,27 @@ def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
     pixels = shape.rows * shape.columns
     wasted = -(-pixels // lanes) * lanes / pixels
     return (1.1 if shape.channels_per_group <= FEW_CHANNELS else 1.25) * wasted
+
+
+def _window_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
+    """A depthwise convolution or a pool: a load and a fold per result and tap, or the traffic if that takes longer."""
+    shape, lanes = window_shape(anchor), target.lanes(4)
+    if shape is None:
+        return math.inf if blocked else 1e12
+    vectors = shape.images * -(-shape.channels // lanes) * shape.rows * shape.columns
+    folding = vectors * (math.prod(shape.window) / target.fma_ports + 2)
+    traffic = streaming_cycles(anchor.operands[0].type.bytes + anchor.result.type.bytes, target)
+    return (folding + traffic) * (1.0 if blocked else ROW_MAJOR_PLANES)
+
+
+def _reduction_cycles(anchor: Node, region: Graph, target: Target) -> float:
+    """Blocked only over all spatial axes."""
+    source = anchor.operands[0].type
+    if source.layout == ROW_MAJOR and region.outputs[0].type.layout == ROW_MAJOR:
+        return _traffic_cycles(region, target)
+    assert isinstance(anchor.op, Reduce)
+    spatial = source.rank > 2 and anchor.op.axes == tuple(range(2, source.rank)) and anchor.op.keep
+    return _traffic_cycles(region, target) if spatial else math.inf
 
 
 def _epilogue_cycles(anchor: Node, region: Graph, target: Target) -> float:
