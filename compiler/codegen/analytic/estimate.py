@@ -85,9 +85,9 @@ def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
         packed = w.layout == Layout(((0, lanes),))
         return math.inf if blocked and not packed else _window_cycles(anchor, target, blocked=blocked)
     if not blocked:
-        vectors = max(1, w.layout.blocks[0][1] // lanes) if w.layout.blocks else 2
+        block = w.layout.blocks[0][1] if w.layout.blocks else 2 * lanes
         penalty = ROW_MAJOR_CONVOLUTION if w.layout.blocks else _unpacked_penalty(shape, lanes)
-        return penalty * direct_cycles(shape, vectors, target)
+        return penalty * max(1.0, lanes / block) * direct_cycles(shape, max(1, block // lanes), target)
     if [axis for axis, _ in w.layout.blocks] != [1, 0]:
         return math.inf
     block = w.layout.blocks[1][1]
