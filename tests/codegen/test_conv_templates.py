@@ -117,6 +117,11 @@ def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
         assert_close(actual / np.abs(expected).max(), expected / np.abs(expected).max())
 
 
+def test_a_single_filter_makes_no_block() -> None:
+    graph = blocked_graph((1, 16, 5, 5), (1, 16, 1, 1), conv2d(), 16, 16, blocked_image=False)
+    assert not ConvBlocked().matches(graph, HOST)
+
+
 MATMULS = {
     "square": ((64, 64), (64, 64), False, 0),
     "tails": ((37, 19), (19, 45), False, 0),

@@ -14,12 +14,15 @@ from compiler.ir.ops.movement import Relayout
 
 
 def blocked_output(region: Graph, lanes: int) -> Value | None:
-    """The value that the only result of a region stores in blocks of ``lanes`` channels; None for another region."""
+    """The value that the only result of a region stores in blocks of ``lanes`` channels; None for another region.
+
+    A single channel makes no block: its position is the constant 0.
+    """
     if len(region.outputs) != 1:
         return None
     (output,) = region.outputs
     producer = output.producer
-    blocked = output.type.layout == Layout(((1, lanes),)) and output.type.rank >= 2
+    blocked = output.type.layout == Layout(((1, lanes),)) and output.type.rank >= 2 and output.type.shape[1] > 1
     if not blocked or producer is None or not isinstance(producer.op, Relayout):
         return None
     (value,) = producer.operands

@@ -82,12 +82,6 @@ class KernelBuilder:
         self.emit(tirx.AllocBuffer(array.buffer))
         return array
 
-    def prefetch(self, array: Array, indices: Index | tuple[Index, ...], *, into_l1: bool = False) -> None:
-        """Ask for the cache line of an element, in the second-level cache or nearer; the element need not exist."""
-        address = tirx.call_intrin("handle", "tirx.address_of", tirx.BufferLoad(array.buffer, [array.offset(indices)]))
-        read, locality, data = (tirx.IntImm("int32", number) for number in (0, 3 if into_l1 else 2, 1))
-        self.emit(tirx.Evaluate(tirx.call_llvm_intrin("void", "llvm.prefetch.p0", address, read, locality, data)))
-
     def let(self, value: Expr, name: str) -> Expr:
         """Name ``value``, so that using it twice computes it once.
 

@@ -77,7 +77,8 @@ def _blockable(node: Node) -> bool:
     ):
         return False
     result = node.result.type
-    return result.dtype is DType.F32 and result.rank >= 3 and result.layout == ROW_MAJOR and result.elements > 0
+    has_channels = result.rank >= 3 and result.shape[1] > 1 and result.elements > 0
+    return result.dtype is DType.F32 and result.layout == ROW_MAJOR and has_channels
 
 
 def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
