@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 import compiler
-from bench.inputs import random_inputs, with_known_shapes
+from bench.inputs import random_inputs, save_model
 from bench.kernels.probe import build_probe
 from bench.kernels.work import Work, plan_work
 from bench.kernels.worker import LEAST_ROUNDS, Round
@@ -83,9 +83,8 @@ def measure_kernels(
     name: str, model: onnx.ModelProto, directory: Path, *, seconds: float, target: str = "host"
 ) -> KernelTable:
     """Compile the model and measure its kernels; raises BuildError and what the toolchain raises."""
-    model = with_known_shapes(model)
     source, inputs, artifact = (directory / f"{name}{suffix}" for suffix in (".onnx", ".npz", ".kiln"))
-    onnx.save(model, source)
+    model = save_model(model, source)
     np.savez(inputs, allow_pickle=False, **random_inputs(model))
     with compiler.compile(source, target) as built:
         built.save(artifact)
