@@ -17,6 +17,7 @@ from typing import NoReturn, Self, TextIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.diagnostics import last_words
 from bench.worker import Loaded
 
 
@@ -44,8 +45,8 @@ class WorkerEnded(WorkerFailed):
     """A measured process ended before it answered."""
 
     def __init__(self, workload: Workload, code: int | None, diagnostics: str) -> None:
-        last = diagnostics.strip().splitlines()[-1:] or ["(it printed nothing)"]
-        super().__init__(f"{workload.engine} on {workload.prepared.name} ended with status {code}: {last[0]}")
+        where = f"{workload.engine} on {workload.prepared.name}"
+        super().__init__(f"{where} ended with status {code}: {last_words(diagnostics)}")
 
 
 class WorkerMoved(WorkerFailed):

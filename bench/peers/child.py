@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.diagnostics import last_words
+
 TIMEOUT_S = 900.0
 
 
@@ -13,9 +15,7 @@ class ConversionFailed(RuntimeError):
     """An engine's converter ended without a model."""
 
     def __init__(self, command: Sequence[str], code: int, diagnostics: str) -> None:
-        lines = diagnostics.strip().splitlines() or ["(it printed nothing)"]
-        said = next((line for line in reversed(lines) if "Error" in line), lines[-1])
-        super().__init__(f"{Path(command[0]).name} ended with status {code}: {said}")
+        super().__init__(f"{Path(command[0]).name} ended with status {code}: {last_words(diagnostics)}")
 
 
 def convert(command: Sequence[str], expected: Path) -> Path:

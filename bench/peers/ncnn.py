@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from importlib import metadata
 from pathlib import Path
 
@@ -61,10 +62,16 @@ def load(prepared: Path, threads: int) -> Session:
                 code, result = extractor.extract(f"out{i}")
                 if code != 0:
                     raise ValueError(f"ncnn gives no output {name}: status {code}")
-                results[name] = np.array(result).reshape(shape)
+                results[name] = _shaped(np.array(result), shape)
         return results
 
     return run
+
+
+def _shaped(result: np.ndarray, shape: list[int]) -> np.ndarray:
+    """The result as ONNX shapes it: ncnn leaves the batch axis out. Some models do not say their outputs' shapes."""
+    known = 0 not in shape and math.prod(shape) == result.size
+    return result.reshape(shape) if known else result[np.newaxis]
 
 
 def runtime_files() -> list[Path]:
