@@ -55,9 +55,10 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 bench: $(STAMP)
-	$(PY) -m bench --suite cnn --peers onnxruntime,openvino
-	$(PY) -m bench --suite transformer --peers onnxruntime,openvino
-	$(PY) -m bench --suite footprint --peers onnxruntime
+	$(PY) -m bench --suite cnn
+	$(PY) -m bench --suite transformer
+	$(PY) -m bench --suite kernels
+	$(PY) -m bench --suite footprint
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper
+
+from bench.peers.signature import Signature, write_signature
 
 FIRST_IR_WITH_CONSTANTS = 4
 
@@ -39,6 +43,16 @@ def with_known_shapes(model: onnx.ModelProto) -> onnx.ModelProto:
     for value in fixed.graph.output:
         value.type.tensor_type.ClearField("shape")  # follows from the inputs
     return onnx.shape_inference.infer_shapes(fixed)
+
+
+def save_model(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    """Write the model with known shapes to `path`, its signature beside it, and return it."""
+    fixed = with_known_shapes(model)
+    onnx.save(fixed, path)
+    outputs = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in fixed.graph.output}
+    inputs = {name: list(shape) for name, shape in input_shapes(fixed).items()}
+    write_signature(path, Signature(inputs, outputs))
+    return fixed
 
 
 def random_inputs(model: onnx.ModelProto, seed: int = 0) -> dict[str, NDArray[np.generic]]:

@@ -37,7 +37,7 @@ ISAS: tuple[Isa, ...] = (
         "x86-64-v3",
         # oneDNN (which OpenVINO and PyTorch use), PyTorch's own kernels, and its MKL.
         {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
-        frozenset({"kiln", "openvino", "tvm", "torch"}),
+        frozenset({"kiln", "openvino", "tvm", "torch", "torch-compile"}),
     ),
 )
 """The choices of ``--isa``."""

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from bench.inputs import random_inputs, with_known_shapes
+from bench.inputs import random_inputs, save_model
 from bench.isa import NATIVE, Isa
 from bench.peers import MissingPeer, peer
 from bench.process import Worker, WorkerFailed, Workload
@@ -87,9 +87,8 @@ def prepare(
 
     An engine that is missing or refuses the model is recorded with its reason and left out of what follows.
     """
-    model = with_known_shapes(model)
     source = directory / f"{name}.onnx"
-    onnx.save(model, source)
+    model = save_model(model, source)
     inputs = directory / f"{name}.npz"
     np.savez(inputs, allow_pickle=False, **random_inputs(model))
     prepared: dict[str, Prepared] = {}

@@ -17,6 +17,7 @@ from typing import NoReturn, Self, TextIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.diagnostics import last_words
 from bench.worker import Loaded
 
 
@@ -44,8 +45,8 @@ class WorkerEnded(WorkerFailed):
     """A measured process ended before it answered."""
 
     def __init__(self, workload: Workload, code: int | None, diagnostics: str) -> None:
-        last = diagnostics.strip().splitlines()[-1:] or ["(it printed nothing)"]
-        super().__init__(f"{workload.engine} on {workload.prepared.name} ended with status {code}: {last[0]}")
+        where = f"{workload.engine} on {workload.prepared.name}"
+        super().__init__(f"{where} ended with status {code}: {last_words(diagnostics)}")
 
 
 class WorkerMoved(WorkerFailed):
@@ -105,14 +106,13 @@ class Worker:
         return self._process.pid
 
     def processors(self) -> set[int]:
-        """Where the threads of the measured process may run: those that it was pinned to, unless the engine moved
-        them."""
+        """Where the threads of the measured process may run: where it was pinned to, unless the engine moved them."""
         threads = Path(f"/proc/{self.process_id}/task").iterdir()
         return set().union(*(os.sched_getaffinity(int(thread.name)) for thread in threads))
 
     def check_processors(self) -> None:
         """Raise WorkerMoved if the engine left the processors that its process was pinned to."""
-        if (found := self.processors()) != self._pinned:
+        if not (found := self.processors()) <= self._pinned:
             raise WorkerMoved(self.workload, self._pinned, found)
 
     def measure(self, budget: float) -> Sequence[float]:

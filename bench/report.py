@@ -57,7 +57,7 @@ def _latency_cells(row: Measured) -> tuple[str, ...]:
 
 def summary_text(summaries: Sequence[SuiteSummary]) -> str:
     """The best peer of each model, and per number of threads the worst model and the geometric mean."""
-    header = ("model", "threads", "best peer", "its median ms", "Kiln's median ms", "best peer / Kiln")
+    header = ("model", "threads", "best peer", "its median ms", "Kiln's median ms", "best peer / Kiln", "of minima")
     rows = [
         (
             row.model,
@@ -65,6 +65,7 @@ def summary_text(summaries: Sequence[SuiteSummary]) -> str:
             row.peer,
             *(milliseconds(seconds) for seconds in (row.peer_seconds, row.subject_seconds)),
             str(row.ratio),
+            f"{row.of_minima:.2f}x",
         )
         for summary in summaries
         for row in summary.rows
@@ -79,7 +80,8 @@ def _summary_line(summary: SuiteSummary) -> str:
         return f"- {threads}: nothing to compare{left_out}"
     return (
         f"- {threads}, best peer / Kiln over {len(summary.rows)} models: geometric mean {summary.geometric_mean:.3f}x,"
-        f" minimum {summary.minimum.ratio.value:.2f}x ({summary.minimum.model}){left_out}"
+        f" minimum {summary.minimum.ratio.value:.2f}x ({summary.minimum.model}); geometric mean of minima"
+        f" {summary.geometric_mean_of_minima:.3f}x{left_out}"
     )
 
 

@@ -19,13 +19,18 @@ AGREEMENT = 1e-2
 
 @dataclass(frozen=True)
 class BestPeer:
-    """The peer of the smallest median on one model; `ratio` is its median over the subject's."""
+    """The peer of the smallest median on one model; `ratio` is its median over the subject's.
+
+    `of_minima` is the smallest minimum of any peer over the subject's: on a busy machine the two tell whether the
+    engines differ or only what they were disturbed by.
+    """
 
     model: str
     peer: str
     peer_seconds: float
     subject_seconds: float
     ratio: Ratio
+    of_minima: float
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,16 @@ class SuiteSummary:
     @property
     def geometric_mean(self) -> float | None:
         """Of the ratios of all models."""
-        return float(np.exp(np.mean(np.log([row.ratio.value for row in self.rows])))) if self.rows else None
+        return _geometric_mean([row.ratio.value for row in self.rows])
+
+    @property
+    def geometric_mean_of_minima(self) -> float | None:
+        """The same of the minima."""
+        return _geometric_mean([row.of_minima for row in self.rows])
+
+
+def _geometric_mean(values: Sequence[float]) -> float | None:
+    return float(np.exp(np.mean(np.log(values)))) if values else None
 
 
 def summarize_suite(comparisons: Sequence[Comparison]) -> list[SuiteSummary]:
@@ -75,4 +89,5 @@ def _agrees(row: Measured) -> bool:
 
 def _best(model: str, subject: Measured, peers: Sequence[tuple[Measured, Ratio]]) -> BestPeer:
     best, ratio = min(peers, key=lambda peer: peer[0].latency.median)
-    return BestPeer(model, best.engine, best.latency.median, subject.latency.median, ratio)
+    of_minima = min(peer.latency.minimum for peer, _ in peers) / subject.latency.minimum
+    return BestPeer(model, best.engine, best.latency.median, subject.latency.median, ratio, of_minima)

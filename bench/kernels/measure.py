@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 
 import compiler
-from bench.inputs import random_inputs, with_known_shapes
+from bench.inputs import random_inputs, save_model
 from bench.kernels.probe import build_probe
 from bench.kernels.work import Work, plan_work
 from bench.kernels.worker import LEAST_ROUNDS, Round
@@ -35,8 +35,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One call of the plan. `of_peak` is its rate by the machine's in the same round: the median over rounds, and
-    `best_of_peak` the largest."""
+    """One call of the plan. `of_peak` is the median, over rounds, of its rate by the machine's in that round;
+    `best_of_peak` is the rate of its fastest round by the machine's best."""
 
     work: Work
     median_seconds: float
@@ -49,13 +49,15 @@ class Kernel:
 
 @dataclass(frozen=True)
 class KernelTable:
-    """All calls of one compiled model on one thread, from the `rounds` that were used of those `taken`."""
+    """All calls of one compiled model on one thread, from the `rounds` that were used of those `taken`; `interrupted`
+    is how many of the used ones other programs disturbed."""
 
     model: str
     target: str
     lanes: int
     rounds: int
     taken: int
+    interrupted: int
     limits: Limits
     kernels: tuple[Kernel, ...]
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -83,9 +85,8 @@ def measure_kernels(
     name: str, model: onnx.ModelProto, directory: Path, *, seconds: float, target: str = "host"
 ) -> KernelTable:
     """Compile the model and measure its kernels; raises BuildError and what the toolchain raises."""
-    model = with_known_shapes(model)
     source, inputs, artifact = (directory / f"{name}{suffix}" for suffix in (".onnx", ".npz", ".kiln"))
-    onnx.save(model, source)
+    model = save_model(model, source)
     np.savez(inputs, allow_pickle=False, **random_inputs(model))
     with compiler.compile(source, target) as built:
         built.save(artifact)
@@ -108,6 +109,7 @@ def kernel_table(model: str, target: str, lanes: int, work: Sequence[Work], roun
     taken = len(rounds)
     undisturbed = [round_ for round_ in rounds if round_.preemptions == 0]
     rounds = undisturbed if len(undisturbed) >= LEAST_ROUNDS else rounds
+    interrupted = sum(round_.preemptions > 0 for round_ in rounds)
     seconds = np.maximum(np.array([round_.seconds for round_ in rounds]), 1e-9)
     peaks = np.array([round_.flops_per_second for round_ in rounds])
     medians = np.median(seconds, axis=0)
@@ -120,7 +122,7 @@ def kernel_table(model: str, target: str, lanes: int, work: Sequence[Work], roun
             share=float(medians[i]) / total,
             flops_per_second=item.flops / float(medians[i]),
             of_peak=float(np.median(item.flops / seconds[:, i] / peaks)),
-            best_of_peak=float(np.max(item.flops / seconds[:, i] / peaks)),
+            best_of_peak=float(item.flops / seconds[:, i].min() / peaks.max()),
         )
         for i, item in enumerate(work)
     ]
@@ -129,7 +131,7 @@ def kernel_table(model: str, target: str, lanes: int, work: Sequence[Work], roun
         float(np.median([round_.streamed_bytes_per_second for round_ in rounds])),
         float(np.median([round_.cached_bytes_per_second for round_ in rounds])),
     )
-    return KernelTable(model, target, lanes, len(rounds), taken, limits, tuple(kernels))
+    return KernelTable(model, target, lanes, len(rounds), taken, interrupted, limits, tuple(kernels))
 
 
 def seconds_by_kind(table: KernelTable) -> dict[str, tuple[float, float]]:

@@ -36,6 +36,8 @@ def kernel_text(measured: KernelTable) -> str:
 def _rounds(measured: KernelTable) -> str:
     if measured.rounds < measured.taken:
         return f"{measured.rounds} runs ({measured.taken - measured.rounds} more were interrupted and do not count)"
+    if measured.interrupted:
+        return f"{measured.rounds} runs ({measured.interrupted} were interrupted: medians are too high, see `at best`)"
     return f"{measured.rounds} runs"
 
 

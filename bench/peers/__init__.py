@@ -49,7 +49,14 @@ PEERS: Mapping[str, str] = {
     "kiln": "bench.peers.kiln",
     "onnxruntime": "bench.peers.onnxruntime",
     "openvino": "bench.peers.openvino",
+    "ncnn": "bench.peers.ncnn",
+    "tvm": "bench.peers.tvm",
+    "torch": "bench.peers.torch",
+    "torch-compile": "bench.peers.torch_compile",
 }
+
+LIGHT = frozenset({"kiln", "onnxruntime", "openvino", "tvm"})
+"""The peers that the extra `bench` brings, or Kiln itself; the others come with `bench-all`."""
 
 
 class UnknownPeer(ValueError):
@@ -60,10 +67,12 @@ class UnknownPeer(ValueError):
 
 
 class MissingPeer(RuntimeError):
-    """A peer whose package is not installed."""
+    """A peer whose package is not installed, or cannot be imported here."""
 
-    def __init__(self, name: str, cause: ImportError) -> None:
-        super().__init__(f"{name} is not installed ({cause}); pip install 'kiln-compiler[bench]'")
+    def __init__(self, name: str, cause: Exception) -> None:
+        extra = "bench" if name in LIGHT else "bench-all"
+        what = "is not installed" if isinstance(cause, ImportError) else "cannot be imported"
+        super().__init__(f"{name} {what} ({cause}); pip install 'kiln-compiler[{extra}]'")
 
 
 def peer(name: str) -> Peer:
@@ -72,5 +81,5 @@ def peer(name: str) -> Peer:
         raise UnknownPeer(name)
     try:
         return cast(Peer, importlib.import_module(PEERS[name]))
-    except ImportError as cause:
+    except Exception as cause:  # packages that do not fit each other raise anything
         raise MissingPeer(name, cause) from cause

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import openvino
 
 from bench.peers import Arrays, Session
 from bench.peers.installed import distribution_files
+from bench.peers.signature import read_signature, write_signature
 
-MODEL_FILE, NAMES_FILE = "model.xml", "outputs.json"
-RESULT_SUFFIX = "/sink_port_0"
+MODEL_FILE = "model.xml"
 
 
 def version() -> str:
@@ -24,9 +23,8 @@ def prepare(model: Path, directory: Path, target: str) -> Path:
     prepared = directory / f"{model.stem}.openvino"
     converted = openvino.Core().read_model(str(model))
     openvino.save_model(converted, str(prepared / MODEL_FILE), compress_to_fp16=False)
-    # A tensor goes by all the names that it had on its way; the node of a result keeps that of the model's output.
-    names = [result.get_friendly_name().removesuffix(RESULT_SUFFIX) for result in converted.get_results()]
-    (prepared / NAMES_FILE).write_text(json.dumps(names))
+    # A tensor goes by all the names that it had on its way; the order of the outputs is the model's.
+    write_signature(prepared / MODEL_FILE, read_signature(model))
     return prepared
 
 
@@ -40,7 +38,7 @@ def load(prepared: Path, threads: int) -> Session:
     }
     compiled = openvino.Core().compile_model(str(prepared / MODEL_FILE), "CPU", config)
     request = compiled.create_infer_request()
-    names = json.loads((prepared / NAMES_FILE).read_text())
+    names = list(read_signature(prepared / MODEL_FILE).outputs)
 
     def run(inputs: Arrays) -> Arrays:
         results = request.infer(dict(inputs), share_inputs=True, share_outputs=True)

@@ -72,5 +72,5 @@ def test_outputs_that_one_side_lacks_differ_infinitely() -> None:
 
 
 def test_an_unknown_peer_lists_the_known_ones() -> None:
-    with pytest.raises(peers.UnknownPeer, match="known: kiln, onnxruntime, openvino"):
+    with pytest.raises(peers.UnknownPeer, match="known: kiln, onnxruntime, openvino, ncnn, tvm, torch, torch-compile"):
         peers.peer("tensorflow")

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bench.inputs import random_inputs, with_known_shapes
+from bench.inputs import random_inputs, save_model
 from bench.latency import largest_difference
 from bench.models.digits import digits_model
 from bench.peers import peer
@@ -18,8 +18,7 @@ from bench.process import Worker, WorkerFailed, Workload, available_processors
 @pytest.fixture(scope="module")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Workload:
     folder = tmp_path_factory.mktemp("workload")
-    model = with_known_shapes(digits_model())
-    onnx.save(model, folder / "digits.onnx")
+    model = save_model(digits_model(), folder / "digits.onnx")
     np.savez(folder / "inputs.npz", allow_pickle=False, **random_inputs(model))
     return Workload("onnxruntime", folder / "digits.onnx", 1, folder / "inputs.npz")
 

@@ -45,7 +45,8 @@ def test_what_does_not_count_is_named_with_the_reason() -> None:
     text = summary_text(summarize_suite(COMPARISONS))
     assert (
         "- 1 thread, best peer / Kiln over 2 models: geometric mean 1.000x, minimum 0.50x (hard);"
-        " not counted: refused (kiln did not run), lonely (no peer gave its results)" in text
+        " geometric mean of minima 1.000x; not counted: refused (kiln did not run), lonely (no peer gave its results)"
+        in text
     )
 
 

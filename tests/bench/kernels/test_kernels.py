@@ -60,6 +60,8 @@ def test_interrupted_rounds_do_not_count_if_enough_others_do() -> None:
     assert "12 runs (12 more were interrupted and do not count)" in kernel_text(table)
     few = kernel_table("net", "host", 16, WORK, [*rounds(*SECONDS, count=3), *busy])
     assert (few.rounds, few.taken) == (15, 15)
+    assert "15 runs (12 were interrupted: medians are too high" in kernel_text(few)
+    assert few.kernels[0].best_of_peak == pytest.approx(0.8)
 
 
 def test_the_text_says_how_winograd_is_counted_and_names_slow_kernels() -> None:
