@@ -29,16 +29,40 @@ Operands = Sequence[Operand]
 
 
 def _reshape(k: Binder, op: Op, operands: Operands, result: TensorType, place: Position) -> Expr:
-    """Through the row-major element number; positions must be scalars."""
-    number: Index = 0
-    for index, stride in zip(place, row_major_strides(result.shape), strict=True):
-        number = number + affine(index, stride, 0)
-    source: list[Index] = []
-    remaining = math.prod(operands[0].type.shape)
-    for size in operands[0].type.shape:
-        remaining //= size
-        source.append(number // remaining % size if size > 1 else 0)
-    return operands[0].at(tuple(source))
+    """Through the row-major element number within each run of axes that hold the same elements on both sides; positions
+    in a run of several axes must be scalars."""
+    (x, *_), source = operands, list[Index]()
+    for before, after in runs_of_axes(x.type.shape, result.shape):
+        if before.stop - before.start == after.stop - after.start == 1:
+            source.append(place[after.start])
+            continue
+        number: Index = 0
+        sizes = result.shape[after]
+        for index, stride in zip(place[after], row_major_strides(sizes), strict=True):
+            number = number + affine(index, stride, 0)
+        remaining = math.prod(sizes)
+        for position, size in enumerate(x.type.shape[before]):
+            remaining //= size
+            rest = number if remaining == 1 else number // remaining
+            source.append(0 if size == 1 else rest % size if position else rest)
+    return x.at(tuple(source))
+
+
+def runs_of_axes(before: Sequence[int], after: Sequence[int]) -> list[tuple[slice, slice]]:
+    """The shortest runs of axes of two shapes that have as many elements, from left to right, as slices of each."""
+    runs: list[tuple[slice, slice]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        first_i, first_j = i, j
+        i, j = min(i + 1, len(before)), min(j + 1, len(after))
+        left, right = math.prod(before[first_i:i]), math.prod(after[first_j:j])
+        while left != right:
+            if left < right:
+                left, i = left * before[i], i + 1
+            else:
+                right, j = right * after[j], j + 1
+        runs.append((slice(first_i, i), slice(first_j, j)))
+    return runs
 
 
 def _transpose(k: Binder, op: Op, operands: Operands, result: TensorType, place: Position) -> Expr:

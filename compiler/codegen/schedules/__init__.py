@@ -8,6 +8,7 @@ from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
 from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.elementwise import Elementwise
+from compiler.codegen.schedules.elementwise_blocked import ElementwiseBlocked
 from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
@@ -27,6 +28,7 @@ SCHEDULES: tuple[Template, ...] = (
     ConvDirect(),
     ConvPixels(),
     MatMulTiled(),
+    ElementwiseBlocked(),
     Planes(),
     Elementwise(),
     OneReduction(),

@@ -20,7 +20,7 @@ from compiler.codegen.tir import Array, KernelBuilder, broadcast, interleaved, l
 from compiler.ir import ROW_MAJOR, DType, Graph, Node, Shape, Value
 from compiler.ir.graph import Use
 from compiler.ir.ops.constant import Constant
-from compiler.ir.ops.movement import Broadcast, Slice, Transpose
+from compiler.ir.ops.movement import Broadcast, Relayout, Slice, Transpose
 from compiler.targets import Target
 
 MOST_INTERLEAVED = 4
@@ -125,6 +125,6 @@ def _all_uses(value: Value) -> Iterator[Use]:
 
 
 def _reads_own_position(node: Node, shape: Shape) -> bool:
-    if not node.results:  # the return
+    if not node.results or isinstance(node.op, Relayout):  # the return, or the same elements in another order
         return True
     return isinstance(compute_of(node), Pointwise) and all(result.type.shape == shape for result in node.results)

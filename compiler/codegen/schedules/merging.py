@@ -14,6 +14,7 @@ from compiler.codegen.schedules.region import compute_of
 from compiler.ir import ROW_MAJOR, Graph, Literal, Node, Op, Rewriter, Shape, TensorType, Value
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
+from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.reduction import Reduce
 
 
@@ -118,17 +119,53 @@ def flatten_image(region: Graph) -> Graph:
     assert isinstance(op, Conv)
     result = anchor.result.type.shape
     pixelwise = window == (1, 1) and op.strides == (1, 1) and not any((*op.low, *op.high))
-    values = [*region.inputs, *(value for node in region for value in node.results)]
     images = {anchor.operands[0].type.shape[2:], result[2:], (1, 1)}
-    if not pixelwise or any(_aligned(value.type.shape, result)[2:] not in images for value in values):
+    return _flattened(region, result, images) if pixelwise else region
+
+
+def flatten_pixels(region: Graph) -> Graph:
+    """The same for a region of pointwise ops over images of channels: all axes behind the channels become the last."""
+    shape = region.outputs[0].type.shape
+    flat = len(shape) > 3 and _is_pointwise(region)
+    return _flattened(region, shape, {shape[2:], (1,) * len(shape[2:])}) if flat else region
+
+
+def _is_pointwise(region: Graph) -> bool:
+    """Whether nothing but a ``relayout`` is more than a function of elements at one position."""
+    return all(isinstance(n.op, Constant | Relayout) or isinstance(compute_of(n), Pointwise) for n in region)
+
+
+def _flattened(region: Graph, result: Shape, images: set[Shape]) -> Graph:
+    """The region over images of one row of pixels; itself if the image of some value is not in ``images``."""
+    values = [*region.inputs, *(value for node in region for value in node.results)]
+    if any(_aligned(value.type.shape, result)[2:] not in images for value in values):
         return region
 
     def reshaped(value: Value) -> TensorType:
-        *lead, height, width = _aligned(value.type.shape, result)
-        shape = (*lead, 1, height * width)
+        lead, image = _aligned(value.type.shape, result)[:2], _aligned(value.type.shape, result)[2:]
+        shape = (*lead, *(1 for _ in image[1:]), math.prod(image))
         return replace(value.type, shape=shape[len(shape) - value.type.rank :] if value.type.rank else ())
 
     return _rebuilt(region, reshaped, {})
+
+
+def flatten_blocks(region: Graph) -> Graph | None:
+    """A region of pointwise ops over one blocked layout as one over flat memory: its ``relayout`` goes. None if some
+    value has neither the result's shape nor one element."""
+    (output,) = region.outputs
+    constants = {node.result for node in region if isinstance(node.op, Constant)}
+    values = [*region.inputs, *(result for node in region for result in node.results)]
+    large = [value for value in values if value.type.elements > 1]
+    alike = all(value.type.shape == output.type.shape and value not in constants for value in large)
+    blocked = all(value.type.layout == output.type.layout for value in region.inputs if value in large)
+    if not alike or not blocked or not _is_pointwise(region):
+        return None
+    size = math.prod(output.type.physical_shape)
+
+    def reshaped(value: Value) -> TensorType:
+        return value.type.with_shape((size,) if value.type.elements > 1 else ())
+
+    return _rebuilt(region, reshaped, {node: None for node in region if isinstance(node.op, Relayout)})
 
 
 def _values_behind(value: Value) -> set[Value]:
@@ -161,8 +198,8 @@ def _merged_reduce(op: Reduce, domain: Shape, groups: list[list[int]]) -> Reduce
     return replace(op, axes=axes, keep=True)
 
 
-def _rebuilt(region: Graph, reshaped: Callable[[Value], TensorType], ops: Mapping[Node, Op]) -> Graph:
-    """The region over reshaped inputs and constants, with some nodes' ops replaced."""
+def _rebuilt(region: Graph, reshaped: Callable[[Value], TensorType], ops: Mapping[Node, Op | None]) -> Graph:
+    """The region over reshaped inputs and constants, with some nodes' ops replaced, or left out (None)."""
     merged = Graph(region.name)
     rewriter = Rewriter(merged)
     mapping: dict[Value, Value] = {
@@ -174,7 +211,11 @@ def _rebuilt(region: Graph, reshaped: Callable[[Value], TensorType], ops: Mappin
             array = node.op.value.array.reshape(reshaped(node.result).shape)
             mapping[node.result] = rewriter.constant(Literal(array, node.op.value.dtype))
             continue
-        made = rewriter.node(ops.get(node, node.op), [mapping[operand] for operand in node.operands])
+        op = ops.get(node, node.op)
+        if op is None:
+            mapping[node.result] = mapping[node.operands[0]]
+            continue
+        made = rewriter.node(op, [mapping[operand] for operand in node.operands])
         mapping.update(zip(node.results, made.results, strict=True))
     for name, output in zip(region.output_names, region.outputs, strict=True):
         rewriter.output(name, mapping[output])
