@@ -13,12 +13,16 @@ from collections.abc import Callable
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
 from compiler.codegen.analytic.machine import HERTZ, streaming_cycles
 from compiler.codegen.analytic.windows import window_shape
-from compiler.ir import ROW_MAJOR, Graph, Layout, Node, Task, TensorType
+from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, Task, TensorType
 from compiler.ir.contiguity import concat_rows, same_order, slice_offset
+from compiler.ir.ops.binary import Binary, Fmod, Mod, Select
+from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
-from compiler.ir.ops.movement import Concat, Relayout, Slice
+from compiler.ir.ops.movement import Broadcast, Concat, Pad, Relayout, Slice
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
+from compiler.ir.ops.resampling import Resample
+from compiler.ir.ops.unary import Unary
 from compiler.targets import Target
 
 ROW_MAJOR_CONVOLUTION = 1.15
@@ -51,11 +55,32 @@ def estimate(region: Graph, target: Target) -> float:
     if len(region) == 1 and not nodes:
         return _relayout_cycles(region.inputs[0].type, output.type, target) / HERTZ
     anchors = [node for node in nodes if isinstance(node.op, Conv | Pool | Reduce | Concat | Slice)]
-    if len(anchors) != 1:
-        return math.inf if blocked else _traffic_cycles(region, target) / HERTZ
+    if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
+        possible = not blocked or all(_keeps_channels_apart(node) for node in nodes)
+        return _traffic_cycles(region, target) / HERTZ if possible else math.inf
     (anchor,) = anchors
     cycles = _anchor_cycles(anchor, region, target, blocked=blocked)
     return cycles / HERTZ
+
+
+def _keeps_channels_apart(node: Node) -> bool:
+    """Whether a node can be computed at a block of channels from its operands at the same block."""
+    if any(value.type.dtype not in (DType.F32, DType.BOOL) for value in node.results):
+        return False
+    op = node.op
+    match op:
+        case Mod() | Fmod():
+            return False  # they call the C library, an element at a time
+        case Constant() | Unary() | Binary() | Select() | Broadcast():
+            return True
+        case Slice():
+            return op.step[1] == 1 and op.start[1] == 0 and op.size[1] == node.operands[0].type.shape[1]
+        case Pad():
+            return op.low[1] == op.high[1] == 0
+        case Resample():
+            return op.axis != 1
+        case _:
+            return False
 
 
 def _anchor_cycles(anchor: Node, region: Graph, target: Target, *, blocked: bool) -> float:

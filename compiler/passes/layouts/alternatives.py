@@ -18,6 +18,7 @@ from compiler.ir.ops.movement import Concat, Slice
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
 from compiler.ir.ops.region import Fused
+from compiler.ir.ops.resampling import Resample
 from compiler.ir.task import Task, task_of
 from compiler.ir.types import ROW_MAJOR, Layout, TensorType
 from compiler.passes.context import CostOf
@@ -73,7 +74,7 @@ def _as_it_is(node: Node, cost: CostOf) -> Alternative:
 def _blockable(node: Node) -> bool:
     """Whether a node's float32 result has channels that could lie in blocks."""
     if len(node.results) != 1 or not (
-        isinstance(node.op, Fused | Conv | Pool | Reduce | Concat | Slice) or is_elementwise(node.op)
+        isinstance(node.op, Fused | Conv | Pool | Reduce | Concat | Slice | Resample) or is_elementwise(node.op)
     ):
         return False
     result = node.result.type
