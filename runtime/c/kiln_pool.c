@@ -1,9 +1,11 @@
 /* kiln_pool.c: see kiln_pool.h.
  *
- * The caller writes the job, publishes it by storing `claims`, wakes the workers that it wants, and claims pieces
- * itself. `claims` packs the generation of the job, the number of its pieces and the next one to claim, so that
- * one compare-and-swap claims a piece of exactly that job. A claimed piece keeps its job in place: the caller
- * writes the next one only after all pieces are finished. A worker that wakes too late finds nothing to claim.
+ * The caller writes the job, publishes it by storing a range of its pieces for each worker, wakes the workers that
+ * it wants, and claims pieces itself. A range packs the generation of the job, its end and the next piece to claim,
+ * so that one compare-and-swap claims a piece of exactly that job. Each worker begins with its own range, the same
+ * share of every job's iterations, so that it mostly reads what it wrote; then it takes what is left of the others'.
+ * A claimed piece keeps its job in place: the caller writes the next one only after all pieces are finished. A
+ * worker that wakes too late finds nothing to claim.
  */
 #define _GNU_SOURCE
 #include "kiln_pool.h"
@@ -23,6 +25,7 @@
 typedef struct job {
     const kiln_call *call;
     const kiln_frame *frame;
+    uint32_t pieces;
     bool spin;
 } job;
 
@@ -33,6 +36,10 @@ typedef struct slot {
     pthread_t thread;
 } slot;
 
+typedef struct range {
+    _Alignas(KILN_ALIGNMENT) _Atomic uint64_t claims; /* generation << 32 | end << 16 | next piece */
+} range;
+
 struct kiln_pool {
     pid_t owner;
     int n_slots; /* threads - 1; worker w is slots[w - 1], worker 0 the caller */
@@ -41,9 +48,9 @@ struct kiln_pool {
     uint32_t posts;
     atomic_bool ending;
     job job;
-    _Alignas(KILN_ALIGNMENT) _Atomic uint64_t claims; /* generation << 32 | pieces << 16 | next piece */
-    _Alignas(KILN_ALIGNMENT) atomic_uint finished;    /* pieces of this generation */
-    kiln_signal done;                                 /* the generation of which all pieces are finished */
+    range *ranges;                                 /* per worker, the caller's first */
+    _Alignas(KILN_ALIGNMENT) atomic_uint finished; /* pieces of this generation */
+    kiln_signal done;                              /* the generation of which all pieces are finished */
 };
 
 /* Where piece `index` of `pieces` begins. */
@@ -51,23 +58,33 @@ static int32_t piece_begin(int32_t extent, uint32_t index, uint32_t pieces) {
     return (int32_t)((int64_t)extent * index / pieces);
 }
 
-/* Claims and runs pieces of the current job until none is left; `spin` becomes that job's. */
-static void work(struct kiln_pool *pool, int worker, bool *spin) {
-    uint64_t seen = atomic_load_explicit(&pool->claims, memory_order_acquire);
+static void run_piece(struct kiln_pool *pool, uint32_t generation, uint32_t index, int worker, bool *spin) {
+    const job j = pool->job;
+    *spin = j.spin;
+    int32_t extent = j.call->extent;
+    j.call->run(j.frame, piece_begin(extent, index, j.pieces), piece_begin(extent, index + 1, j.pieces), worker);
+    if (atomic_fetch_add_explicit(&pool->finished, 1, memory_order_acq_rel) + 1 == j.pieces)
+        kiln_signal_raise(&pool->done, generation);
+}
+
+/* Claims and runs what is left of one range; `spin` becomes that of its job. */
+static void empty(struct kiln_pool *pool, range *from, int worker, bool *spin) {
+    uint64_t seen = atomic_load_explicit(&from->claims, memory_order_acquire);
     for (;;) {
-        uint32_t pieces = (uint32_t)(seen >> 16) & 0xffff, index = (uint32_t)seen & 0xffff;
-        if (index >= pieces) return;
-        if (!atomic_compare_exchange_weak_explicit(&pool->claims, &seen, seen + 1, memory_order_acq_rel,
+        uint32_t end = (uint32_t)(seen >> 16) & 0xffff, index = (uint32_t)seen & 0xffff;
+        if (index >= end) return;
+        if (!atomic_compare_exchange_weak_explicit(&from->claims, &seen, seen + 1, memory_order_acq_rel,
                                                    memory_order_acquire))
             continue;
-        const job j = pool->job;
-        *spin = j.spin;
-        int32_t extent = j.call->extent;
-        j.call->run(j.frame, piece_begin(extent, index, pieces), piece_begin(extent, index + 1, pieces), worker);
-        if (atomic_fetch_add_explicit(&pool->finished, 1, memory_order_acq_rel) + 1 == pieces)
-            kiln_signal_raise(&pool->done, (uint32_t)(seen >> 32));
-        seen = atomic_load_explicit(&pool->claims, memory_order_acquire);
+        run_piece(pool, (uint32_t)(seen >> 32), index, worker, spin);
+        seen = atomic_load_explicit(&from->claims, memory_order_acquire);
     }
+}
+
+/* Runs pieces of the current job until none is left: the worker's own first, then its neighbours'. */
+static void work(struct kiln_pool *pool, int worker, bool *spin) {
+    int workers = pool->n_slots + 1;
+    for (int i = 0; i < workers; i++) empty(pool, &pool->ranges[(worker + i) % workers], worker, spin);
 }
 
 static void *worker_main(void *argument) {
@@ -114,22 +131,24 @@ static int start_slots(kiln_pool *pool, int wanted) {
     return code;
 }
 
+/* Zeroed memory on cache lines of its own; NULL if there is none. */
+static void *allocate_lines(size_t bytes) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, KILN_ALIGNMENT, bytes) != 0) return NULL;
+    return memset(memory, 0, bytes);
+}
+
 static kiln_status allocate_slots(kiln_pool *pool, int threads, kiln_error *error) {
     if (threads <= 1) return KILN_OK;
-    size_t bytes = (size_t)(threads - 1) * sizeof(slot);
-    if (posix_memalign((void **)&pool->slots, KILN_ALIGNMENT, bytes) != 0) {
-        pool->slots = NULL;
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory for %d threads", threads);
-    }
-    memset(pool->slots, 0, bytes);
-    return KILN_OK;
+    pool->slots = allocate_lines((size_t)(threads - 1) * sizeof(slot));
+    pool->ranges = allocate_lines((size_t)threads * sizeof(range));
+    if (pool->slots && pool->ranges) return KILN_OK;
+    return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory for %d threads", threads);
 }
 
 kiln_status kiln_pool_create(int threads, kiln_pool **result, kiln_error *error) {
-    kiln_pool *pool = NULL;
-    if (posix_memalign((void **)&pool, KILN_ALIGNMENT, sizeof *pool) != 0)
-        return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory for a thread pool");
-    memset(pool, 0, sizeof *pool);
+    kiln_pool *pool = allocate_lines(sizeof *pool);
+    if (!pool) return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory for a thread pool");
     pool->owner = getpid();
     int code = kiln_signal_init(&pool->done);
     if (code != 0) {
@@ -162,6 +181,7 @@ void kiln_pool_destroy(kiln_pool *pool) {
         kiln_signal_destroy(&s->posted);
     }
     if (alive) kiln_signal_destroy(&pool->done);
+    free(pool->ranges);
     free(pool->slots);
     free(pool);
 }
@@ -172,11 +192,16 @@ void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *fra
         return;
     }
     int64_t wanted = (int64_t)workers * PIECES_PER_WORKER;
-    uint64_t pieces = (uint64_t)(wanted < call->extent ? wanted : call->extent);
+    uint32_t pieces = (uint32_t)(wanted < call->extent ? wanted : call->extent);
     uint32_t generation = ++pool->generation;
-    pool->job = (job){call, frame, spin};
+    pool->job = (job){call, frame, pieces, spin};
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->claims, (uint64_t)generation << 32 | pieces << 16, memory_order_release);
+    for (int w = 0; w < workers; w++) {
+        uint64_t first = (uint64_t)pieces * (unsigned)w / (unsigned)workers;
+        uint64_t end = (uint64_t)pieces * ((unsigned)w + 1) / (unsigned)workers;
+        atomic_store_explicit(&pool->ranges[w].claims, (uint64_t)generation << 32 | end << 16 | first,
+                              memory_order_release);
+    }
     pool->posts++;
     for (int w = 1; w < workers; w++) kiln_signal_raise(&pool->slots[w - 1].posted, pool->posts);
     work(pool, 0, &spin);
