@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from compiler.ir import Graph, Node
+from compiler.ir.cook_toom import TAPS
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
+from compiler.ir.ops.winograd import WinogradConv
 
 TRANSCENDENTAL = frozenset(
     (
@@ -41,6 +43,9 @@ def node_flops(node: Node) -> int:
             return 2 * elements * node.operands[0].type.shape[-1]
         case Conv():
             return 2 * elements * math.prod(node.operands[1].type.shape[1:])
+        case WinogradConv():
+            # What the direct algorithm takes, so that rates compare: that a kernel does less is its merit.
+            return 2 * elements * node.operands[1].type.shape[2] * TAPS**2
         case Pool():
             return elements * math.prod(node.op.window)
         case Reduce():

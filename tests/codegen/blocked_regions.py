@@ -84,7 +84,7 @@ def run_guarded(kernel: LoadedKernel, operands: Sequence[Array], *, flush_end: b
 def poisoned(array: Array, type_: TensorType) -> Array:
     """A logical array as it is stored, with NaN where blocks of channels have no channel."""
     stored = np.array(pack(array, type_.layout))
-    if type_.layout == BLOCKED and type_.dtype is DType.F32:
+    if [axis for axis, _ in type_.layout.blocks] == [1] and type_.dtype is DType.F32:
         stored[pack(np.ones_like(array), type_.layout) == 0] = np.nan
     return stored
 

@@ -28,6 +28,7 @@ from compiler.ir.ops import (
     resampling,
     scattering,
     unary,
+    winograd,
 )
 from tests.differential.unspecified import unspecified_elements
 
@@ -52,7 +53,7 @@ _INEXACT: tuple[type[Op], ...] = (
     *(quantization.Dequantize,),
 )
 _SUMS: tuple[type[Op], ...] = (
-    *(contraction.MatMul, contraction.Conv, pooling.SumPool, resampling.Resample),
+    *(contraction.MatMul, contraction.Conv, winograd.WinogradConv, pooling.SumPool, resampling.Resample),
     *(reduction.ReduceSum, reduction.ReduceProd, reduction.CumulativeSum, reduction.CumulativeProd),
     *(scattering.ScatterElements, scattering.ScatterNd),
 )
@@ -155,7 +156,12 @@ class _Noise:
         if result.dtype.kind != "f":
             return result
         finite = [np.where(np.isfinite(a), np.abs(a), 0) if a.dtype.kind == "f" else a for a in operands]
-        (sizes,) = evaluate_node(node, [array.astype(a.dtype) for array, a in zip(finite, operands, strict=True)])
+        if isinstance(node.op, winograd.WinogradConv):
+            # No term is larger than the largest element times a row of each transform, which few are.
+            x, u = finite
+            sizes = np.broadcast_to(x.max(initial=0) * u.sum((0, 2)).reshape(1, -1, 1, 1), result.shape)
+        else:
+            (sizes,) = evaluate_node(node, [array.astype(a.dtype) for array, a in zip(finite, operands, strict=True)])
         noise = UNIT[result.dtype] * _terms(node) / MARGIN * self.generator.uniform(-1, 1, result.shape) * sizes
         return np.asarray(result + np.where(np.isfinite(noise), noise, 0.0)).astype(result.dtype)
 
@@ -180,6 +186,8 @@ def _terms(node: Node) -> int:
             return types[0].shape[-1]
         case contraction.Conv():
             return math.prod(types[1].shape[1:])
+        case winograd.WinogradConv():
+            return types[1].shape[2]
         case pooling.Pool(window=window):
             return math.prod(window)
         case _:

@@ -16,7 +16,7 @@ import numpy as np
 from compiler.ir import Graph, Node, Op, RegionOp, Value
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
-from compiler.ir.ops import binary, bits, movement, pooling, quantization, reduction, sorting, unary
+from compiler.ir.ops import binary, bits, movement, pooling, quantization, reduction, sorting, unary, winograd
 
 _BY_POSITION: tuple[type[Op], ...] = (
     *(unary.Unary, unary.Cast, bits.Bitcast, binary.Binary, binary.Select),
@@ -81,6 +81,8 @@ def _own(node: Node, operands: Sequence[Array], result: Array) -> Array:
             return np.asarray(np.isnan(x.astype(np.float32) / operands[1].astype(np.float32)))
         case reduction.ReduceSum() | reduction.ReduceProd() | pooling.SumPool() if is_float:
             return _overflows(node.op, x)
+        case winograd.WinogradConv():
+            return np.array(not all(np.isfinite(operand).all() for operand in operands))
         case _:
             return np.zeros((), np.bool_)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from compiler.ir import DType, Graph, InferenceError, Op, Rewriter, Sample, TensorType, Value
 from compiler.ir.literal import Array, Literal
 from compiler.ir.op import RegionOp
-from compiler.ir.ops import OPS, binary, indexing, quantization, reduction, scattering, sorting, unary
+from compiler.ir.ops import OPS, binary, indexing, quantization, reduction, scattering, sorting, unary, winograd
 from compiler.ir.ops.constant import Constant
 
 MAX_ELEMENTS = 4096
@@ -43,6 +43,8 @@ CHOOSY: dict[type[Op], tuple[int, ...]] = {
     indexing.GatherNd: (1,),
     quantization.Quantize: (0, 1, 2),
     quantization.Dequantize: (1, 2),
+    # Of operands that are finite: what is not spreads within tiles.
+    winograd.WinogradConv: (0, 1),
 }
 """Operands that are always new inputs with the sample's data, never values that a graph computed."""
 

@@ -11,6 +11,7 @@ from compiler.codegen.computes import (
     scattering,
     sorting,
     windows,
+    winograd,
 )
 from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Reduction, Whole
 from compiler.ir import Op
@@ -21,6 +22,7 @@ COMPUTES: dict[type[Op], Compute] = {
     **indexing.ROWS,
     **reduction.ROWS,
     **windows.ROWS,
+    **winograd.ROWS,
     **scans.ROWS,
     **scattering.ROWS,
     **sorting.ROWS,

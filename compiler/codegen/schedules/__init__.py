@@ -18,10 +18,12 @@ from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space, Template
 from compiler.codegen.schedules.whole import WholeOp
+from compiler.codegen.schedules.winograd import Winograd
 
 SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
+    Winograd(),
     DepthwiseBlocked(),
     PoolBlocked(),
     GlobalPoolBlocked(),

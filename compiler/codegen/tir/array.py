@@ -25,7 +25,7 @@ Index = Expr | int
 
 @dataclass(frozen=True)
 class Array:
-    """A row-major view of ``shape`` elements of ``dtype``.
+    """A row-major view of ``shape`` elements of ``dtype``, from element ``first`` of the buffer on.
 
     ``array[i, j]`` loads and ``array[i, j] = value`` stores, in the arithmetic type of ``dtype``. One index
     may be a vector (``lanes(j, 16)``), which makes the access a vector access: contiguous when it is the last
@@ -40,6 +40,7 @@ class Array:
     shape: tuple[int, ...]
     index_type: str
     emit: Callable[[tirx.Stmt], None]
+    first: int = 0
 
     def __getitem__(self, indices: Index | tuple[Index, ...]) -> Expr:
         return from_storage(self.load_raw(indices), self.dtype)
@@ -78,7 +79,7 @@ class Array:
         strides = row_major_strides(self.shape)
         scalars = [(_base(index), stride) for index, stride in zip(position, strides, strict=True)]
         ramps = [(index, stride) for index, stride in zip(position, strides, strict=True) if _is_ramp(index)]
-        base = _weighted_sum(scalars, self.index_type)
+        base = _weighted_sum([*scalars, (self.first, 1)], self.index_type)
         if not ramps:
             return base
         step = _weighted_sum([(ramp.stride, stride) for ramp, stride in ramps], self.index_type)
@@ -89,6 +90,12 @@ class Array:
         if math.prod(shape) != math.prod(self.shape):
             raise ValueError(f"cannot view {self.shape} as {tuple(shape)}")
         return replace(self, shape=tuple(shape))
+
+    def part(self, first: int, shape: Sequence[int]) -> Array:
+        """The memory from element ``first`` on, as an array of ``shape``: scratch that several things share."""
+        if first + math.prod(shape) > math.prod(self.shape):
+            raise ValueError(f"{self.buffer.name} has no {tuple(shape)} at element {first}")
+        return replace(self, shape=tuple(shape), first=self.first + first)
 
 
 def _is_ramp(index: Index) -> TypeGuard[tirx.Ramp]:

@@ -16,6 +16,7 @@ from compiler.ir.ops import (
     scattering,
     sorting,
     unary,
+    winograd,
 )
 
 OPS: tuple[type[Op], ...] = (
@@ -81,6 +82,7 @@ OPS: tuple[type[Op], ...] = (
     # contraction, reduction, windows
     contraction.MatMul,
     contraction.Conv,
+    winograd.WinogradConv,
     reduction.ReduceSum,
     reduction.ReduceProd,
     reduction.ReduceMax,
