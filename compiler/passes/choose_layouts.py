@@ -152,9 +152,17 @@ class _Application:
 
     def _replace(self, node: Node, form: Alternative, region: Graph) -> None:
         self.rewriter.before(node)
-        operands = [self._in_layout(value, layout) for value, layout in zip(node.operands, form.operands, strict=True)]
+        operands = [self._operand(value, form, index) for index, value in enumerate(node.operands)]
         made = self.rewriter.node(Fused(), operands, (region,), node.origin)
         self.versions[node.result] = {form.result: made.result}
+
+    def _operand(self, value: Value, form: Alternative, index: int) -> Value:
+        """An operand as a form wants it."""
+        literal = constant_of(value)
+        if index not in form.constants or literal is None:
+            return self._in_layout(value, form.operands[index])
+        computed = self.rewriter.constant(form.constants[index](literal))
+        return self.rewriter.emit(Relayout(form.operands[index]), computed)
 
     def _in_layout(self, value: Value, layout: Layout) -> Value:
         """A value in a layout; what brings it there is put at the insertion point once."""

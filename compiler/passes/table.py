@@ -10,6 +10,7 @@ from compiler.passes.fold_batch_norm import FoldBatchNorm
 from compiler.passes.fold_constants import FoldConstants
 from compiler.passes.fold_pad import FoldPad
 from compiler.passes.fuse import Fuse
+from compiler.passes.fuse_attention import FuseAttention
 from compiler.passes.lower_if import LowerIf
 from compiler.passes.pack_weights import PackWeights
 
@@ -23,6 +24,7 @@ PASSES: tuple[type[Pass], ...] = (
     EliminateDeadCode,
     LowerIf,
     PackWeights,
+    FuseAttention,
     Fuse,
     ChooseLayouts,
 )
@@ -34,7 +36,7 @@ STANDARD = (
     "fold-constants,canonicalize,cse,"
     "lower-if,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
-    "pack-weights,fuse,choose-layouts"
+    "pack-weights,fuse-attention,fuse,choose-layouts"
 )
 """The pipeline that the compiler runs."""
 

@@ -23,7 +23,7 @@ from compiler.ir.ops.binary import Add, Maximum
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.unary import Sigmoid
 from compiler.passes.layouts.regions import in_layouts
-from compiler.passes.winograd import winograd_region, winograd_weights
+from compiler.passes.layouts.winograd import winograd_region, winograd_weights
 from compiler.targets import Target, resolve
 from tests.codegen.blocked_regions import run_guarded
 from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4, llvm

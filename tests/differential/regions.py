@@ -176,6 +176,49 @@ def matmul_regions(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def attention_regions(draw: st.DrawFn) -> Drawn:
+    """Two products with row-wise ops between them; operands and result with their axes in any order but the last."""
+    region = Region(draw, "plain")
+    batch = tuple(region.one_of((1, 2, 3)) for _ in range(region.number(0, 2)))
+    m, n, k, f = region.number(1, 40), region.number(2, 70), region.number(1, 40), region.number(1, 40)
+    shared = broadcastable(region, batch)
+    transpose = region.chance(2)
+    query = _turned(region, (*batch, m, k))
+    key = _turned(region, (*shared, *((n, k) if transpose else (k, n))))
+    scores = region.emit(contraction.MatMul(transpose), query, key)
+    axes = (scores.type.rank - 1,)
+    values = [scores]
+    for _ in range(region.number(1, 2)):
+        _row_phase(region, values, scores.type.shape, axes)
+    weights = values[-1]
+    if weights.type.dtype is not DType.F32:
+        weights = region.emit(unary.Cast(DType.F32), weights)
+    value = _turned(region, (*shared, n, f))
+    mixed = region.emit(contraction.MatMul(), weights, value)
+    return region.finish(region.emit(movement.Transpose(_rows_kept(region, mixed.type.rank)), mixed))
+
+
+def _turned(region: Region, shape: Shape) -> Value:
+    """An input of ``shape``, or the transpose of one, whose last axis stays in place."""
+    if region.chance(2):
+        return region.input(TensorType(DType.F32, shape))
+    permutation = _rows_kept(region, len(shape))
+    before = [0] * len(shape)
+    for size, axis in zip(shape, permutation, strict=True):
+        before[axis] = size
+    return region.emit(movement.Transpose(permutation), region.input(TensorType(DType.F32, tuple(before))))
+
+
+def _rows_kept(region: Region, rank: int) -> tuple[int, ...]:
+    """A permutation that keeps the last axis."""
+    left = list(range(rank - 1))
+    permutation: list[int] = []
+    while left:
+        permutation.append(left.pop(region.number(0, len(left) - 1)))
+    return (*permutation, rank - 1)
+
+
+@st.composite
 def pool_regions(draw: st.DrawFn, data: str | None = None) -> Drawn:
     """Max and sum pools over one to three axes, with elementwise ops before (sometimes) and behind."""
     cls = draw(st.sampled_from((pooling.MaxPool, pooling.SumPool)))

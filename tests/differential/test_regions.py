@@ -58,6 +58,11 @@ def test_matrix_products(data: st.DataObject, drawn: Drawn) -> None:
     check(data, drawn)
 
 
+@given(st.data(), regions.attention_regions())
+def test_attention(data: st.DataObject, drawn: Drawn) -> None:
+    check(data, drawn)
+
+
 @given(st.data(), regions.pool_regions())
 def test_pools(data: st.DataObject, drawn: Drawn) -> None:
     check(data, drawn)

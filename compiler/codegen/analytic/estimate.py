@@ -13,6 +13,7 @@ from collections.abc import Callable
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
 from compiler.codegen.analytic.machine import HERTZ, streaming_cycles
 from compiler.codegen.analytic.windows import window_shape
+from compiler.codegen.analytic.winograd import WinogradCut, winograd_cycles
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, Task, TensorType
 from compiler.ir.contiguity import concat_rows, same_order, slice_offset
 from compiler.ir.ops.binary import Binary, Fmod, Mod, Select
@@ -23,6 +24,7 @@ from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
 from compiler.ir.ops.resampling import Resample
 from compiler.ir.ops.unary import Unary
+from compiler.ir.ops.winograd import WinogradConv
 from compiler.targets import Target
 
 ROW_MAJOR_CONVOLUTION = 1.15
@@ -54,7 +56,7 @@ def estimate(region: Graph, target: Target) -> float:
     nodes = [node for node in region if not isinstance(node.op, Relayout)]
     if len(region) == 1 and not nodes:
         return _relayout_cycles(region.inputs[0].type, output.type, target) / HERTZ
-    anchors = [node for node in nodes if isinstance(node.op, Conv | Pool | Reduce | Concat | Slice)]
+    anchors = [node for node in nodes if isinstance(node.op, Conv | WinogradConv | Pool | Reduce | Concat | Slice)]
     if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
         possible = not blocked or all(_keeps_channels_apart(node) for node in nodes)
         return _traffic_cycles(region, target) / HERTZ if possible else math.inf
@@ -87,6 +89,8 @@ def _anchor_cycles(anchor: Node, region: Graph, target: Target, *, blocked: bool
     match anchor.op:
         case Conv():
             return _conv_cycles(anchor, target, blocked=blocked) + _epilogue_cycles(anchor, region, target)
+        case WinogradConv():
+            return _winograd_cycles(anchor, target, blocked=blocked) + _epilogue_cycles(anchor, region, target)
         case Concat():
             types = [operand.type for operand in anchor.operands]
             joined = concat_rows(anchor.op, types, region.outputs[0].type) is not None
@@ -118,6 +122,15 @@ def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
     block = w.layout.blocks[1][1]
     whole_groups = shape.filters_per_group % block == 0 and shape.channels_per_group % lanes == 0
     return direct_cycles(shape, block // lanes, target) if shape.groups == 1 or whole_groups else math.inf
+
+
+def _winograd_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
+    assert isinstance(anchor.op, WinogradConv)
+    blocks = anchor.operands[1].type.layout.blocks
+    if not blocked or len(blocks) != 1 or blocks[0][0] != 1 or blocks[0][1] % target.lanes(4):
+        return math.inf
+    cut = WinogradCut.of(anchor, target)
+    return winograd_cycles(cut.shape, cut.outputs, cut.vectors, target)
 
 
 def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:

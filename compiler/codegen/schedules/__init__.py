@@ -3,6 +3,7 @@
 Adding a template is one file and one row.
 """
 
+from compiler.codegen.schedules.attention import Attention
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
@@ -31,6 +32,7 @@ SCHEDULES: tuple[Template, ...] = (
     ConvPixels(),
     MatMulTiled(),
     ElementwiseBlocked(),
+    Attention(),
     Planes(),
     Elementwise(),
     OneReduction(),

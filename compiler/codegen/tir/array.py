@@ -40,7 +40,8 @@ class Array:
     shape: tuple[int, ...]
     index_type: str
     emit: Callable[[tirx.Stmt], None]
-    first: int = 0
+    start: int = 0
+    """Elements of the memory before the first one of this view."""
 
     def __getitem__(self, indices: Index | tuple[Index, ...]) -> Expr:
         return from_storage(self.load_raw(indices), self.dtype)
@@ -79,7 +80,7 @@ class Array:
         strides = row_major_strides(self.shape)
         scalars = [(_base(index), stride) for index, stride in zip(position, strides, strict=True)]
         ramps = [(index, stride) for index, stride in zip(position, strides, strict=True) if _is_ramp(index)]
-        base = _weighted_sum([*scalars, (self.first, 1)], self.index_type)
+        base = _weighted_sum([*scalars, (self.start, 1)], self.index_type)
         if not ramps:
             return base
         step = _weighted_sum([(ramp.stride, stride) for ramp, stride in ramps], self.index_type)
@@ -91,11 +92,11 @@ class Array:
             raise ValueError(f"cannot view {self.shape} as {tuple(shape)}")
         return replace(self, shape=tuple(shape))
 
-    def part(self, first: int, shape: Sequence[int]) -> Array:
-        """The memory from element ``first`` on, as an array of ``shape``: scratch that several things share."""
-        if first + math.prod(shape) > math.prod(self.shape):
-            raise ValueError(f"{self.buffer.name} has no {tuple(shape)} at element {first}")
-        return replace(self, shape=tuple(shape), first=self.first + first)
+    def part(self, start: int, shape: Sequence[int]) -> Array:
+        """The elements from number ``start`` on as a view of ``shape``."""
+        if start + math.prod(shape) > math.prod(self.shape):
+            raise ValueError(f"{tuple(shape)} from {start} on is not inside {self.shape}")
+        return replace(self, shape=tuple(shape), start=self.start + start)
 
 
 def _is_ramp(index: Index) -> TypeGuard[tirx.Ramp]:

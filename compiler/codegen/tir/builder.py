@@ -135,6 +135,11 @@ class KernelBuilder:
         with self._loop(first, count, name, tirx.ForKind.SERIAL) as variable:
             yield variable
 
+    def is_first(self, index: Expr) -> Expr:
+        """Whether an iteration of the outermost loop is the first one of its call: nothing of an earlier one is left
+        in scratch."""
+        return tirx.EQ(index, tirx.Cast(self.index_type, self._begin))
+
     @contextmanager
     def serial(self, extent: Index, name: str = "j", *, start: Index = 0) -> Iterator[Expr]:
         """A sequential loop over ``[start, start + extent)``."""

@@ -8,11 +8,13 @@ for (others cost infinitely much) and what it takes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 from compiler.ir.dtypes import DType
 from compiler.ir.graph import Graph, Node, Value
+from compiler.ir.literal import Literal
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.movement import Concat, Slice
 from compiler.ir.ops.pooling import Pool
@@ -23,24 +25,34 @@ from compiler.ir.task import Task, task_of
 from compiler.ir.types import ROW_MAJOR, Layout, TensorType
 from compiler.passes.context import CostOf
 from compiler.passes.layouts.regions import in_layouts, input_index, only_node, region_of
+from compiler.passes.layouts.winograd import winograd_region, winograd_weights
 from compiler.passes.op_kinds import constant_of, is_elementwise
 
 MOST_VECTORS = 4
 """Vectors of filters that kernels compute at once, at most."""
 
+WINOGRAD_OUTPUTS = (2, 4)
+"""Sizes of the square tiles of results that Winograd's algorithm is tried with."""
+
 SMALLEST_BLOCK = 4
 """Below this many channels side by side, vectors along channels are mostly padding."""
+
+
+ConstantForms = Mapping[int, Callable[[Literal], Literal]]
+"""Of operands that are constants, by number: what a form reads in the place of them."""
 
 
 @dataclass(frozen=True)
 class Alternative:
     """A form of a node: its region (None: the node as it is), the layouts that it wants its operands in, that of its
-    result, and seconds. Constants are stored in whatever layout is wanted."""
+    result, and seconds. Constants are stored in whatever layout is wanted; ``constants`` says which are computed anew.
+    """
 
     region: Graph | None
     operands: tuple[Layout, ...]
     result: Layout
     seconds: float
+    constants: ConstantForms = field(default_factory=dict[int, Callable[[Literal], Literal]])
 
 
 def alternatives(node: Node, blocks: Layout, cost: CostOf) -> list[Alternative]:
@@ -93,11 +105,17 @@ def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
         yield from _priced(region, _blocked_operands(region, blocks), blocks, cost)
 
 
-def _priced(region: Graph, operands: tuple[Layout, ...], result: Layout, cost: CostOf) -> Iterator[Alternative]:
+def _priced(
+    region: Graph,
+    operands: tuple[Layout, ...],
+    result: Layout,
+    cost: CostOf,
+    constants: ConstantForms | None = None,
+) -> Iterator[Alternative]:
     form = in_layouts(region, operands, result)
     seconds = cost(Task.of(form))
     if math.isfinite(seconds):
-        yield Alternative(form, operands, result, seconds)
+        yield Alternative(form, operands, result, seconds, constants or {})
 
 
 def _blocked_operands(region: Graph, blocks: Layout) -> tuple[Layout, ...]:
@@ -142,6 +160,14 @@ def _convolutions(node: Node, region: Graph, conv: Node, blocks: Layout, cost: C
         yield from _priced(region, _changed(beside, {w: packed}), blocks, cost)
         if channels < lanes:
             yield from _priced(region, _changed(beside, {w: packed, x: ROW_MAJOR}), blocks, cost)
+    for outputs in WINOGRAD_OUTPUTS:
+        tiled = winograd_region(region, outputs)
+        if tiled is None:
+            continue
+        constants = {w: partial(winograd_weights, outputs=outputs)}
+        for vectors in range(1, most + 1):
+            packed = Layout(((1, vectors * lanes),))
+            yield from _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants)
 
 
 def row_major_blocks(filters: int, groups: int, lanes: int) -> Iterator[int]:

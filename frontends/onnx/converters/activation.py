@@ -125,9 +125,13 @@ def _shrink(ctx: NodeContext) -> Value:
 
 
 def softmax(x: Term, axis: int) -> Term:
-    """exp(x) / sum(exp(x)) along an axis, shifted by the largest element against overflow."""
+    """exp(x) / sum(exp(x)) along an axis, shifted by the largest element against overflow.
+
+    The sum is at least 1, so that its inverse is as good as a division; half precision has no digits to spare for it.
+    """
     powers = (x - x.max([axis])).exp()
-    return powers / powers.sum([axis])
+    total = powers.sum([axis])
+    return powers / total if x.dtype is DType.F16 else powers * (1 / total)
 
 
 def log_softmax(x: Term, axis: int) -> Term:

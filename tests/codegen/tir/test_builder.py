@@ -180,3 +180,31 @@ def test_a_prefetch_is_an_instruction(target: Target, level: int, instruction: s
         k.prefetch(x, (i + 50,), level=level)
         y[i] = x[i]
     assert any(line.startswith(instruction) for line in instructions(assembly(k.finish(), llvm(target)), "k_prefetch"))
+
+
+def test_a_call_knows_its_first_iteration() -> None:
+    k = KernelBuilder("k_first")
+    y = k.pointer("y", DType.F32, (9,))
+    with k.parallel(9) as i:
+        y[i] = literal(0, "float32")
+        with k.if_(k.is_first(i)):
+            y[i] = literal(1, "float32")
+    result = np.zeros(9, np.float32)
+    kernel = load(k.finish())
+    for begin, end in ((0, 3), (3, 8), (8, 9)):
+        kernel(result.ctypes.data, begin, end)
+    np.testing.assert_array_equal(np.flatnonzero(result), [0, 3, 8])
+
+
+def test_parts_of_an_array() -> None:
+    k = KernelBuilder("k_parts")
+    y = k.pointer("y", DType.F32, (12,))
+    middle = y.part(4, (2, 3))
+    with k.parallel(1):
+        middle[0, lanes(1, 2)] = literal(5, "float32")
+        middle.part(3, (3,)).reshape((3, 1))[2, 0] = literal(7, "float32")
+    result = np.zeros(12, np.float32)
+    run(k.finish(), result)
+    np.testing.assert_array_equal(result, [0, 0, 0, 0, 0, 5, 5, 0, 0, 7, 0, 0])
+    with pytest.raises(ValueError, match="not inside"):
+        y.part(8, (5,))

@@ -8,7 +8,7 @@ import pytest
 from compiler.ir import Literal, parse_graph, print_graph, verify
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.sampling import random_array
-from compiler.passes.winograd import winograd_region, winograd_weights
+from compiler.passes.layouts.winograd import winograd_region, winograd_weights
 
 DIRECT = """
 graph "block" (%0 "x": f32[1,5,9,8], %1 "w": f32[7,5,3,3], %2 "bias": f32[1,7,1,1], %3 "residual": f32[1,7,9,8]) {
