@@ -121,7 +121,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_equals_the_direct_convolution(name: str, outputs: int) -> None:
     case = CASES[name]
-    wanted = [(case.blocked(outputs, HOST, vectors), None) for vectors in (1, 2, 3)]
+    wanted = [(case.blocked(outputs, HOST, vectors), None) for vectors in (1, 2)]
     check(case, outputs, load_kernels(wanted))
 
 
@@ -137,7 +137,7 @@ def test_every_knob_gives_the_same_results(outputs: int) -> None:
     check(case, outputs, load_kernels((graph, ("winograd", config)) for config in forced))
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_random_convolutions(data: st.DataObject) -> None:
     case, outputs, target = (

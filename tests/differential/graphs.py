@@ -24,6 +24,7 @@ from compiler.ir.ops import (
     scattering,
     sorting,
     unary,
+    winograd,
 )
 from tests.differential.drawing import (
     BINARY,
@@ -231,6 +232,20 @@ def _conv(region: Region, value: Value) -> Value:
     return region.emit(region.one_of((binary.Add, binary.Mul))(), made, bias)
 
 
+def _winograd_conv(region: Region, value: Value) -> Value:
+    if value.type.rank != 4 or not value.type.elements:
+        return value
+    value = value if value.type.dtype is DType.F32 else convert(region, value, DType.F32)
+    outputs = region.one_of((2, 4))
+    low, high = ((region.number(0, 2), region.number(0, 2)) for _ in range(2))
+    high = tuple(
+        after + max(0, 3 - size - before - after)
+        for size, before, after in zip(value.type.shape[2:], low, high, strict=True)
+    )
+    weights = value.type.with_shape(((outputs + 2) ** 2, region.one_of((1, 2, 9)), value.type.shape[1]))
+    return region.emit(winograd.WinogradConv(outputs, low, high), value, _weights(region, weights))
+
+
 def _pool(region: Region, value: Value) -> Value:
     if not 3 <= value.type.rank <= 5:
         return value
@@ -308,7 +323,7 @@ def _resample(region: Region, value: Value) -> Value:
 STEPS: tuple[Step, ...] = (
     *(_elementwise,) * 8,
     *(_slice, _transpose, _pad, _concat, _reshape, _broadcast, _tile, _relayout, _shape_of, _bitcast),
-    *(_reduce, _reduce, _along_axis, _top_k, _softmax, _matmul, _matmul, _conv, _conv, _pool),
+    *(_reduce, _reduce, _along_axis, _top_k, _softmax, _matmul, _matmul, _conv, _conv, _pool, _winograd_conv),
     *(_gather, _gather_elements, _gather_nd, _scatter, _resample),
 )
 
@@ -318,7 +333,14 @@ COVERED: frozenset[type[Op]] = frozenset(
         *BINARY,
         *(unary.Cast, binary.Select, bits.Bitcast, quantization.Quantize, quantization.Dequantize),
         *(movement.Slice, movement.Transpose, movement.Pad, movement.Concat, movement.Reshape, movement.Broadcast),
-        *(movement.Tile, movement.Relayout, movement.ShapeOf, contraction.MatMul, contraction.Conv),
+        *(
+            movement.Tile,
+            movement.Relayout,
+            movement.ShapeOf,
+            contraction.MatMul,
+            contraction.Conv,
+            winograd.WinogradConv,
+        ),
         *(reduction.ReduceSum, reduction.ReduceProd, reduction.ReduceMax, reduction.ReduceMin, reduction.ArgMax),
         *(reduction.ArgMin, reduction.CumulativeSum, reduction.CumulativeProd, sorting.TopK),
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir import Graph, Node, Op, RegionOp, Value
+from compiler.ir.cook_toom import filtering
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
 from compiler.ir.ops import (
@@ -157,9 +158,10 @@ class _Noise:
             return result
         finite = [np.where(np.isfinite(a), np.abs(a), 0) if a.dtype.kind == "f" else a for a in operands]
         if isinstance(node.op, winograd.WinogradConv):
-            # No term is larger than the largest element times a row of each transform, which few are.
-            x, u = finite
-            sizes = np.broadcast_to(x.max(initial=0) * u.sum((0, 2)).reshape(1, -1, 1, 1), result.shape)
+            matrices = filtering(node.op.outputs)
+            sizes = node.op.filtered(
+                *finite, *(np.abs(winograd.as_array(m)) for m in (matrices.input, matrices.output))
+            )
         else:
             (sizes,) = evaluate_node(node, [array.astype(a.dtype) for array, a in zip(finite, operands, strict=True)])
         noise = UNIT[result.dtype] * _terms(node) / MARGIN * self.generator.uniform(-1, 1, result.shape) * sizes
@@ -187,7 +189,7 @@ def _terms(node: Node) -> int:
         case contraction.Conv():
             return math.prod(types[1].shape[1:])
         case winograd.WinogradConv():
-            return types[1].shape[2]
+            return types[1].shape[2] + 4 * filtering(node.op.outputs).size
         case pooling.Pool(window=window):
             return math.prod(window)
         case _:

@@ -43,23 +43,26 @@ class WinogradConv(Op):
         return (x.with_shape((x.shape[0], u.shape[1], *sizes)),)
 
     def evaluate(self, x: Array, u: Array) -> tuple[Array, ...]:
+        matrices = filtering(self.outputs)
+        return (self.filtered(x, u, as_array(matrices.input), as_array(matrices.output)).astype(x.dtype),)
+
+    def filtered(self, x: Array, u: Array, into: Array, back: Array) -> Array:
+        """The results in float64, with these matrices in the places of B^T and A^T."""
         (type_,) = self.infer(TensorType(DType.F32, x.shape), TensorType(DType.F32, u.shape))
-        size = filtering(self.outputs).size
+        size = len(into)
         down, across = (-(-extent // self.outputs) for extent in type_.shape[2:])
         padded = pad_or_crop(x.astype(np.float64), self.low, self.high)
-        missing = [
-            tiles * self.outputs + TAPS - 1 - have for tiles, have in zip((down, across), padded.shape[2:], strict=True)
-        ]
-        padded = np.pad(padded, ((0, 0), (0, 0), *((0, more) for more in missing)))
+        wanted = (tiles * self.outputs + TAPS - 1 for tiles in (down, across))
+        missing = [(0, want - have) for want, have in zip(wanted, padded.shape[2:], strict=True)]
+        padded = np.pad(padded, ((0, 0), (0, 0), *missing))
         windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), (2, 3))
         tiles = windows[:, :, :: self.outputs, :: self.outputs]  # [n, c, down, across, size, size]
-        into, back = (as_array(m) for m in (filtering(self.outputs).input, filtering(self.outputs).output))
         spectrum = np.einsum("pr,ncyxrs,qs->pqcnyx", into, tiles, into, optimize=True)
         flat = spectrum.reshape(size * size, x.shape[1], -1)
         products = (u.astype(np.float64) @ flat).reshape(size, size, u.shape[1], x.shape[0], down, across)
         pixels = np.einsum("ip,pqonyx,jq->noyixj", back, products, back, optimize=True)
         image = pixels.reshape(x.shape[0], u.shape[1], down * self.outputs, across * self.outputs)
-        return (np.ascontiguousarray(image[:, :, : type_.shape[2], : type_.shape[3]].astype(x.dtype)),)
+        return np.ascontiguousarray(image[:, :, : type_.shape[2], : type_.shape[3]])
 
     @classmethod
     def samples(cls) -> list[Sample]:
