@@ -83,8 +83,9 @@ def transformed_weights(weights: Array, outputs: int) -> Array:
     """``G g G^T`` of weights ``f32[o, c, 3, 3]``, as ``f32[(outputs + 2)^2, o, c]``; computed in float64, rounded
     once."""
     matrix = as_array(filtering(outputs).weights)
-    wide = np.einsum("pr,ocrs,qs->pqoc", matrix, weights.astype(np.float64), matrix, optimize=True)
-    return np.ascontiguousarray(wide.reshape(-1, *weights.shape[:2]).astype(np.float32))
+    filters, channels = weights.shape[:2]
+    wide = np.kron(matrix, matrix) @ weights.reshape(filters * channels, -1).T.astype(np.float64)
+    return wide.astype(np.float32).reshape(-1, filters, channels)
 
 
 def as_array(matrix: Matrix) -> NDArray[np.float64]:
