@@ -84,8 +84,15 @@ def transformed_weights(weights: Array, outputs: int) -> Array:
     once."""
     matrix = as_array(filtering(outputs).weights)
     filters, channels = weights.shape[:2]
-    wide = np.kron(matrix, matrix) @ weights.reshape(filters * channels, -1).T.astype(np.float64)
-    return wide.astype(np.float32).reshape(-1, filters, channels)
+    wide = weights.reshape(filters * channels, TAPS, TAPS).transpose(1, 2, 0).astype(np.float64)
+    # Sums in a fixed order: a library's matrix product has one of its own on each processor.
+    half = matrix[:, 0, None, None] * wide[0]
+    for tap in range(1, TAPS):
+        half += matrix[:, tap, None, None] * wide[tap]
+    full = matrix[None, :, 0, None] * half[:, None, 0]
+    for tap in range(1, TAPS):
+        full += matrix[None, :, tap, None] * half[:, None, tap]
+    return full.astype(np.float32).reshape(-1, filters, channels)
 
 
 def as_array(matrix: Matrix) -> NDArray[np.float64]:
