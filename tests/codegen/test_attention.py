@@ -18,7 +18,10 @@ from compiler.ir.ops.reduction import ReduceMax, ReduceSum
 from compiler.ir.ops.unary import Exp
 from compiler.passes import PassManager
 from compiler.passes.fuse_attention import FuseAttention
+from compiler.targets import Target
+from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4
 from tests.codegen.task_kernels import HOST, blank_results, load_kernel, run_kernel
+from tests.codegen.test_matmul import loops
 
 
 @dataclass(frozen=True)
@@ -134,3 +137,14 @@ def test_what_the_pass_fuses_is_what_the_template_computes(name: str) -> None:
     graph = PassManager([FuseAttention(min_queries=1)]).run(attention(CASES[name]), verify=True)
     (fused,) = [node for node in graph if not isinstance(node.op, Constant)]
     assert Attention().matches(fused.regions[0], HOST)
+
+
+@pytest.mark.parametrize(
+    ("target", "fma"), [(X86_V4, "vfmadd"), (X86_V3, "vfmadd"), (CORTEX_A72, "fmla")], ids=("v4", "v3", "a72")
+)
+def test_tiles_stay_in_registers(target: Target, fma: str) -> None:
+    bodies = loops(target, attention(CASES["small encoder"]), Attention())
+    tiles = [body for body in bodies if sum(line.startswith(fma) for line in body) > len(body) // 2]
+    assert len(tiles) >= 2  # scores and results
+    for body in tiles:
+        assert not [line for line in body if "sp)" in line or "[sp" in line]

@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+from compiler.codegen.schedules import Template
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.tir import assembly
 from compiler.ir import DType, Graph, Layout, Rewriter, TensorType
@@ -40,9 +41,9 @@ def gelu_of_product(rows: int, depth: int, columns: int, block: int) -> Graph:
     return graph
 
 
-def loops(target: Target, graph: Graph) -> list[list[str]]:
+def loops(target: Target, graph: Graph, template: Template | None = None) -> list[list[str]]:
     """The instructions of the innermost loops of the default kernel."""
-    template = MatMulTiled()
+    template = template or MatMulTiled()
     kernel = template.emit(graph, template.space(graph, target).default, target, "k")
     text = assembly(kernel.func, llvm(target))
     found: list[list[str]] = []

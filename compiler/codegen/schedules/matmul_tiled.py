@@ -22,6 +22,7 @@ from compiler.codegen.computes.interface import Index, Pointwise, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, unflatten
 from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
+from compiler.codegen.schedules.packing import LanePanels, Panel
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.register_tile import (
     K_STEP,
@@ -47,7 +48,7 @@ class MatMulTiled:
     """A float32 matrix product, batched or not, with a pointwise epilogue."""
 
     name = "matmul_tiled"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a product and b is row-major or packed in column blocks."""
@@ -109,7 +110,8 @@ class _MatMulKernel:
         *self.batch, self.m, self.n = anchor.result.type.shape
         self.k = self.a_type.shape[-1]
         self.packed = _packed_block(self.b_type)
-        self.width = self.packed or config["vectors"] * target.lanes(4)
+        self.lane_count = target.lanes(4)
+        self.width = self.packed or config["vectors"] * self.lane_count
         self.tile = config["rows"]
         self.tiles = -(-self.m // self.tile)
         self.line = target.cache_line_bytes // 4
@@ -119,7 +121,7 @@ class _MatMulKernel:
         self.has_long_epilogue = any(node.op.name in TRANSCENDENTAL for node in region)
         self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
         if self.transposes:
-            self.panel = self.builder.pointer("scratch", DType.F32, (self.k, self.width))
+            self.panel = self.builder.pointer("scratch", DType.F32, (self.k * self.width,))
 
     def emit(self) -> Kernel:
         # With a panel to transpose, all rows share it; otherwise blocks of row tiles are work of their own.
@@ -184,16 +186,16 @@ class _MatMulKernel:
     def transpose_panel(self, batch: Position, first: Index, width: int) -> None:
         """Copy ``width`` rows of b into scratch as columns."""
         where = broadcast_position(batch, self.b_type.shape[:-2])
-        with self.builder.serial(self.k, "k") as k:
-            column = lanes(self.expr(first), width)
-            self.panel[k, lanes(self.builder.index(0), width)] = self.b[(*where, column, k)]
+        panel = Panel(start=0, first=first, width=width, columns=width)
+        panels = LanePanels(self.builder, self.k, self.n, self.lane_count, self.width // self.lane_count)
+        panels.pack_panel_columns(self.panel, panel, lambda k, n: self.b[(*where, n, k)], self.reader)
 
     def load_b(self, batch: Position, panel: Index, first: Index, width: int, k: Index) -> Expr:
         own = lanes(self.builder.index(0), width)
         if self.packed:
             return self.b[panel, k, own]
         if self.transposes:
-            return self.panel[k, own]
+            return self.panel[lanes(self.expr(affine(k, width, 0)), width)]
         return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
 
     def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, tile: Index, count: int) -> None:

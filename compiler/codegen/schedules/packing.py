@@ -80,20 +80,25 @@ class LanePanels:
 
     def pack_columns(self, memory: Array, read: Read, reader: RegionReader) -> None:
         """Copy a matrix whose columns are contiguous: squares of it are turned around in registers."""
-        strips, rest = divmod(self.depth, self.lane_count)
         for panel in self.panels():
-            squares = panel.columns // self.lane_count
-            turned = squares * self.lane_count
-            if strips and squares:
-                with self.builder.serial(strips, "strip") as strip, reader.scope():
-                    for square in range(squares):
-                        self._turn(memory, panel, strip * self.lane_count, square * self.lane_count, read)
-            if rest and squares:
-                self._gather(memory, panel, (strips * self.lane_count, rest), (0, turned), read, reader)
-            if panel.columns > turned:
+            self.pack_panel_columns(memory, panel, read, reader)
+
+    def pack_panel_columns(self, memory: Array, panel: Panel, read: Read, reader: RegionReader) -> None:
+        """One panel of such a matrix."""
+        strips, rest = divmod(self.depth, self.lane_count)
+        squares = panel.columns // self.lane_count
+        turned = squares * self.lane_count
+        if strips and squares:
+            with self.builder.serial(strips, "strip") as strip, reader.scope():
+                for square in range(squares):
+                    self._turn(memory, panel, strip * self.lane_count, square * self.lane_count, read)
+        if rest and squares:
+            self._gather(memory, panel, (strips * self.lane_count, rest), (0, turned), read, reader)
+        if panel.columns > turned:
+            if panel.columns < panel.width:
                 with self.builder.serial(self.depth, "k") as k:
-                    self._clear(memory, panel, k, turned)
-                self._gather(memory, panel, (0, self.depth), (turned, panel.columns - turned), read, reader)
+                    self._clear(memory, panel, k)
+            self._gather(memory, panel, (0, self.depth), (turned, panel.columns - turned), read, reader)
 
     def _turn(self, memory: Array, panel: Panel, k: Expr, lane: int, read: Read) -> None:
         columns = [read(lanes(k, self.lane_count), affine(panel.first, 1, lane + n)) for n in range(self.lane_count)]
@@ -115,11 +120,11 @@ class LanePanels:
                 lane = columns[0] + start
                 memory[panel.place(k, lane, width)] = read(k, lanes(affine(panel.first, 1, lane), width))
 
-    def _clear(self, memory: Array, panel: Panel, k: Expr, lane: int = 0) -> None:
-        """Zero the vectors of row ``k`` from ``lane`` on that have lanes beyond the last column."""
-        lane = max(lane, panel.columns // self.lane_count * self.lane_count)
-        for start in range(lane, panel.width, self.lane_count):
-            memory[panel.place(k, start, self.lane_count)] = broadcast(literal(0, "float32"), self.lane_count)
+    def _clear(self, memory: Array, panel: Panel, k: Expr) -> None:
+        """Zero the vectors of row ``k`` that have lanes beyond the last column."""
+        if panel.columns < panel.width:
+            for start in range(panel.columns // self.lane_count * self.lane_count, panel.width, self.lane_count):
+                memory[panel.place(k, start, self.lane_count)] = broadcast(literal(0, "float32"), self.lane_count)
 
 
 def _sum(left: Index, right: Index) -> Index:
