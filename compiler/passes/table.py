@@ -11,6 +11,7 @@ from compiler.passes.fold_constants import FoldConstants
 from compiler.passes.fold_pad import FoldPad
 from compiler.passes.fuse import Fuse
 from compiler.passes.fuse_attention import FuseAttention
+from compiler.passes.fuse_depthwise import FuseDepthwise
 from compiler.passes.lower_if import LowerIf
 from compiler.passes.pack_weights import PackWeights
 
@@ -26,6 +27,7 @@ PASSES: tuple[type[Pass], ...] = (
     PackWeights,
     FuseAttention,
     Fuse,
+    FuseDepthwise,
     ChooseLayouts,
 )
 """Every pass, for ``PassManager.parse`` and ``compiler.opt --list``."""
@@ -36,7 +38,7 @@ STANDARD = (
     "fold-constants,canonicalize,cse,"
     "lower-if,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
-    "pack-weights,fuse-attention,fuse,choose-layouts"
+    "pack-weights,fuse-attention,fuse,fuse-depthwise,choose-layouts"
 )
 """The pipeline that the compiler runs."""
 

@@ -85,7 +85,9 @@ def test_lists_passes_and_pipelines(capsys: pytest.CaptureFixture[str]) -> None:
     assert opt.main(["--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("  fuse{max-ops=32}   ") and "kernel" in line for line in lines)
-    assert any(line.startswith("  standard  ") and line.endswith(",fuse,choose-layouts") for line in lines)
+    assert any(
+        line.startswith("  standard  ") and line.endswith(",fuse,fuse-depthwise,choose-layouts") for line in lines
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
-from compiler.codegen.analytic.machine import HERTZ, streaming_cycles
-from compiler.codegen.analytic.windows import window_shape
+from compiler.codegen.analytic.machine import HERTZ, far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
+from compiler.codegen.analytic.windows import imbalance, rows_per_step, window_shape
 from compiler.codegen.analytic.winograd import WinogradCut, winograd_cycles
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, Task, TensorType
 from compiler.ir.contiguity import concat_rows, same_order, slice_offset
@@ -57,6 +57,8 @@ def estimate(region: Graph, target: Target) -> float:
     if len(region) == 1 and not nodes:
         return _relayout_cycles(region.inputs[0].type, output.type, target) / HERTZ
     anchors = [node for node in nodes if isinstance(node.op, Conv | WinogradConv | Pool | Reduce | Concat | Slice)]
+    if sum(isinstance(node.op, Conv) for node in anchors) == 2:
+        return _pair_cycles(region, target) / HERTZ if blocked else math.inf
     if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
         possible = not blocked or all(_keeps_channels_apart(node) for node in nodes)
         return _traffic_cycles(region, target) / HERTZ if possible else math.inf
@@ -133,6 +135,28 @@ def _winograd_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
     return winograd_cycles(cut.shape, cut.outputs, cut.vectors, target)
 
 
+def _pair_cycles(region: Graph, target: Target) -> float:
+    """A depthwise convolution and the 1x1 convolution of its result, step by step of rows: no traffic between them, but
+    the rows where steps overlap are read again, and weights that do not stay in the second-level cache, every time."""
+    depthwise, product = (node for node in region if isinstance(node.op, Conv))
+    shape, lanes = window_shape(depthwise), target.lanes(4)
+    taps, w = (node.operands[1].type.layout for node in (depthwise, product))
+    if shape is None or taps != Layout(((0, lanes),)) or [axis for axis, _ in w.blocks] != [1, 0]:
+        return math.inf
+    rows = rows_per_step(shape, target)
+    steps = shape.images * shape.rows // rows
+    x, weights = depthwise.operands[0].type.bytes, product.operands[1].type.bytes
+    reading = streaming_cycles(x, target)
+    row_bytes = 4 * shape.channels * shape.width
+    again = max(0, steps * shape.step_height(rows) * row_bytes - x) / near_bytes_per_cycle(target)
+    if weights > target.l2_bytes / 2:
+        again += (steps - 1) * weights / far_bytes_per_cycle(target)
+    multiplying = direct_cycles(ConvShape.of(product), w.blocks[1][1] // lanes, target)
+    others = [value for value in region.inputs if value not in (*depthwise.operands, *product.operands)]
+    adding = streaming_cycles(sum(value.type.bytes for value in others), target) / 2
+    return (_folding_cycles(shape, target) + reading + again + multiplying + adding) * imbalance(steps)
+
+
 def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
     """How much slower than packed weights are those that lie as they are: as a matrix product over pixels, lanes may be
     badly filled; a window is not computed in registers at all."""
@@ -146,13 +170,17 @@ def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
 
 def _window_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
     """A depthwise convolution or a pool: a load and a fold per result and tap, or the traffic if that takes longer."""
-    shape, lanes = window_shape(anchor), target.lanes(4)
+    shape = window_shape(anchor)
     if shape is None:
         return math.inf if blocked else 1e12
-    vectors = shape.images * -(-shape.channels // lanes) * shape.rows * shape.columns
-    folding = vectors * (math.prod(shape.window) / target.fma_ports + 2)
     traffic = streaming_cycles(anchor.operands[0].type.bytes + anchor.result.type.bytes, target)
-    return (folding + traffic) * (1.0 if blocked else ROW_MAJOR_PLANES)
+    return (_folding_cycles(shape, target) + traffic) * (1.0 if blocked else ROW_MAJOR_PLANES)
+
+
+def _folding_cycles(shape: ConvShape, target: Target) -> float:
+    """A load and a fold per result and tap of a window op, beside what each result takes."""
+    vectors = shape.images * -(-shape.channels // target.lanes(4)) * shape.rows * shape.columns
+    return vectors * (math.prod(shape.window) / target.fma_ports + 2)
 
 
 def _reduction_cycles(anchor: Node, region: Graph, target: Target) -> float:

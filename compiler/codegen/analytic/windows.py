@@ -11,6 +11,9 @@ from compiler.targets import Target
 LARGEST_TILE = 16
 """Columns beyond which a wider tile saves next to no loads."""
 
+FEW_THREADS = 4
+"""Threads that the iterations of a kernel with few of them should be even for."""
+
 FEWEST_COLUMNS = 4
 """Columns that are worth accumulators on the stack: fewer hardly share what a window reads."""
 
@@ -58,3 +61,28 @@ def window_tiling(shape: ConvShape, target: Target, *, rows_first: bool) -> Tili
     planes = shape.images * -(-shape.channels // target.lanes(4))
     spans = min(shape.rows, -(-FEWEST_ITERATIONS // planes))
     return Tiling(-(-shape.columns // pieces), -(-shape.rows // spans))
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors, from the smallest to the largest."""
+    return [each for each in range(1, number + 1) if number % each == 0]
+
+
+def middle_pitch(shape: ConvShape, target: Target) -> int:
+    """Elements between pixels of a depthwise result of which all channels of a pixel lie together: not so many that
+    neighbours compete for the same lines of the first-level cache."""
+    channels = -(-shape.channels // target.lanes(4)) * target.lanes(4)
+    return channels + target.lanes(4) * (channels % 256 == 0)
+
+
+def rows_per_step(shape: ConvShape, target: Target) -> int:
+    """Rows of a depthwise result that are computed before a 1x1 convolution reads them: they stay near the first-level
+    cache, and the steps can be shared evenly."""
+    row_bytes = 4 * shape.columns * middle_pitch(shape, target)
+    fitting = [rows for rows in divisors(shape.rows) if rows == 1 or rows * row_bytes <= 2 * target.l1d_bytes]
+    return min(fitting, key=lambda rows: (imbalance(shape.images * shape.rows // rows), -rows))
+
+
+def imbalance(iterations: int) -> float:
+    """How much longer ``iterations`` equal ones take on a few threads than they would if work could be split freely."""
+    return -(-iterations // FEW_THREADS) * FEW_THREADS / iterations

@@ -8,6 +8,7 @@ from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
 from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
+from compiler.codegen.schedules.depthwise_pointwise import DepthwisePointwise
 from compiler.codegen.schedules.elementwise import Elementwise
 from compiler.codegen.schedules.elementwise_blocked import ElementwiseBlocked
 from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
@@ -25,6 +26,7 @@ SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
     Winograd(),
+    DepthwisePointwise(),
     DepthwiseBlocked(),
     PoolBlocked(),
     GlobalPoolBlocked(),

@@ -42,9 +42,10 @@ def around_anchor(region: Graph, ops: tuple[type[Op], ...]) -> Node | None:
     return anchors[0] if len(anchors) == 1 and pointwise else None
 
 
-def reads_channels_at_blocks(result: Value, lanes: int) -> bool:
+def reads_channels_at_blocks(result: Value, lanes: int, *, up_to: Node | None = None) -> bool:
     """Whether every region input that ``result`` depends on can be read at a block of channels of ``result``, through
-    pointwise ops, index maps and resamplings that do not move elements between channels."""
+    pointwise ops, index maps and resamplings that do not move elements between channels. What ``up_to`` reads is not
+    asked."""
     pending: list[tuple[Value, int]] = [(result, 1)]
     seen: set[tuple[Value, int]] = set()
     while pending:
@@ -56,7 +57,7 @@ def reads_channels_at_blocks(result: Value, lanes: int) -> bool:
         if node is None:
             if not _reads_axis_at_blocks(value, axis, lanes):
                 return False
-        elif not isinstance(node.op, Constant):
+        elif node is not up_to and not isinstance(node.op, Constant):
             axes = _channel_axes(node, axis, lanes)
             if axes is None:
                 return False

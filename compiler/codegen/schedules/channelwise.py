@@ -30,10 +30,10 @@ from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles
 from compiler.codegen.analytic.windows import folds_rows_first, window_tiling
 from compiler.codegen.computes.interface import Index, Position
 from compiler.codegen.computes.positions import add, affine, unflatten
-from compiler.codegen.schedules.region import RegionReader, physical_position
+from compiler.codegen.schedules.region import RegionReader
 from compiler.codegen.schedules.template import Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes
-from compiler.ir import DType, Layout, Node, Value
+from compiler.ir import DType, Node, Shape, Value
 from compiler.targets import Target
 
 
@@ -66,6 +66,11 @@ class Row:
     number: Index
 
 
+def result_shape(shape: ConvShape, vector: int) -> Shape:
+    """The shape of a blocked result seen as two-dimensional: images, blocks, rows, columns, lanes."""
+    return (shape.images, -(-shape.channels // vector), shape.rows, shape.columns, vector)
+
+
 def window_space(anchor: Node, shape: ConvShape, target: Target) -> Space:
     """``tile``: columns of results in registers at once; ``span``: rows of an iteration."""
     tiling = window_tiling(shape, target, rows_first=folds_rows_first(anchor))
@@ -77,16 +82,17 @@ def window_space(anchor: Node, shape: ConvShape, target: Target) -> Space:
 
 @dataclass
 class ChannelwiseLoops:
-    """Emits the loops of the module's docstring for ``anchor``, whose result is the first operand of what ``stored``
-    says: pairs of a value and the array, blocked by ``vector`` channels, that takes it."""
+    """Emits the loops of the module's docstring for ``anchor`` and what follows it up to ``result``, which goes to
+    ``array[image, block, row, column, lane]``, a vector of lanes at a time."""
 
     builder: KernelBuilder
     reader: RegionReader
     anchor: Node
     shape: ConvShape
     fold: Fold
+    result: Value
+    array: Array
     vector: int
-    stored: Sequence[tuple[Value, Array]]
 
     def emit(self, tile: int, span: int) -> None:
         """All of it, the parallel loop included."""
@@ -164,8 +170,11 @@ class ChannelwiseLoops:
                 result = self.builder.let(accumulator[self.every], "result")
                 where = self.place(row, row.number, add(column, number))
                 with self.reader.override(self.anchor.result, lambda _, result=result: result):
-                    for value, array in self.stored:
-                        array[physical_position(where, Layout(((1, self.vector),)))] = self.reader.at(value, where)
+                    self.store(row, add(column, number), self.reader.at(self.result, where))
+
+    def store(self, row: Row, column: Index, value: Expr) -> None:
+        """Put one vector of results where it belongs."""
+        self.array[row.image, row.block, row.number, column, self.every] = value
 
     def place(self, row: Row, line: Index, column: Index) -> Position:
         """The logical position of a block of channels."""

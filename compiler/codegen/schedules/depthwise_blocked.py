@@ -15,7 +15,7 @@ from compiler.codegen.analytic.windows import window_shape
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
-from compiler.codegen.schedules.channelwise import ChannelwiseLoops, window_space
+from compiler.codegen.schedules.channelwise import ChannelwiseLoops, result_shape, window_space
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, lanes, literal
@@ -55,7 +55,8 @@ class DepthwiseBlocked:
         weights = inputs[region.inputs.index(anchor.operands[1])]
         fold = WeightedSum(builder, shape, weights.reshape((weights.shape[0], *shape.window, vector)))
         reader = RegionReader(builder, input_sources(region, inputs))
-        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, vector, [(stored, results[0])])
+        array = results[0].reshape(result_shape(shape, vector))
+        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, stored, array, target.lanes(4))
         loops.emit(config["tile"], config["span"])
         return Kernel(builder.finish())
 

@@ -11,7 +11,7 @@ from compiler.codegen.analytic.convolution import ConvShape
 from compiler.codegen.analytic.windows import window_shape
 from compiler.codegen.computes.interface import Index, Reduction
 from compiler.codegen.schedules.blocks import around_anchor, blocked_output, reads_whole_blocks
-from compiler.codegen.schedules.channelwise import ChannelwiseLoops, window_space
+from compiler.codegen.schedules.channelwise import ChannelwiseLoops, result_shape, window_space
 from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import KernelBuilder
@@ -57,7 +57,8 @@ class PoolBlocked:
         assert stored is not None, "emitted only where it matches"
         reader = RegionReader(builder, input_sources(region, inputs))
         fold = PoolFold(builder, anchor, shape)
-        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, target.lanes(4), [(stored, results[0])])
+        array = results[0].reshape(result_shape(shape, target.lanes(4)))
+        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, stored, array, target.lanes(4))
         loops.emit(config["tile"], config["span"])
         return Kernel(builder.finish())
 

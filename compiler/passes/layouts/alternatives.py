@@ -99,7 +99,9 @@ def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
         return
     region = region_of(node)
     conv = only_node(region, Conv)
-    if conv is not None and constant_of(_weights(node, region, conv)) is not None:
+    if is_depthwise_pair(region):
+        yield from depthwise_pair_forms(region, blocks, cost)
+    elif conv is not None and constant_of(_weights(node, region, conv)) is not None:
         yield from _convolutions(node, region, conv, blocks, cost)
     else:
         yield from _priced(region, _blocked_operands(region, blocks), blocks, cost)
@@ -168,6 +170,21 @@ def _convolutions(node: Node, region: Graph, conv: Node, blocks: Layout, cost: C
         for vectors in range(1, most + 1):
             packed = Layout(((1, vectors * lanes),))
             yield from _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants)
+
+
+def is_depthwise_pair(region: Graph) -> bool:
+    """Whether ``fuse-depthwise`` made a region: no other has two convolutions."""
+    return sum(isinstance(node.op, Conv) for node in region) == 2
+
+
+def depthwise_pair_forms(region: Graph, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+    """The forms of a depthwise convolution and the 1x1 convolution of its result, which is computed blocked only."""
+    depthwise, product = (node for node in region if isinstance(node.op, Conv))
+    ((_, lanes),) = blocks.blocks
+    taps, w = (input_index(region, node.operands[1]) for node in (depthwise, product))
+    for vectors in range(1, min(MOST_VECTORS, -(-product.operands[1].type.shape[0] // lanes)) + 1):
+        packed = {taps: Layout(((0, lanes),)), w: Layout(((1, lanes), (0, vectors * lanes)))}
+        yield from _priced(region, _changed(_blocked_operands(region, blocks), packed), blocks, cost)
 
 
 def row_major_blocks(filters: int, groups: int, lanes: int) -> Iterator[int]:
