@@ -86,6 +86,9 @@ LLVM_ATTRIBUTES: Final[dict[str, dict[str, str]]] = {
 FMA_FEATURES: Final = frozenset({"fma", "asimd", "vfpv4"})
 """Any one of these gives fused multiply-add on vectors of float32."""
 
+BY_ELEMENT_FEATURES: Final = frozenset({"asimd"})
+"""Any one of these multiplies a vector of float32 by one element of another in a multiply-add, at no extra cost."""
+
 DOT_PRODUCTS: Final = {"avx512_vnni": "vnni", "avx_vnni": "vnni", "asimddp": "dotprod", "i8mm": "i8mm"}
 """Features that add groups of four int8 products to an int32 lane, by the kind that a template asks for."""
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import asdict, dataclass, fields
 from typing import Final, cast
 
-from compiler.targets.features import BF16_FEATURES, DOT_PRODUCTS, FMA_FEATURES, LLVM_ATTRIBUTES
+from compiler.targets.features import BF16_FEATURES, BY_ELEMENT_FEATURES, DOT_PRODUCTS, FMA_FEATURES, LLVM_ATTRIBUTES
 
 
 class TargetError(ValueError):
@@ -105,6 +105,12 @@ class Target:
     def has_fma(self) -> bool:
         """Whether a vector of float32 can be multiplied and added with one rounding, in one instruction."""
         return not FMA_FEATURES.isdisjoint(self.features)
+
+    @property
+    def multiplies_by_element(self) -> bool:
+        """Whether a multiply-add of float32 vectors can take one factor from any one lane of a register, so that to
+        broadcast an element costs neither an instruction nor a load of its own."""
+        return not BY_ELEMENT_FEATURES.isdisjoint(self.features)
 
     @property
     def has_bf16(self) -> bool:

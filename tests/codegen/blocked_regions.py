@@ -19,16 +19,16 @@ LANES = HOST.lanes(4)
 BLOCKED = Layout(((1, LANES),))
 
 
-def blocked_type(*shape: int) -> TensorType:
+def blocked_type(*shape: int, lanes: int = LANES) -> TensorType:
     """float32 activations in blocks of one vector of channels."""
-    return TensorType(DType.F32, shape, BLOCKED)
+    return TensorType(DType.F32, shape, Layout(((1, lanes),)))
 
 
-def blocked_region(result: Callable[[Rewriter], Value]) -> Graph:
+def blocked_region(result: Callable[[Rewriter], Value], lanes: int = LANES) -> Graph:
     """The region whose only result is what ``result`` emits, blocked."""
     graph = Graph("task")
     rewriter = Rewriter(graph)
-    rewriter.output("y", rewriter.emit(Relayout(BLOCKED), result(rewriter)))
+    rewriter.output("y", rewriter.emit(Relayout(Layout(((1, lanes),))), result(rewriter)))
     return graph
 
 

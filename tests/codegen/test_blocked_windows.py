@@ -20,7 +20,6 @@ from compiler.ir.ops.reduction import Reduce, ReduceMax, ReduceSum
 from compiler.ir.ops.sampling import random_array
 from compiler.ir.ops.unary import Abs
 from tests.codegen.blocked_regions import (
-    BLOCKED,
     LANES,
     blocked_region,
     blocked_type,
@@ -75,21 +74,21 @@ def tilings(template: Template, graph: Graph) -> list[Choice | None]:
     return [None, *((template.name, {"tile": tile, "span": span}) for tile, span in some.items())]
 
 
-def depthwise_region(window: Window) -> Graph:
+def depthwise_region(window: Window, lanes: int = LANES) -> Graph:
     """relu(conv(x, w) + bias + residual)."""
     channels = window.x[1]
 
     def result(rewriter: Rewriter) -> Value:
-        x = rewriter.input("x", blocked_type(*window.x))
-        weights = TensorType(DType.F32, (channels, 1, *window.taps), Layout(((0, LANES),)))
+        x = rewriter.input("x", blocked_type(*window.x, lanes=lanes))
+        weights = TensorType(DType.F32, (channels, 1, *window.taps), Layout(((0, lanes),)))
         op = Conv(window.strides, window.low, window.high, window.dilations, channels)
         total = rewriter.emit(op, x, rewriter.input("w", weights))
         shape = total.type.shape
-        total = rewriter.emit(Add(), total, rewriter.input("bias", blocked_type(*per_channel(shape))))
-        total = rewriter.emit(Add(), total, rewriter.input("residual", blocked_type(*shape)))
+        total = rewriter.emit(Add(), total, rewriter.input("bias", blocked_type(*per_channel(shape), lanes=lanes)))
+        total = rewriter.emit(Add(), total, rewriter.input("residual", blocked_type(*shape, lanes=lanes)))
         return rewriter.emit(Maximum(), total, rewriter.constant(np.array(0, np.float32)))
 
-    return blocked_region(result)
+    return blocked_region(result, lanes)
 
 
 @pytest.mark.parametrize("name", WINDOWS)
@@ -98,20 +97,20 @@ def test_depthwise_equals_reference_in_all_tilings(name: str) -> None:
     check_blocked(graph, "depthwise_blocked", tilings(DepthwiseBlocked(), graph))
 
 
-def pool_region(kind: type[Pool], window: Window) -> Graph:
+def pool_region(kind: type[Pool], window: Window, lanes: int = LANES) -> Graph:
     """kind(x * scale) * reciprocal + residual: a prologue per channel, an average per pixel, a sum."""
 
     def result(rewriter: Rewriter) -> Value:
-        x = rewriter.input("x", blocked_type(*window.x))
-        scaled = rewriter.emit(Mul(), x, rewriter.input("scale", blocked_type(*per_channel(window.x))))
+        x = rewriter.input("x", blocked_type(*window.x, lanes=lanes))
+        scale = rewriter.input("scale", blocked_type(*per_channel(window.x), lanes=lanes))
+        scaled = rewriter.emit(Mul(), x, scale)
         total = rewriter.emit(kind(window.taps, window.strides, window.low, window.high, window.dilations), scaled)
         shape = total.type.shape
         reciprocal = rewriter.input("reciprocal", TensorType(DType.F32, (1, 1, *shape[2:])))
-        return rewriter.emit(
-            Add(), rewriter.emit(Mul(), total, reciprocal), rewriter.input("residual", blocked_type(*shape))
-        )
+        residual = rewriter.input("residual", blocked_type(*shape, lanes=lanes))
+        return rewriter.emit(Add(), rewriter.emit(Mul(), total, reciprocal), residual)
 
-    return blocked_region(result)
+    return blocked_region(result, lanes)
 
 
 def can_pool(window: Window) -> bool:
@@ -149,21 +148,26 @@ GLOBAL_POOLS = {
 }
 
 
+def global_pool_region(kind: type[Reduce], shape: Shape, *, keep: bool, blocked: bool, lanes: int = LANES) -> Graph:
+    """kind(|x|) * 1/pixels + bias."""
+
+    def result(rewriter: Rewriter) -> Value:
+        size = rewriter.emit(Abs(), rewriter.input("x", blocked_type(*shape, lanes=lanes)))
+        total = rewriter.emit(kind(tuple(range(2, len(shape))), keep), size)
+        pixels = np.array(1 / math.prod(shape[2:]), np.float32)
+        mean = rewriter.emit(Mul(), total, rewriter.constant(pixels))
+        layout = Layout(((1, lanes),)) if blocked else ROW_MAJOR
+        return rewriter.emit(
+            Add(), mean, rewriter.input("bias", TensorType(DType.F32, (1, *mean.type.shape[1:]), layout))
+        )
+
+    return blocked_region(result, lanes) if blocked else row_major_region(result)
+
+
 @pytest.mark.parametrize("blocked", [True, False], ids=["blocked", "row-major"])
 @pytest.mark.parametrize("keep", [True, False], ids=["keep", "drop"])
 @pytest.mark.parametrize("name", GLOBAL_POOLS)
 def test_global_pool_equals_reference(name: str, keep: bool, blocked: bool) -> None:
-    """kind(|x|) * 1/pixels + bias."""
-    shape = GLOBAL_POOLS[name]
     for kind, chains in ((ReduceSum, 1), (ReduceMax, 16)):
-
-        def result(rewriter: Rewriter, kind: type[Reduce] = kind) -> Value:
-            size = rewriter.emit(Abs(), rewriter.input("x", blocked_type(*shape)))
-            total = rewriter.emit(kind(tuple(range(2, len(shape))), keep), size)
-            pixels = np.array(1 / math.prod(shape[2:]), np.float32)
-            mean = rewriter.emit(Mul(), total, rewriter.constant(pixels))
-            bias = TensorType(DType.F32, (1, *mean.type.shape[1:]), BLOCKED if blocked else ROW_MAJOR)
-            return rewriter.emit(Add(), mean, rewriter.input("bias", bias))
-
-        graph = blocked_region(result) if blocked else row_major_region(result)
+        graph = global_pool_region(kind, GLOBAL_POOLS[name], keep=keep, blocked=blocked)
         check_blocked(graph, "global_pool_blocked", [None, ("global_pool_blocked", {"chains": chains})])

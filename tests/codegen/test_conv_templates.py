@@ -66,9 +66,11 @@ def test_conv_direct_equals_reference(name: str) -> None:
     assert_close(actual / np.abs(expected[0]).max(), expected[0] / np.abs(expected[0]).max())
 
 
-def blocked_graph(x, w, op: Conv, inner: int, block: int, *, blocked_image: bool) -> Graph:
-    """relu(conv(x, w) + bias + residual), with result and residual in blocks of a vector of channels."""
-    vector = Layout(((1, HOST.lanes(4)),))
+def blocked_graph(x, w, op: Conv, lanes: int, vectors: int, *, blocked_image: bool) -> Graph:
+    """relu(conv(x, w) + bias + residual), with result and residual in blocks of ``lanes`` channels and weights for
+    ``vectors`` of them at once."""
+    inner, block = lanes if blocked_image else min(lanes, w[1]), vectors * lanes
+    vector = Layout(((1, lanes),))
     graph = Graph("task")
     rewriter = Rewriter(graph)
     image = rewriter.input("x", TensorType(DType.F32, x, vector if blocked_image else Layout()))
@@ -104,9 +106,7 @@ BLOCKED_CASES = {
 @pytest.mark.parametrize("name", BLOCKED_CASES)
 def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
     x, w, op, vectors, blocked_image = BLOCKED_CASES[name]
-    lanes = HOST.lanes(4)
-    inner = lanes if blocked_image else min(lanes, w[1])
-    graph = blocked_graph(x, w, op, inner, vectors * lanes, blocked_image=blocked_image)
+    graph = blocked_graph(x, w, op, HOST.lanes(4), vectors, blocked_image=blocked_image)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
     (expected,) = run_graph(graph, operands)
     space = ConvBlocked().space(graph, HOST)
@@ -118,7 +118,19 @@ def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
 
 
 def test_a_single_filter_makes_no_block() -> None:
-    graph = blocked_graph((1, 16, 5, 5), (1, 16, 1, 1), conv2d(), 16, 16, blocked_image=False)
+    graph = blocked_graph((1, 16, 5, 5), (1, 16, 1, 1), conv2d(), HOST.lanes(4), 1, blocked_image=False)
+    assert not ConvBlocked().matches(graph, HOST)
+
+
+def test_conv_blocked_takes_no_weights_in_larger_blocks_than_the_image() -> None:
+    lanes = HOST.lanes(4)
+    x, w = (1, lanes + 4, 5, 5), (lanes, lanes + 4, 1, 1)
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    image = rewriter.input("x", TensorType(DType.F32, x, Layout(((1, lanes),))))
+    weights = rewriter.input("w", TensorType(DType.F32, w, Layout(((1, 2 * lanes), (0, lanes)))))
+    result = rewriter.emit(conv2d(), image, weights)
+    rewriter.output("y", rewriter.emit(Relayout(Layout(((1, lanes),))), result))
     assert not ConvBlocked().matches(graph, HOST)
 
 

@@ -16,7 +16,8 @@ from compiler.codegen.kernels import build_kernel
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
 from compiler.targets import Target
-from tests.codegen.task_kernels import Choice, packed_operands
+from tests.codegen.blocked_regions import poisoned
+from tests.codegen.task_kernels import Choice
 
 ALIGNMENT = 64
 
@@ -69,7 +70,8 @@ class _Memory:
     @staticmethod
     def of(job: Job, info: KernelInfo) -> _Memory:
         image, offsets = bytearray(), list[int]()
-        parts = [array.tobytes() for array in packed_operands(job.graph, job.operands)]
+        inputs = zip(job.operands, job.graph.inputs, strict=True)
+        parts = [poisoned(array, value.type).tobytes() for array, value in inputs]
         parts += [b"\x5a" * output.type.bytes for output in job.graph.outputs]
         for part in (*parts, *([b"\x5a" * info.scratch_bytes] if info.scratch_bytes else [])):
             offsets.append(len(image))

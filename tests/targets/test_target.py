@@ -60,7 +60,9 @@ def test_what_the_features_promise() -> None:
     assert not resolve("neoverse_n1").has_bf16
     assert A72.dot_products == ()
     assert A72.has_fma
+    assert A72.multiplies_by_element
     assert resolve("armv7a_neon").has_fma
+    assert not resolve("armv7a_neon").multiplies_by_element
     assert not resolve("x86-64-v2").has_fma
     assert resolve("armv7a_neon").pointer_bytes == 4
 

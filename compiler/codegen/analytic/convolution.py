@@ -15,6 +15,10 @@ FEWEST_ITERATIONS = 16
 """Iterations of the parallel loop that let threads share a kernel evenly."""
 
 
+LOADED_AHEAD = 3
+"""Registers that the code generator needs to load operands before they are due; with fewer it spills."""
+
+
 def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
     """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
     inner = values[-1]
@@ -147,7 +151,10 @@ class Tiling:
 
 
 def largest_tile(vectors: int, target: Target) -> int:
-    """Columns that registers have room for beside ``vectors`` vectors of weights and one broadcast element."""
+    """Columns that registers have room for beside ``vectors`` vectors of weights and one broadcast element; where
+    elements are taken out of registers, beside a vector of elements per column, and a few to load into."""
+    if target.multiplies_by_element:
+        return max(1, (target.vector_registers - vectors - LOADED_AHEAD) // (vectors + 1))
     return max(1, (target.vector_registers - vectors - 1) // vectors)
 
 
@@ -191,9 +198,10 @@ def direct_cycles(shape: ConvShape, vectors: int, target: Target) -> float:
 def _step_cycles(columns: int, vectors: int, target: Target) -> float:
     """One channel and tap for a register tile: limited by multiply-adds, their latency, loads, or reading weights."""
     products = columns * vectors
+    elements = columns / target.lanes(4) if target.multiplies_by_element else columns
     return max(
         products / target.fma_ports,
         float(target.fma_latency),
-        (columns + vectors) / target.load_ports,
+        (elements + vectors) / target.load_ports,
         vectors * target.vector_bytes / (2 * near_bytes_per_cycle(target)),
     )

@@ -10,6 +10,9 @@ Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``, NCHW16c w
                     acc[column, vector] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, vector]
             y[row, tile] = epilogue(acc)                # from registers, in whole vectors
 
+Where the processor multiplies by an element of a register, the loop over the channels of a block is written out: one
+load brings them all for a column.
+
 Nothing is padded in memory: taps that fall outside the image are left out, rows by the bounds of the ``kh`` loop,
 columns by unrolling ``kw`` for the tiles that touch an edge. While a block's weights are used for one tile after
 another, those of the next block are fetched into the second-level cache, a few lines at a time. The image may also be
@@ -21,8 +24,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 from tvm import tirx
@@ -36,7 +39,7 @@ from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
 from compiler.ir import ROW_MAJOR, DType, Graph
 from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
@@ -46,7 +49,7 @@ class ConvBlocked:
     """A float32 convolution over one or two spatial axes, with a pointwise epilogue, whose result is blocked."""
 
     name = "conv_blocked"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -61,7 +64,7 @@ class ConvBlocked:
         if [axis for axis, _ in w.layout.blocks] != [1, 0] or blocks[0] % vector:
             return False
         shape = ConvShape.of(found.anchor)
-        one_chunk = shape.groups == 1 and shape.channels <= blocks[1]
+        one_chunk = shape.groups == 1 and shape.channels <= min(blocks[1], vector)
         if x.layout != ROW_MAJOR and (x.layout.blocks != ((1, vector),) or (blocks[1] != vector and not one_chunk)):
             return False
         if shape.groups > 1 and (shape.filters_per_group % blocks[0] or shape.channels_per_group % vector):
@@ -106,6 +109,10 @@ class Place:
     column: Index = 0
 
 
+Tap = tuple[Index, Index, Index]
+"""A block of channels, and a row and a column of the window."""
+
+
 class _ConvKernel:
     def __init__(self, region: Graph, found: Anchored, config: Config, target: Target, symbol: str) -> None:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
@@ -121,6 +128,7 @@ class _ConvKernel:
         (_, self.inner), (_, self.block) = w.type.layout.blocks
         self.vectors = self.block // self.lanes
         self.x_layout = x.type.layout
+        self.by_element = target.multiplies_by_element and self.x_layout != ROW_MAJOR
         self.x = arrays[x].reshape(replace(x.type, shape=(s.images, s.channels, s.height, s.width)).physical_shape)
         self.blocks = -(-s.filters // self.block)
         channel_blocks = -(-s.channels_per_group // self.inner)
@@ -223,8 +231,7 @@ class _ConvKernel:
                 kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
                 self.fetch_ahead(place, chunk, kh, number)
                 for kw, columns in self.column_taps(tile, loops):
-                    channel = k.serial(k.opaque(channels), "channel") if channels > 1 else None
-                    self.multiply(accumulators, place, (chunk, kh, kw), columns, channel)
+                    self.multiply(accumulators, place, (chunk, kh, kw), columns, channels)
 
     def column_taps(self, tile: Tile, loops: ExitStack) -> Iterator[tuple[Index, tuple[int, ...]]]:
         """The taps of a row, each with the columns of the tile that it has an element for."""
@@ -235,19 +242,45 @@ class _ConvKernel:
             return
         yield from ((kw, columns) for kw, columns in enumerate(tile.taps) if columns)
 
-    def multiply(self, accumulators, place: Place, tap, columns: tuple[int, ...], channels) -> None:
-        """One tap: the products of a block of channels."""
-        chunk, kh, kw = tap
-        k, every = self.builder, self.every
+    def multiply(self, accumulators, place: Place, tap: Tap, columns: tuple[int, ...], channels: int) -> None:
+        """One tap: the products of ``channels`` channels of a block."""
+        k = self.builder
+        if self.by_element:
+            self.multiply_by_element(accumulators, place, tap, columns, channels)
+            return
         with ExitStack() as loops:
-            channel = loops.enter_context(channels) if channels is not None else 0
-            parts = range(accumulators[0].shape[0])
-            weights = [k.let(self.w[place.block, chunk, kh, kw, channel, self.part(part)], "weights") for part in parts]
+            channel = loops.enter_context(k.serial(k.opaque(channels), "channel")) if channels > 1 else 0
+            weights = self.weights(accumulators[0], place, tap, channel)
             for number in columns:
-                element = k.let(self.element(place, chunk, channel, kh, kw, number), "x")
-                wide = broadcast(element, self.lanes)
-                for part in parts:
-                    accumulators[number][part, every] = accumulators[number][part, every] + wide * weights[part]
+                element = k.let(self.element(place, tap, channel, number), "x")
+                self.add_products(accumulators[number], broadcast(element, self.lanes), weights)
+
+    def multiply_by_element(
+        self, accumulators, place: Place, tap: Tap, columns: tuple[int, ...], channels: int
+    ) -> None:
+        """The same with a vector along the channels of every pixel in registers.
+
+        The taps of tiles that touch an edge are written out; a loop of one iteration around each keeps LLVM from
+        holding the pixels that they share in registers that the sums need.
+        """
+        k = self.builder
+        written_out = isinstance(tap[2], int) and self.shape.window[1] > 1
+        with k.serial(k.opaque(1), "apart") if written_out else nullcontext():
+            pixels = [k.let(self.element(place, tap, self.every, number), "x") for number in columns]
+            for channel in range(channels):
+                weights = self.weights(accumulators[0], place, tap, channel)
+                for number, pixel in zip(columns, pixels, strict=True):
+                    self.add_products(accumulators[number], repeated(pixel, channel), weights)
+
+    def weights(self, accumulator: Array, place: Place, tap: Tap, channel: Index) -> list[Expr]:
+        """Those of one channel, a vector for each of an accumulator."""
+        parts = range(accumulator.shape[0])
+        return [self.builder.let(self.w[place.block, *tap, channel, self.part(part)], "weights") for part in parts]
+
+    def add_products(self, accumulator: Array, element: Expr, weights: Sequence[Expr]) -> None:
+        """One element's."""
+        for part, weight in enumerate(weights):
+            accumulator[part, self.every] = accumulator[part, self.every] + element * weight
 
     @property
     def every(self) -> Index:
@@ -256,9 +289,10 @@ class _ConvKernel:
     def part(self, number: int) -> Index:
         return lanes(self.builder.index(number * self.lanes), self.lanes)
 
-    def element(self, place: Place, chunk: Index, channel: Index, kh: Index, kw: Index, number: int) -> Expr:
-        """The input element of column ``number`` of a tile for one tap and channel."""
+    def element(self, place: Place, tap: Tap, channel: Index, number: int) -> Expr:
+        """The input element of column ``number`` of a tile for one tap and channel, or several channels of a block."""
         s = self.shape
+        chunk, kh, kw = tap
         start = affine(place.column, s.strides[1], number * s.strides[1] - s.low[1])
         column = add(start, affine(kw, s.dilations[1], 0))
         line = add(affine(place.row, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))

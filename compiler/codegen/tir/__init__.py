@@ -40,7 +40,7 @@ from compiler.codegen.tir.lowering import (
     llvm_ir,
     lower,
 )
-from compiler.codegen.tir.shuffle import every, interleaved, transposed
+from compiler.codegen.tir.shuffle import every, interleaved, repeated, transposed
 
 __all__ = [
     "Array",
@@ -73,6 +73,7 @@ __all__ = [
     "parallel_extent",
     "reinterpret",
     "reinterpret_vector",
+    "repeated",
     "rounded_through",
     "row_major_strides",
     "select",

@@ -50,6 +50,11 @@ def every(vector: Expr, stride: int) -> Expr:
     return shuffled((vector,), range(0, lane_count(vector), stride))
 
 
+def repeated(vector: Expr, number: int) -> Expr:
+    """Element ``number`` of a vector in all lanes, which multiplications by an element take as it is."""
+    return shuffled((vector,), (number for _ in range(lane_count(vector))))
+
+
 def shuffled(vectors: Sequence[Expr], order: Iterable[int]) -> Expr:
     """The elements with these numbers of all vectors, one after the other."""
     return tirx.Shuffle(list(vectors), [tirx.IntImm("int32", number) for number in order])

@@ -1,0 +1,61 @@
+"""Every schedule template for vectors of four lanes, right under the emulator: tails, strides, paddings, tilings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from compiler.codegen.kernels import choose_template
+from compiler.codegen.schedules import SCHEDULES
+from compiler.ir import Graph
+from compiler.ir.ops.pooling import MaxPool, SumPool
+from compiler.ir.ops.reduction import ReduceSum
+from compiler.targets import Target, resolve
+from tests.codegen.blocked_regions import random_operands
+from tests.codegen.task_kernels import Choice
+from tests.codegen.test_blocked_windows import (
+    GLOBAL_POOLS,
+    WINDOWS,
+    can_pool,
+    depthwise_region,
+    global_pool_region,
+    pool_region,
+)
+from tests.codegen.test_conv_templates import BLOCKED_CASES, blocked_graph
+from tests.differential.emulated import Job
+from tests.differential.test_arm import check
+
+LANES = 4
+CORES = [resolve(name) for name in ("arm_cortex_a72", "armv7a_neon")]
+
+
+def blocked_regions() -> Iterator[Graph]:
+    """Those of the host's tests of the templates for blocked activations, for four lanes."""
+    for x, w, op, vectors, blocked_image in BLOCKED_CASES.values():
+        yield blocked_graph(x, w, op, LANES, vectors, blocked_image=blocked_image)
+    for window in WINDOWS.values():
+        yield depthwise_region(window, LANES)
+        if can_pool(window):
+            yield from (pool_region(kind, window, LANES) for kind in (MaxPool, SumPool))
+    for shape in GLOBAL_POOLS.values():
+        yield global_pool_region(ReduceSum, shape, keep=True, blocked=True, lanes=LANES)
+
+
+def farthest(graph: Graph, target: Target) -> Choice:
+    """The template that an untuned build takes, with the last value of each of its knobs."""
+    template = choose_template(graph, target, SCHEDULES)
+    return template.name, {knob.name: knob.values[-1] for knob in template.space(graph, target).knobs}
+
+
+@pytest.mark.parametrize("target", CORES, ids=lambda target: target.name)
+def test_blocked_activations(target: Target, tmp_path: Path) -> None:
+    check([Job(graph, random_operands(graph)) for graph in blocked_regions()], target, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", CORES, ids=lambda target: target.name)
+def test_blocked_activations_in_other_tilings(target: Target, tmp_path: Path) -> None:
+    jobs = [Job(graph, random_operands(graph), farthest(graph, target)) for graph in blocked_regions()]
+    check(jobs, target, tmp_path)
