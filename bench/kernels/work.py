@@ -75,16 +75,16 @@ def plan_work(plan: Plan) -> list[Work]:
 def _work(plan: Plan, call: Call) -> Work:
     if not isinstance(call, KernelCall):
         return Work(call.name, "", "", (), 0.0, 0.0, call.bytes, 0.0)
-    contractions = tuple(_contractions(call.task.graph()))
-    flops = float(sum(contraction.flops for contraction in contractions))
+    sums = tuple(contractions(call.task.graph()))
+    flops = float(sum(contraction.flops for contraction in sums))
     weights = [address for address in call.operands if _is_weight(plan, address)]
     return Work(
         name=call.name,
         template=call.template,
         config=call.config,
-        contractions=contractions,
+        contractions=sums,
         flops=flops or call.flops,
-        other_flops=max(call.flops - flops, 0.0) if contractions else 0.0,
+        other_flops=max(call.flops - flops, 0.0) if sums else 0.0,
         bytes=call.bytes,
         weight_bytes=float(sum(address.type.bytes for address in weights)),
     )
@@ -94,7 +94,8 @@ def _is_weight(plan: Plan, address: Address) -> bool:
     return plan.buffers[address.buffer].storage is Storage.WEIGHTS
 
 
-def _contractions(region: Graph) -> list[Contraction]:
+def contractions(region: Graph) -> list[Contraction]:
+    """The sums of products of a region."""
     return [found for node in region if (found := _contraction(node))]
 
 

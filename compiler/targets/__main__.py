@@ -89,6 +89,7 @@ def _details(target: Target) -> str:
         "multiply-add": f"{target.fma_ports:g} vectors per cycle, latency {target.fma_latency}"
         f"{'' if target.has_fma else ', not fused'}",
         "loads": f"{target.load_ports:g} vectors per cycle",
+        "issue": f"{target.issue_width} instructions per cycle",
         "peak": f"{target.peak_flops_per_cycle:g} float32 operations per cycle and core",
         "int8 dot products": ", ".join(target.dot_products) or "-",
         "bfloat16": "yes" if target.has_bf16 else "-",

@@ -54,6 +54,7 @@ class Target:
         fma_ports: vectors of ``vector_bytes`` that can be multiplied and added per cycle (0.5: every other).
         fma_latency: cycles from a multiply-add to the next that accumulates onto its result.
         load_ports: vectors of ``vector_bytes`` that can be loaded from the first-level cache per cycle.
+        issue_width: instructions that the core decodes per cycle.
         l1d_bytes, l2_bytes, l3_bytes: one core's share of each cache when its neighbours work too (0: none).
         cache_line_bytes: unit of transfer, and the alignment that keeps two threads apart.
         min_glibc: the oldest GNU C library that an artifact must load with, such as ``2.28``;
@@ -78,6 +79,7 @@ class Target:
     l2_bytes: int
     l3_bytes: int = 0
     cache_line_bytes: int = 64
+    issue_width: int = 4
     mattr: tuple[str, ...] = ()
     min_glibc: str | None = None
     qemu_cpu: str | None = None
@@ -208,6 +210,7 @@ def _check_values(target: Target) -> None:
         ("fma_ports", 0 < target.fma_ports <= 8, "between 0 and 8"),
         ("fma_latency", 1 <= target.fma_latency <= 32, "between 1 and 32 cycles"),
         ("load_ports", 0 < target.load_ports <= 8, "between 0 and 8"),
+        ("issue_width", 1 <= target.issue_width <= 16, "between 1 and 16"),
         ("l1d_bytes", target.l1d_bytes >= 1024, "at least 1024"),
         ("l2_bytes", target.l2_bytes >= 0, "0 or more"),
         ("l3_bytes", target.l3_bytes >= 0, "0 or more"),

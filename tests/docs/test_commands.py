@@ -18,6 +18,7 @@ COMMANDS = (
     "runtime.run",
     "bench",
     "bench.conformance",
+    "bench.static",
 )
 
 

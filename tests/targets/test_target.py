@@ -103,6 +103,7 @@ def test_fingerprint_tells_machines_apart(change: dict[str, object]) -> None:
         ("vector_registers", True),
         ("fma_ports", 0),
         ("fma_latency", 0),
+        ("issue_width", 0),
         ("l1d_bytes", 0),
         ("cache_line_bytes", 48),
         ("min_glibc", "two"),

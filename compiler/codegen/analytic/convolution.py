@@ -15,8 +15,8 @@ FEWEST_ITERATIONS = 16
 """Iterations of the parallel loop that let threads share a kernel evenly."""
 
 
-LOADED_AHEAD = 3
-"""Registers that the code generator needs to load operands before they are due; with fewer it spills."""
+WIDEST_BY_ELEMENT = 12
+"""Columns beyond which a tile of one vector of filters saves next to no loads, and spills."""
 
 
 def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
@@ -152,9 +152,10 @@ class Tiling:
 
 def largest_tile(vectors: int, target: Target) -> int:
     """Columns that registers have room for beside ``vectors`` vectors of weights and one broadcast element; where
-    elements are taken out of registers, beside a vector of elements per column, and a few to load into."""
+    elements are taken out of registers, beside a vector of elements per column and the weights of two channels, of
+    which one is being loaded."""
     if target.multiplies_by_element:
-        return max(1, (target.vector_registers - vectors - LOADED_AHEAD) // (vectors + 1))
+        return max(1, min(WIDEST_BY_ELEMENT, (target.vector_registers - 2 * vectors - 1) // (vectors + 1)))
     return max(1, (target.vector_registers - vectors - 1) // vectors)
 
 
@@ -198,10 +199,14 @@ def direct_cycles(shape: ConvShape, vectors: int, target: Target) -> float:
 def _step_cycles(columns: int, vectors: int, target: Target) -> float:
     """One channel and tap for a register tile: limited by multiply-adds, their latency, loads, or reading weights."""
     products = columns * vectors
-    elements = columns / target.lanes(4) if target.multiplies_by_element else columns
-    return max(
+    by_element = target.multiplies_by_element
+    loading = ((columns / target.lanes(4) if by_element else columns) + vectors) / target.load_ports
+    busiest = max(
         products / target.fma_ports,
         float(target.fma_latency),
-        (elements + vectors) / target.load_ports,
+        loading,
         vectors * target.vector_bytes / (2 * near_bytes_per_cycle(target)),
     )
+    # Narrow vectors of which four elements come with a load keep all tiles busy: what tells them apart is how much they
+    # load, of which a part shows.
+    return busiest + loading / 4 if by_element else busiest

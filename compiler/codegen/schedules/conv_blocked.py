@@ -25,7 +25,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from tvm import tirx
@@ -260,17 +260,17 @@ class _ConvKernel:
     ) -> None:
         """The same with a vector along the channels of every pixel in registers.
 
-        The taps of tiles that touch an edge are written out; a loop of one iteration around each keeps LLVM from
-        holding the pixels that they share in registers that the sums need.
+        Tiles that touch an edge have their taps written out one after the other; that these read the same pixels is
+        hidden from LLVM, which would hold them in registers that the sums need.
         """
-        k = self.builder
-        written_out = isinstance(tap[2], int) and self.shape.window[1] > 1
-        with k.serial(k.opaque(1), "apart") if written_out else nullcontext():
-            pixels = [k.let(self.element(place, tap, self.every, number), "x") for number in columns]
-            for channel in range(channels):
-                weights = self.weights(accumulators[0], place, tap, channel)
-                for number, pixel in zip(columns, pixels, strict=True):
-                    self.add_products(accumulators[number], repeated(pixel, channel), weights)
+        k, (chunk, kh, kw) = self.builder, tap
+        if isinstance(kw, int) and self.shape.window[1] > 1:
+            tap = (chunk, kh, k.let(k.opaque(kw, salt=kw), "kw"))
+        pixels = [k.let(self.element(place, tap, self.every, number), "x") for number in columns]
+        for channel in range(channels):
+            weights = self.weights(accumulators[0], place, tap, channel)
+            for number, pixel in zip(columns, pixels, strict=True):
+                self.add_products(accumulators[number], repeated(pixel, channel), weights)
 
     def weights(self, accumulator: Array, place: Place, tap: Tap, channel: Index) -> list[Expr]:
         """Those of one channel, a vector for each of an accumulator."""

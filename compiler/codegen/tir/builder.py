@@ -114,14 +114,15 @@ class KernelBuilder:
         hint = [tirx.IntImm("int32", number) for number in (0, 4 - level, 1)]
         self.emit(tirx.Evaluate(tirx.call_intrin("void", Op.get("tirx.prefetch"), address, *hint)))
 
-    def opaque(self, value: int) -> Expr:
+    def opaque(self, value: int, salt: int = 0) -> Expr:
         """``value`` as an expression that LLVM cannot fold, for the extent of a loop that it must not unroll.
 
         Unrolling a loop around a register tile lets LLVM keep elements that several iterations read in
         registers that the accumulators need. It works because ``begin`` is never negative, which LLVM does
-        not know.
+        not know. That two values of different ``salt``, which is not negative, are related it does not know either.
         """
-        return tirx.Cast(self.index_type, tirx.Min(self._begin, tirx.IntImm("int32", 0)) + value)
+        zero = tirx.IntImm("int32", 0)
+        return tirx.Cast(self.index_type, tirx.Min(self._begin + salt if salt else self._begin, zero) + value)
 
     @contextmanager
     def parallel(self, extent: int, name: str = "i") -> Iterator[Expr]:

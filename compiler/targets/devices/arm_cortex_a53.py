@@ -2,8 +2,8 @@
 
 Source: caches of the BCM2837 in Raspberry Pi's documentation (32 KiB L1D, 512 KiB L2 for 4 cores); Arm
 published no optimization guide for this core, so the timing is that of LLVM's A53 scheduling model, which Arm
-contributed: one pipe for multiply-adds, latency 10. A 128-bit load occupies the 64-bit path to the cache for
-two cycles.
+contributed: one pipe for multiply-adds, latency 10; two instructions per cycle. A 128-bit load occupies the
+64-bit path to the cache for two cycles.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ARM_CORTEX_A53: Final = Target(
     fma_ports=1,
     fma_latency=10,
     load_ports=0.5,
+    issue_width=2,
     l1d_bytes=32 << 10,
     l2_bytes=128 << 10,
     min_glibc="2.28",

@@ -1,9 +1,9 @@
 """Arm Cortex-A72, as in the Raspberry Pi 4 with a 64-bit system.
 
 Source: Cortex-A72 Software Optimization Guide (UAN 0016A): multiply-adds of 128 bits start once per cycle
-over the two 64-bit pipes, latency 7 with late forwarding of the accumulator after 3; one load pipe. Caches of
-the BCM2711 in Raspberry Pi's
-documentation: 32 KiB L1D, 1 MiB L2 for 4 cores.
+over the two 64-bit pipes, latency 7 with late forwarding of the accumulator after 3; one load pipe; three
+instructions decoded per cycle. Caches of the BCM2711 in Raspberry Pi's documentation: 32 KiB L1D, 1 MiB L2
+for 4 cores.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ARM_CORTEX_A72: Final = Target(
     fma_ports=1,
     fma_latency=3,
     load_ports=1,
+    issue_width=3,
     l1d_bytes=32 << 10,
     l2_bytes=256 << 10,
     min_glibc="2.28",

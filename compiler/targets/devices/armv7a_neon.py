@@ -25,6 +25,7 @@ ARMV7A_NEON: Final = Target(
     fma_ports=1,
     fma_latency=10,
     load_ports=0.5,
+    issue_width=2,
     l1d_bytes=32 << 10,
     l2_bytes=128 << 10,
     min_glibc="2.28",

@@ -1,8 +1,8 @@
 """Intel Ice Lake servers: the first with a 512-bit int8 dot product on every part.
 
 Source: Intel 64 and IA-32 Architectures Optimization Reference Manual (248966), chapter on Ice Lake: two
-512-bit FMA per cycle, latency 4, two 512-bit loads; 48 KiB L1D, 1.25 MiB L2 and 1.5 MiB of L3 per core in
-servers.
+512-bit FMA per cycle, latency 4, two 512-bit loads; five instructions decoded per cycle; 48 KiB L1D, 1.25 MiB
+L2 and 1.5 MiB of L3 per core in servers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ ICELAKE_SERVER: Final = Target(
     fma_ports=2,
     fma_latency=4,
     load_ports=2,
+    issue_width=5,
     l1d_bytes=48 << 10,
     l2_bytes=1280 << 10,
     l3_bytes=1536 << 10,

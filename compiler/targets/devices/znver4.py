@@ -1,7 +1,8 @@
 """AMD Zen 4: AVX-512 on a 256-bit data path.
 
 Source: Software Optimization Guide for the AMD Zen4 Microarchitecture (57647): two 256-bit FMA pipes, so one
-512-bit FMA per cycle, latency 4; two 256-bit loads per cycle; 32 KiB L1D, 1 MiB L2, 32 MiB of L3 for 8 cores.
+512-bit FMA per cycle, latency 4; two 256-bit loads per cycle; six operations dispatched per cycle; 32 KiB
+L1D, 1 MiB L2, 32 MiB of L3 for 8 cores.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ZNVER4: Final = Target(
     fma_ports=1,
     fma_latency=4,
     load_ports=1,
+    issue_width=6,
     l1d_bytes=32 << 10,
     l2_bytes=1 << 20,
     l3_bytes=4 << 20,

@@ -1,7 +1,8 @@
 """AMD Zen 5 with the full 512-bit data path of the server and desktop parts.
 
 Source: Software Optimization Guide for the AMD Zen5 Microarchitecture (58455): two 512-bit FMA per cycle,
-latency 4; two 512-bit loads per cycle; 48 KiB L1D, 1 MiB L2, 32 MiB of L3 for 8 cores.
+latency 4; two 512-bit loads per cycle; eight operations dispatched per cycle; 48 KiB L1D, 1 MiB L2, 32 MiB of
+L3 for 8 cores.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ ZNVER5: Final = Target(
     fma_ports=2,
     fma_latency=4,
     load_ports=2,
+    issue_width=8,
     l1d_bytes=48 << 10,
     l2_bytes=1 << 20,
     l3_bytes=4 << 20,

@@ -1,0 +1,67 @@
+"""Cycles of an innermost loop from its instructions: what its ports, its chains of sums and its decoder can do.
+
+Every iteration takes as long as the busiest of them; that loads come from the first-level cache and that the core
+finds the independent instructions are assumptions, which hold for register tiles on cores that execute out of order.
+Where time goes outside the innermost loops is ``kernel_time``'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.codegen.analytic.assembly import Kind, Loop
+from compiler.targets import Target
+
+STORES_PER_CYCLE = 1.0
+
+
+@dataclass(frozen=True)
+class LoopTime:
+    """Cycles that an iteration keeps each part of a core busy."""
+
+    arithmetic: float
+    chains: float
+    loads: float
+    stores: float
+    issue: float
+    multiply_adds: float
+
+    @property
+    def throughput(self) -> float:
+        """Of the busiest part if no instruction had to wait for another."""
+        return max(self.arithmetic, self.loads, self.stores, self.issue)
+
+    @property
+    def cycles(self) -> float:
+        """Of the busiest part."""
+        return max(self.throughput, self.chains)
+
+    @property
+    def bound(self) -> str:
+        """The name of that part."""
+        parts = {name: getattr(self, name) for name in ("arithmetic", "chains", "loads", "stores", "issue")}
+        return max(parts, key=lambda name: parts[name])
+
+    @property
+    def of_peak(self) -> float:
+        """The part of its cycles that the multiply-adds would need alone."""
+        return self.multiply_adds / self.cycles
+
+
+def loop_time(loop: Loop, target: Target) -> LoopTime:
+    """What one iteration costs on a target."""
+    counts = loop.counts
+    return LoopTime(
+        arithmetic=(counts[Kind.FMA] + counts[Kind.SIMD]) / target.fma_ports,
+        chains=float(max(loop.chains.values(), default=0) * target.fma_latency),
+        loads=sum(_load_cycles(size, target) for size in loop.loads)
+        + counts[Kind.PREFETCH] / max(1, target.load_ports),
+        stores=len(loop.stores) / STORES_PER_CYCLE,
+        issue=len(loop.instructions) / target.issue_width,
+        multiply_adds=counts[Kind.FMA] / target.fma_ports,
+    )
+
+
+def _load_cycles(size: int, target: Target) -> float:
+    """A narrow load takes a port for a cycle; where a vector takes several cycles it takes one of these."""
+    return max(1 / max(1, target.load_ports), size / target.vector_bytes / target.load_ports)
