@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
 from compiler.codegen.analytic.machine import HERTZ, far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
-from compiler.codegen.analytic.windows import imbalance, rows_per_step, window_shape
+from compiler.codegen.analytic.windows import has_even_blocks, imbalance, rows_per_step, window_shape
 from compiler.codegen.analytic.winograd import WinogradCut, winograd_cycles
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, Task, TensorType
 from compiler.ir.contiguity import concat_rows, same_order, slice_offset
@@ -143,6 +143,8 @@ def _pair_cycles(region: Graph, target: Target) -> float:
     taps, w = (node.operands[1].type.layout for node in (depthwise, product))
     if shape is None or taps != Layout(((0, lanes),)) or [axis for axis, _ in w.blocks] != [1, 0]:
         return math.inf
+    if not has_even_blocks(product.operands[1].type.shape[0], w.blocks[1][1], lanes):
+        return math.inf
     rows = rows_per_step(shape, target)
     steps = shape.images * shape.rows // rows
     x, weights = depthwise.operands[0].type.bytes, product.operands[1].type.bytes
@@ -154,7 +156,8 @@ def _pair_cycles(region: Graph, target: Target) -> float:
     multiplying = direct_cycles(ConvShape.of(product), w.blocks[1][1] // lanes, target)
     others = [value for value in region.inputs if value not in (*depthwise.operands, *product.operands)]
     adding = streaming_cycles(sum(value.type.bytes for value in others), target) / 2
-    return (_folding_cycles(shape, target) + reading + again + multiplying + adding) * imbalance(steps)
+    folding = _overlapping(_folding_cycles(shape, target), reading + again)
+    return (folding + multiplying + adding) * imbalance(steps)
 
 
 def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
@@ -169,12 +172,18 @@ def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
 
 
 def _window_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
-    """A depthwise convolution or a pool: a load and a fold per result and tap, or the traffic if that takes longer."""
+    """A depthwise convolution or a pool: a load and a fold per result and tap, behind the traffic or before it."""
     shape = window_shape(anchor)
     if shape is None:
         return math.inf if blocked else 1e12
     traffic = streaming_cycles(anchor.operands[0].type.bytes + anchor.result.type.bytes, target)
-    return (_folding_cycles(shape, target) + traffic) * (1.0 if blocked else ROW_MAJOR_PLANES)
+    cycles = _overlapping(_folding_cycles(shape, target), traffic)
+    return cycles * (1.0 if blocked else ROW_MAJOR_PLANES)
+
+
+def _overlapping(computing: float, moving: float) -> float:
+    """Most of the shorter of the two goes on behind the longer."""
+    return max(computing, moving) + min(computing, moving) / 4
 
 
 def _folding_cycles(shape: ConvShape, target: Target) -> float:

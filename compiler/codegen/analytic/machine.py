@@ -18,11 +18,18 @@ def near_bytes_per_cycle(target: Target) -> float:
 
 
 def far_bytes_per_cycle(target: Target) -> float:
-    """From what lies behind the caches that a core has to itself."""
+    """From memory, of what was last used long ago: weights."""
     return target.cache_line_bytes / 12
 
 
+def shared_bytes_per_cycle(target: Target) -> float:
+    """Of what was used a moment ago, but no longer is in the second-level cache: large activations."""
+    return target.cache_line_bytes / 6
+
+
 def streaming_cycles(bytes_: float, target: Target) -> float:
-    """To read or write ``bytes_`` once, in order; what fits is in the second-level cache already."""
-    near = bytes_ <= target.l2_bytes / 2
-    return bytes_ / (near_bytes_per_cycle(target) if near else far_bytes_per_cycle(target))
+    """To read or write ``bytes_`` of activations once, in order: the more there are, the fewer of them are still in the
+    second-level cache."""
+    away = min(1.0, max(0.0, bytes_ / max(target.l2_bytes, 1) - 0.5))
+    near, shared = near_bytes_per_cycle(target), shared_bytes_per_cycle(target)
+    return bytes_ * ((1 - away) / near + away / shared)

@@ -75,6 +75,12 @@ def middle_pitch(shape: ConvShape, target: Target) -> int:
     return channels + target.lanes(4) * (channels % 256 == 0)
 
 
+def has_even_blocks(filters: int, block: int, lanes: int) -> bool:
+    """Whether blocks of filters, also a last one of fewer, are powers of two of vectors: LLVM takes a vector of three
+    registers apart into single lanes."""
+    return all(count & (count - 1) == 0 for count in (block // lanes, -(-filters // lanes) % (block // lanes)))
+
+
 def rows_per_step(shape: ConvShape, target: Target) -> int:
     """Rows of a depthwise result that are computed before a 1x1 convolution reads them: they stay near the first-level
     cache, and the steps can be shared evenly."""

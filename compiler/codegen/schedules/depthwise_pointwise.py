@@ -27,6 +27,7 @@ from tvm.ir import Expr
 from compiler.codegen.analytic.convolution import ConvShape, column_tiles
 from compiler.codegen.analytic.windows import (
     divisors,
+    has_even_blocks,
     middle_pitch,
     rows_per_step,
     window_shape,
@@ -66,9 +67,10 @@ class DepthwisePointwise:
         packed = len(blocks) == 2 and blocks[0] == (1, vector) and blocks[1][0] == 0 and blocks[1][1] % vector == 0
         return (
             x.dtype is DType.F32
+            and packed
+            and has_even_blocks(pair.filters, blocks[1][1], vector)
             and x.layout == Layout(((1, vector),))
             and w.layout == Layout(((0, vector),))
-            and packed
             and reads_channels_at_blocks(pair.middle, vector, up_to=pair.depthwise)
             and reads_channels_at_blocks(result, vector, up_to=pair.product)
         )
