@@ -18,8 +18,8 @@ from compiler.ir.ops import OPS
 from compiler.targets import Target, resolve
 from tests.codegen.test_computes import sample_graph
 from tests.differential import regions
-from tests.differential.drawing import Drawn
 from tests.differential.emulated import Job, run_emulated
+from tests.differential.fuzzing import fuzz
 from tests.differential.sensitivity import Expected, assert_as_expected, expectations
 
 TARGETS = pytest.mark.parametrize("target", [resolve("arm_cortex_a72"), resolve("armv7a_neon")], ids=lambda t: t.name)
@@ -70,11 +70,21 @@ def test_every_sample_is_right(op: type[Op], target: Target, tmp_path: Path) -> 
     check(samples_of(op, len(op.samples())), target, tmp_path)
 
 
-@TARGETS
-@settings(max_examples=3)
-@given(data=st.data(), drawn=st.lists(ANY_REGION, min_size=8, max_size=8))
-def test_regions(
-    target: Target, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, drawn: list[Drawn]
-) -> None:
+def check_regions(target: Target, data: st.DataObject, folder: Path) -> None:
+    """Eight regions, each with a template and configuration."""
+    drawn = data.draw(st.lists(ANY_REGION, min_size=8, max_size=8), label="regions")
     jobs = [Job(d.graph, d.arrays, data.draw(regions.choices(d.graph, target), label="choice")) for d in drawn]
-    check(jobs, target, tmp_path_factory.mktemp("program"))
+    check(jobs, target, folder)
+
+
+@TARGETS
+@settings(max_examples=4)
+@given(data=st.data())
+def test_regions(target: Target, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    check_regions(target, data, tmp_path_factory.mktemp("program"))
+
+
+@pytest.mark.long
+@TARGETS
+def test_regions_at_length(target: Target, tmp_path: Path) -> None:
+    fuzz(lambda data: check_regions(target, data, tmp_path))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, note, settings
+from hypothesis import assume, given, note, settings
 
 import compiler
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, RegionOp, Rewriter, TensorType
@@ -19,6 +19,7 @@ from compiler.ir.ops import OPS
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import Relayout
 from tests.differential.drawing import Drawn
+from tests.differential.fuzzing import SLOW, fuzz
 from tests.differential.graphs import COVERED, graphs
 from tests.differential.running import run_guarded
 from tests.differential.sensitivity import assert_as_expected, expectations
@@ -46,15 +47,13 @@ def test_all_ops_are_covered() -> None:
     assert {op for op in OPS if not issubclass(op, RegionOp | Constant)} == COVERED
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
-@given(drawn=graphs())
-def test_graphs(cache: Path, drawn: Drawn) -> None:
+def check_graph(drawn: Drawn, cache: Path) -> None:
+    """A graph of ``graphs``."""
     check_compiled(drawn.graph, dict(zip(drawn.graph.input_names, drawn.arrays, strict=True)), cache)
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(case=cases(max_nodes=5))
-def test_graphs_of_samples(cache: Path, case: Case) -> None:
+def check_case(case: Case, cache: Path) -> None:
+    """A graph of samples, whose outputs are made row-major."""
     assume(not any(_reads_blocks(node) for node in case.graph))
     rewriter = Rewriter(case.graph)
     outputs = [
@@ -63,6 +62,28 @@ def test_graphs_of_samples(cache: Path, case: Case) -> None:
     ]
     rewriter.set_operands(case.graph.terminator, tuple(outputs))
     check_compiled(case.graph, case.inputs, cache)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(drawn=graphs())
+def test_graphs(cache: Path, drawn: Drawn) -> None:
+    check_graph(drawn, cache)
+
+
+@settings(max_examples=20, suppress_health_check=SLOW)
+@given(case=cases(max_nodes=5))
+def test_graphs_of_samples(cache: Path, case: Case) -> None:
+    check_case(case, cache)
+
+
+@pytest.mark.long
+def test_graphs_at_length(cache: Path) -> None:
+    fuzz(lambda data: check_graph(data.draw(graphs(max_steps=12)), cache))
+
+
+@pytest.mark.long
+def test_graphs_of_samples_at_length(cache: Path) -> None:
+    fuzz(lambda data: check_case(data.draw(cases()), cache))
 
 
 def _reads_blocks(node: Node) -> bool:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import given, reject, settings
 
 import compiler
+from tests.differential.fuzzing import SLOW, fuzz
 from tests.differential.isolated import PeerFailedError, onnxruntime_in_child
 from tests.differential.onnx_models import OnnxCase
 from tests.differential.onnx_ops import onnx_cases
@@ -25,9 +26,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
-@given(case=onnx_cases())
-def test_models_agree_with_onnx_runtime(cache: Path, case: OnnxCase) -> None:
+def check(case: OnnxCase, cache: Path) -> None:
+    """The artifact's results are those of ONNX Runtime."""
     graph = compiler.load(case.model)
     arrays = [case.inputs[name] for name in graph.input_names]
     slack = expectations(graph, arrays)
@@ -42,3 +42,14 @@ def test_models_agree_with_onnx_runtime(cache: Path, case: OnnxCase) -> None:
         scale = np.abs(want.astype(np.float64)).max(initial=1e-3) if want.dtype.kind == "f" else 0.0
         expected = Expected(want, 4 * allowed.slack + 2e-5 * scale, allowed.free)
         assert_as_expected(ours[name], expected, name)
+
+
+@settings(max_examples=40, suppress_health_check=SLOW)
+@given(case=onnx_cases())
+def test_models_agree_with_onnx_runtime(cache: Path, case: OnnxCase) -> None:
+    check(case, cache)
+
+
+@pytest.mark.long
+def test_models_agree_with_onnx_runtime_at_length(cache: Path) -> None:
+    fuzz(lambda data: check(data.draw(onnx_cases(max_nodes=12)), cache))
