@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from compiler.codegen.plan.plan import Address, Call, KernelCall, Plan, Storage
 from compiler.ir import Graph, Node
+from compiler.ir.cook_toom import TAPS
 from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.winograd import WinogradConv
 
 COPY = "copy"
 OTHER = "other"
@@ -100,10 +102,14 @@ def contractions(region: Graph) -> list[Contraction]:
 
 
 def _contraction(node: Node) -> Contraction | None:
-    if not isinstance(node.op, Conv | MatMul):
+    if not isinstance(node.op, Conv | MatMul | WinogradConv):
         return None
     result = node.results[0].type
     left, right = (operand.type.shape for operand in node.operands)
+    if isinstance(node.op, WinogradConv):
+        flops, pixels = 2 * result.elements * left[1] * TAPS**2, math.prod(result.shape[2:])
+        shape = f"{right[1]}<-{left[1]} {TAPS}x{TAPS}/1 {_times(result.shape[2:])}"
+        return Contraction(WINOGRAD, shape, flops, left[1], right[1], pixels, 1)
     if isinstance(node.op, MatMul):
         flops = 2 * result.elements * left[-1]
         pixels = result.elements // result.shape[-1]

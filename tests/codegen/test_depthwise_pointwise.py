@@ -39,28 +39,30 @@ CASES = {
 }
 
 
-def pair_region(case: Case) -> Graph:
+def pair_region(case: Case, vector: int = LANES) -> Graph:
     """relu(relu6(depthwise(x) + bias) * w + bias + residual)."""
     channels, axes = case.x[1], len(case.x) - 2
     pad, one = (case.taps // 2,) * axes, (1,) * axes
 
     def result(rewriter: Rewriter) -> Value:
         def biased(value: Value, name: str) -> Value:
-            return rewriter.emit(Add(), value, rewriter.input(name, blocked_type(*per_channel(value.type.shape))))
+            return rewriter.emit(
+                Add(), value, rewriter.input(name, blocked_type(*per_channel(value.type.shape), lanes=vector))
+            )
 
-        x = rewriter.input("x", blocked_type(*case.x))
-        taps = TensorType(DType.F32, (channels, 1, *(case.taps,) * axes), Layout(((0, LANES),)))
+        x = rewriter.input("x", blocked_type(*case.x, lanes=vector))
+        taps = TensorType(DType.F32, (channels, 1, *(case.taps,) * axes), Layout(((0, vector),)))
         op = Conv((case.stride,) * axes, pad, pad, one, channels)
         middle = biased(rewriter.emit(op, x, rewriter.input("taps", taps)), "bias1")
         zero, six = (rewriter.constant(np.array(value, np.float32)) for value in (0, 6))
         middle = rewriter.emit(Minimum(), rewriter.emit(Maximum(), middle, zero), six)
-        packed = Layout(((1, LANES), (0, case.vectors * LANES)))
+        packed = Layout(((1, vector), (0, case.vectors * vector)))
         w = rewriter.input("w", TensorType(DType.F32, (case.filters, channels, *one), packed))
         total = biased(rewriter.emit(Conv(one, (0,) * axes, (0,) * axes, one), middle, w), "bias2")
-        total = rewriter.emit(Add(), total, rewriter.input("residual", blocked_type(*total.type.shape)))
+        total = rewriter.emit(Add(), total, rewriter.input("residual", blocked_type(*total.type.shape, lanes=vector)))
         return rewriter.emit(Maximum(), total, zero)
 
-    return blocked_region(result)
+    return blocked_region(result, vector)
 
 
 @pytest.mark.parametrize("name", CASES)

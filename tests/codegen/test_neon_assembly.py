@@ -14,8 +14,10 @@ from compiler.ir import DType, Graph, Layout, Rewriter, TensorType
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target, resolve
 from compiler.targets.llvm import llvm_target_dict
+from tests.codegen import test_winograd as winograd
 from tests.codegen.test_blocked_windows import depthwise_region, square
 from tests.codegen.test_conv_templates import blocked_graph, conv2d
+from tests.codegen.test_depthwise_pointwise import Case, pair_region
 
 LANES = 4
 CORES = [resolve(f"arm_cortex_{name}") for name in ("a72", "a76")]
@@ -90,6 +92,27 @@ def test_depthwise_convolutions_load_every_column_once(stride: int, target: Targ
 
 
 @ON_EVERY_CORE
+def test_a_depthwise_convolution_with_its_product_spills_nothing(target: Target) -> None:
+    code = code_of(pair_region(Case((1, 96, 28, 28), 3, 1, 24, 2), LANES), target)
+    assert all(loop.spills == 0 for loop in sums(code))
+    product = max(sums(code), key=lambda loop: loop.by_element)
+    assert product.by_element == product.multiply_adds >= 3 * len(product.loads)
+
+
+@ON_EVERY_CORE
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_products_of_winograd_multiply_by_element(outputs: int, target: Target) -> None:
+    case = winograd.Case((1, 64, 28, 28), 64)
+    code = code_of(case.blocked(outputs, target, vectors=2), target)
+    products = [loop for loop in sums(code) if not loop.counts[Kind.SIMD]]  # transforms add and subtract as well
+    assert products
+    for loop in products:
+        assert loop.by_element >= loop.multiply_adds - 2, "all but elements that ld1r has broadcast"
+        assert loop.spills == 0
+    assert max(loop.multiply_adds / len(loop.loads) for loop in products) >= 1.5
+
+
+@ON_EVERY_CORE
 def test_matrix_products_spill_nothing(target: Target) -> None:
     graph = Graph("task")
     rewriter = Rewriter(graph)
@@ -97,5 +120,6 @@ def test_matrix_products_spill_nothing(target: Target) -> None:
     b = rewriter.input("b", TensorType(DType.F32, (256, 256), Layout(((0, 2 * LANES),))))
     rewriter.output("y", rewriter.emit(MatMul(transpose_b=True), a, b))
     for loop in sums(code_of(graph, target)):
-        assert loop.by_element >= 0.9 * loop.multiply_adds, "all but elements that ld1r has broadcast"
+        assert loop.by_element == loop.multiply_adds
         assert loop.spills == 0
+        assert loop.multiply_adds >= 2.5 * len(loop.loads)

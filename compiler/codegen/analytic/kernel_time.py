@@ -17,8 +17,10 @@ from compiler.codegen.analytic.assembly import Code, Loop
 from compiler.codegen.analytic.convolution import ConvShape, column_tiles
 from compiler.codegen.analytic.loop_time import LoopTime, loop_time
 from compiler.codegen.analytic.machine import far_bytes_per_cycle, streaming_cycles
+from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, even_pieces, transforms_cycles
 from compiler.ir import Graph, Node
 from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.winograd import WinogradConv
 from compiler.targets import Target
 
 OVERLAPPED = 1 / 4
@@ -64,10 +66,10 @@ def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: C
     Raises NoSumsError for a kernel without a loop of multiply-adds.
     """
     loops = [loop for loop in code.loops if loop.multiply_adds]
-    sums = [node for node in region if isinstance(node.op, Conv | MatMul)]
+    sums = [node for node in region if isinstance(node.op, Conv | MatMul | WinogradConv)]
     if not loops or not sums:
         raise NoSumsError(template)
-    multiply_adds = sum(_multiply_adds(node) for node in sums) / target.lanes(4)
+    multiply_adds = sum(_multiply_adds(node, target) for node in sums) / target.lanes(4)
     tiles = _tiles(sums, template, config, target) or Counter({max(len(loop.chains) for loop in loops): 1})
     main = _loop_of(max(tiles, key=lambda size: tiles[size]), loops, target)
     each = sum(n * _cycles_each(_loop_of(size, loops, target), target) for size, n in tiles.items()) / tiles.total()
@@ -79,7 +81,7 @@ def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: C
         loop=main,
         loop_time=loop_time(main, target),
         computing=multiply_adds * each,
-        writing=around * sum(node.result.type.elements for node in sums) / target.lanes(4),
+        writing=sum(_writing(node, config, around, target) for node in sums),
         weights=sum(value.type.bytes for value in weights) / far_bytes_per_cycle(target),
         activations=streaming_cycles(sum(value.type.bytes for value in data), target),
         fma_ports=target.fma_ports,
@@ -100,8 +102,19 @@ def _loop_of(sums: int, loops: Sequence[Loop], target: Target) -> Loop:
     return max(alike, key=lambda loop: _cycles_each(loop, target))
 
 
-def _multiply_adds(node: Node) -> float:
-    """Products that are added, those with padding left out."""
+def _writing(node: Node, config: Mapping[str, int], around: float, target: Target) -> float:
+    """The code around the loops, ``around`` cycles per sum; of Winograd's algorithm, its transforms."""
+    if isinstance(node.op, WinogradConv):
+        tiling = WinogradTiling(config["run"], config["share"], config["tile"])
+        return transforms_cycles(WinogradCut.of(node, target), tiling)
+    return around * node.result.type.elements / target.lanes(4)
+
+
+def _multiply_adds(node: Node, target: Target) -> float:
+    """Products that are added, those with padding left out; of Winograd's algorithm, those of transformed tiles."""
+    if isinstance(node.op, WinogradConv):
+        cut = WinogradCut.of(node, target)
+        return float(cut.shape.images * cut.tiles * cut.points * cut.shape.channels * cut.shape.filters)
     if isinstance(node.op, MatMul):
         return float(node.result.type.elements * node.operands[0].type.shape[-1])
     s = ConvShape.of(node)
@@ -149,10 +162,19 @@ def _product_tiles(node: Node, config: Mapping[str, int], target: Target) -> Ite
         yield rows * config["vectors"], rows * tiles
 
 
+def _transformed_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
+    cut = WinogradCut.of(node, target)
+    whole, rest = divmod(cut.tiles, config["run"])
+    for run, repeats in ((config["run"], whole), (rest, 1)):
+        for tiles, pieces in even_pieces(run, config["tile"]) if run else ():
+            yield tiles * cut.vectors, tiles * pieces * repeats
+
+
 _KNOWN = {
     "conv_blocked": _convolution_tiles,
     "depthwise_blocked": _window_tiles,
     "matmul_tiled": _product_tiles,
+    "winograd": _transformed_tiles,
 }
 """Templates by name, and how they cut a result into register tiles."""
 

@@ -139,8 +139,6 @@ def _shared_cycles(cut: WinogradCut, tiling: WinogradTiling) -> float:
 def _cycles(cut: WinogradCut, tiling: WinogradTiling) -> float:
     runs, parts = -(-cut.tiles // tiling.run), -(-cut.blocks // tiling.share)
     near, far = near_bytes_per_cycle(cut.target), far_bytes_per_cycle(cut.target)
-    inputs, sums = _transform_cycles(cut, cut.scratch_bytes(tiling))
-    transforms = cut.tiles * (parts * cut.chunks * inputs + cut.filter_vectors * sums)
     products = sum(
         number * count * cut.blocks * cut.points * _piece_cycles(cut, size)
         for number, tiles in ((runs - 1, tiling.run), (1, cut.tiles - (runs - 1) * tiling.run))
@@ -151,7 +149,14 @@ def _cycles(cut: WinogradCut, tiling: WinogradTiling) -> float:
     reads = cut.shape.images * runs
     fetching = weights / far + (reads - 1) * weights / (near if stays else far)
     computing = cut.shape.images * products
-    return cut.shape.images * transforms + max(computing, fetching) + min(computing, fetching) / 3
+    return transforms_cycles(cut, tiling) + max(computing, fetching) + min(computing, fetching) / 3
+
+
+def transforms_cycles(cut: WinogradCut, tiling: WinogradTiling) -> float:
+    """All transforms of inputs and of sums."""
+    parts = -(-cut.blocks // tiling.share)
+    inputs, sums = _transform_cycles(cut, cut.scratch_bytes(tiling))
+    return cut.shape.images * cut.tiles * (parts * cut.chunks * inputs + cut.filter_vectors * sums)
 
 
 def _transform_cycles(cut: WinogradCut, scratch_bytes: int) -> tuple[float, float]:

@@ -270,7 +270,7 @@ class _ConvKernel:
         for channel in range(channels):
             weights = self.weights(accumulators[0], place, tap, channel)
             for number, pixel in zip(columns, pixels, strict=True):
-                self.add_products(accumulators[number], repeated(pixel, channel), weights)
+                self.add_products(accumulators[number], repeated(pixel, channel, self.lanes), weights)
 
     def weights(self, accumulator: Array, place: Place, tap: Tap, channel: Index) -> list[Expr]:
         """Those of one channel, a vector for each of an accumulator."""

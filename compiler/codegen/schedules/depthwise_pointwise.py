@@ -54,7 +54,7 @@ class DepthwisePointwise:
     """A float32 depthwise convolution, pointwise ops, a 1x1 convolution of stride 1 and pointwise ops; all blocked."""
 
     name = "depthwise_pointwise"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a pair, with operands that can be read at blocks of channels."""
@@ -164,6 +164,7 @@ class _PairKernel:
         self.pair, self.vector = _pair(region), target.lanes(4)
         self.shape = s = self.pair.shape
         self.rows, self.tile = config["rows"], config["tile"]
+        self.by_element = target.multiplies_by_element
         inputs, (result,) = parameters(k, region)
         arrays = dict(zip(region.inputs, inputs, strict=True))
         self.reader = RegionReader(k, input_sources(region, inputs))
@@ -228,6 +229,7 @@ class _PairKernel:
             (columns, width, self.shape.channels),
             lambda number, channel: self.middle[row.number, add(column, number), channel],
             lambda channel: self.weights[row.block, channel, lanes(k.index(0), width)],
+            by_element=self.by_element,
         )
         line = k.let(first + row.number, "line")
         lines = (line,) if self.pair.product.result.type.rank == 4 else ()

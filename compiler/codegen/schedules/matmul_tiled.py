@@ -48,7 +48,7 @@ class MatMulTiled:
     """A float32 matrix product, batched or not, with a pointwise epilogue."""
 
     name = "matmul_tiled"
-    version = 3
+    version = 4
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a product and b is row-major or packed in column blocks."""
@@ -115,6 +115,7 @@ class _MatMulKernel:
         self.tile = config["rows"]
         self.tiles = -(-self.m // self.tile)
         self.line = target.cache_line_bytes // 4
+        self.by_element = target.multiplies_by_element
         self.l2_bytes = target.l2_bytes
         self.panels = -(-self.n // self.width)
         self.transposes = _op(anchor).transpose_b and not self.packed
@@ -207,6 +208,7 @@ class _MatMulKernel:
             lambda number, k: self.a[(*where, affine(row, 1, number), k)],
             lambda k: self.load_b(batch, panel, first, width, k),
             lambda step: self.prefetch(panel, tile, step),
+            by_element=self.by_element,
         )
         self.write_tile(sums, batch, first, row, width)
 

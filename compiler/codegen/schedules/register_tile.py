@@ -11,7 +11,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index
 from compiler.codegen.computes.positions import affine
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
 from compiler.ir import DType
 from compiler.targets import Target
 
@@ -20,7 +20,11 @@ K_STEP = 4
 
 
 def most_rows(vectors: int, target: Target) -> int:
-    """Rows of ``vectors`` vectors whose sums fit in registers, beside a row of columns and one element."""
+    """Rows of ``vectors`` vectors whose sums fit in registers, beside a row of columns and one element; where elements
+    are taken out of registers, beside a vector of them per row and two rows of columns, of which one is being loaded.
+    """
+    if target.multiplies_by_element:
+        return max(1, (target.vector_registers - 2 * vectors - 1) // (vectors + 1))
     return max(1, (target.vector_registers - vectors - 1) // vectors)
 
 
@@ -42,11 +46,14 @@ def multiply_tile(
     element: Callable[[int, Index], Expr],
     columns: Callable[[Index], Expr],
     before_step: Callable[[Expr], None] | None = None,
+    *,
+    by_element: bool = False,
 ) -> list[Array]:
     """``sum over k of element(row, k) * columns(k)`` for each row of the tile, as registers of ``width`` lanes.
 
     ``shape`` is (rows, width, depth of k). ``before_step`` emits something at the head of each step of the loop, with
-    the step's number, of which there are ``depth // K_STEP``.
+    the step's number, of which there are ``depth // K_STEP``. ``by_element`` loads the elements of a step as a vector
+    for each row: ``element`` is then asked for ``lanes`` of k.
     """
     rows, width, depth = shape
     every = lanes(builder.index(0), width)
@@ -54,19 +61,25 @@ def multiply_tile(
     for total in sums:
         total[every] = broadcast(literal(0, "float32"), width)
 
-    def multiply(k: Index) -> None:
+    def multiply(k: Index, wide: Callable[[int], Expr]) -> None:
         vector = builder.let(columns(k), "columns")
         for row, total in enumerate(sums):
-            total[every] = total[every] + broadcast(element(row, k), width) * vector
+            total[every] = total[every] + wide(row) * vector
 
     if steps := depth // K_STEP:
         with builder.serial(steps, "k") as step:
             if before_step is not None:
                 before_step(step)
+            first = affine(step, K_STEP, 0)
+            along = [builder.let(element(row, lanes(first, K_STEP)), "elements") for row in range(rows * by_element)]
             for number in range(K_STEP):
-                multiply(affine(step, K_STEP, number))
+                k = affine(step, K_STEP, number)
+                if by_element:
+                    multiply(k, lambda row, number=number: repeated(along[row], number, width))
+                else:
+                    multiply(k, lambda row, k=k: broadcast(element(row, k), width))
     for k in range(steps * K_STEP, depth):
-        multiply(k)
+        multiply(k, lambda row, k=k: broadcast(element(row, k), width))
     return sums
 
 

@@ -50,9 +50,10 @@ def every(vector: Expr, stride: int) -> Expr:
     return shuffled((vector,), range(0, lane_count(vector), stride))
 
 
-def repeated(vector: Expr, number: int) -> Expr:
-    """Element ``number`` of a vector in all lanes, which multiplications by an element take as it is."""
-    return shuffled((vector,), (number for _ in range(lane_count(vector))))
+def repeated(vector: Expr, number: int, count: int) -> Expr:
+    """Element ``number`` of a vector in ``count`` lanes, which multiplications by an element take as it is."""
+    copies = -(-count // lane_count(vector))  # a shuffle has no more lanes than it takes
+    return shuffled([vector] * copies, [number] * count)
 
 
 def shuffled(vectors: Sequence[Expr], order: Iterable[int]) -> Expr:

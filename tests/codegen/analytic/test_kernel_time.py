@@ -15,6 +15,7 @@ from compiler.ir import Graph
 from compiler.ir.ops.pooling import MaxPool
 from compiler.targets import Target, resolve
 from compiler.targets.llvm import llvm_target_dict
+from tests.codegen import test_winograd as winograd
 from tests.codegen.test_blocked_windows import pool_region, square
 from tests.codegen.test_conv_templates import blocked_graph, conv2d
 
@@ -61,3 +62,12 @@ def test_a_row_of_unlike_tiles_costs_what_its_tiles_cost() -> None:
 def test_a_kernel_without_products_is_refused() -> None:
     with pytest.raises(NoSumsError, match="pool_blocked"):
         timed(pool_region(MaxPool, square((1, 16, 9, 9), 3), 4), A72)
+
+
+def test_winograd_is_judged_by_the_products_that_it_has() -> None:
+    case = winograd.Case((1, 64, 28, 28), 64)
+    transformed = timed(case.blocked(4, A72, vectors=2), A72)
+    direct = timed(convolution((1, 64, 28, 28), (64, 64, 3, 3), conv2d(1, 1, 1)), A72)
+    assert transformed.multiply_adds == 7 * 7 * 36 * 64 * 64 / 4
+    assert transformed.of_peak < direct.of_peak
+    assert transformed.cycles < direct.cycles / 2

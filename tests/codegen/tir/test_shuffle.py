@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.codegen.tir import KernelBuilder, every, interleaved, lanes, transposed
+from compiler.codegen.tir import KernelBuilder, every, interleaved, lanes, repeated, transposed
 from compiler.ir.dtypes import DType
 from compiler.targets import Target
 from tests.codegen.native import CORTEX_A72, HOST, X86_V2, X86_V3, index_bits, run
@@ -43,3 +43,17 @@ def test_interleaved_vectors_and_every_so_many_lanes(count: int, target: Target)
     run(k.finish(), vectors, mixed, first, target=target)
     np.testing.assert_array_equal(mixed, vectors.T.ravel())
     np.testing.assert_array_equal(first, vectors[0])
+
+
+@TARGETS
+@pytest.mark.parametrize("count", [1, 4, 8])
+def test_an_element_in_as_many_lanes_as_wanted(count: int, target: Target) -> None:
+    vector, result = np.arange(4, dtype=np.float32), np.zeros((4, count), np.float32)
+    k = KernelBuilder("k_repeat", index_bits=index_bits(target))
+    x, y = k.pointer("x", DType.F32, vector.shape), k.pointer("y", DType.F32, result.shape)
+    with k.parallel(1):
+        loaded = k.let(x[lanes(0, 4)], "x")
+        for number in range(4):
+            y[number, lanes(0, count)] = repeated(loaded, number, count)
+    run(k.finish(), vector, result, target=target)
+    np.testing.assert_array_equal(result, np.repeat(vector[:, None], count, axis=1))
