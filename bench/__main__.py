@@ -15,6 +15,8 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
+from bench.accuracy.measure import Accuracy, measure_accuracy
+from bench.accuracy.wide import NotWidenable
 from bench.footprint import footprints
 from bench.isa import isa_named
 from bench.kernels.measure import SECONDS_PER_TURN, measure_kernels
@@ -39,7 +41,7 @@ class UnreadableModel(ValueError):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 0: all was measured, 1: something did not run, 2: wrong usage."""
+    """The command; 0: all was measured, 1: something did not run or is not accurate, 2: wrong usage."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     suite = next(s for s in SUITES if s.name == options.suite)
@@ -47,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--plot draws ratios of latencies; this suite has none")
     if suite.kind is Kind.KERNELS and options.threads not in (None, 1):
         parser.error("kernels are measured on one thread, as is the peak that they are compared with")
+    if suite.kind is Kind.ACCURACY and options.threads not in (None, 1):
+        parser.error("accuracy is measured on one thread: results do not depend on how many there are")
     engines = [SUBJECT] if suite.kind is Kind.KERNELS else list(dict.fromkeys([SUBJECT, *options.peers]))
     try:
         if options.plot:
@@ -61,11 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UnknownPeer, UnknownModel, UnreadableModel, MissingZoo, MissingPlotter) as error:
         _say(str(error))
         return 2
-    return 1 if outcome.refused or any(result.failures for result in outcome.results) else 0
+    return 1 if outcome.refused or any(_fell_short(result) for result in outcome.results) else 0
 
 
 def _say(message: str) -> None:
     print(f"bench: {message}", file=sys.stderr)
+
+
+def _fell_short(result: Result) -> bool:
+    """Whether an engine did not run, or results are not what they must be."""
+    return bool(result.failures) or (isinstance(result, Accuracy) and not result.is_within_limit)
 
 
 def _missing(name: str) -> MissingPeer | None:
@@ -110,7 +119,7 @@ def _run(
         with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
             try:
                 outcome.results += _measure(Path(name).stem, model, engines, kind, Path(directory), options)
-            except (BuildError, ToolchainError) as error:
+            except (BuildError, ToolchainError, NotWidenable) as error:
                 outcome.refused[name] = str(error)
 
 
@@ -126,6 +135,9 @@ def _measure(
     if kind is Kind.KERNELS:
         seconds = options.turns * SECONDS_PER_TURN
         yield measure_kernels(name, model, directory, target=isa.target, seconds=seconds)
+        return
+    if kind is Kind.ACCURACY:
+        yield measure_accuracy(name, model, [engine for engine in engines if engine != SUBJECT], directory, isa)
         return
     prepared = prepare(name, model, engines, directory, isa)
     if kind is Kind.FOOTPRINT:

@@ -21,7 +21,7 @@ take turns, and what is compared are medians.
 EXAMPLE = """\
 example: python -m bench --suite cnn --peers onnxruntime,openvino --threads 1 --json cnn.json
 
-exit status: 0 all was measured, 1 something did not run, 2 wrong usage
+exit status: 0 all was measured, 1 something did not run or is not accurate, 2 wrong usage
 """
 
 

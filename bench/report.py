@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 
+from bench.accuracy.measure import Accuracy
+from bench.accuracy.report import accuracy_text
 from bench.footprint import FootprintTable
 from bench.kernels.measure import KernelTable
 from bench.kernels.report import kernel_text
@@ -13,13 +15,13 @@ from bench.machine import fingerprint, machine_text
 from bench.markdown import mebibytes, milliseconds, table
 from bench.summary import SuiteSummary, summarize_suite
 
-Result = Comparison | FootprintTable | KernelTable
+Result = Comparison | FootprintTable | KernelTable | Accuracy
 
 
 @dataclass
 class Outcome:
     """What came of a suite: results in the order of its models; the models that are not here, and those that could
-    not be built, with their reasons."""
+    not be measured, with their reasons."""
 
     suite: str
     versions: dict[str, str]
@@ -146,7 +148,7 @@ def as_markdown(outcome: Outcome) -> str:
     """The tables of a suite with everything that a reader must know of them."""
     parts = _tables(outcome)
     left_out = [f"- {name} was skipped: {reason}" for name, reason in outcome.skipped.items()]
-    left_out += [f"- {name} could not be built: {reason}" for name, reason in outcome.refused.items()]
+    left_out += [f"- {name} could not be measured: {reason}" for name, reason in outcome.refused.items()]
     engines = ", ".join(f"{name} {version}" for name, version in outcome.versions.items())
     return "\n\n".join(
         [*parts, *(["\n".join(left_out)] if left_out else []), f"engines: {engines}", machine_text(fingerprint())]
@@ -156,11 +158,13 @@ def as_markdown(outcome: Outcome) -> str:
 def _tables(outcome: Outcome) -> list[str]:
     footprints = [result for result in outcome.results if isinstance(result, FootprintTable)]
     kernels = [result for result in outcome.results if isinstance(result, KernelTable)]
+    accuracies = [result for result in outcome.results if isinstance(result, Accuracy)]
     latencies = comparisons(outcome)
     return [
         *([latency_table(latencies), summary_text(summarize_suite(latencies))] if latencies else []),
         *([footprint_text(footprints)] if footprints else []),
         *(kernel_text(measured) for measured in kernels),
+        *([accuracy_text(accuracies)] if accuracies else []),
     ]
 
 

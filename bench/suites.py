@@ -15,6 +15,7 @@ class Kind(Enum):
     LATENCY = auto()
     KERNELS = auto()
     FOOTPRINT = auto()
+    ACCURACY = auto()
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,16 @@ class Suite:
 _LIGHT = tuple(f"light_{name}" for name in LIGHT_MODELS if name != "resnet50")
 _ZOO = tuple(model.name for model in ZOO_MODELS)
 
+# The light ResNet-50 has the architecture of "resnet50", which stands for it.
+_CNN = ("resnet50", "mobilenetv2", "efficientnet_lite0", *_LIGHT, *_ZOO)
+
+# Their convolutions are 1x1, depthwise, strided or too small for Winograd's algorithm.
+_WITHOUT_WINOGRAD = frozenset(
+    {"mobilenetv2", "efficientnet_lite0", "light_shufflenet", "yolox_nano", "nanodet_m", "silero_vad"}
+)
+
 SUITES: tuple[Suite, ...] = (
-    # The light ResNet-50 has the architecture of "resnet50", which stands for it.
-    Suite(
-        "cnn",
-        Kind.LATENCY,
-        ("resnet50", "mobilenetv2", "efficientnet_lite0", *_LIGHT, *_ZOO),
-        "latency of convolutional networks",
-    ),
+    Suite("cnn", Kind.LATENCY, _CNN, "latency of convolutional networks"),
     Suite("transformer", Kind.LATENCY, ("bert_base", "encoder", "vit_tiny"), "latency of transformer encoders"),
     Suite(
         "kernels",
@@ -50,5 +53,11 @@ SUITES: tuple[Suite, ...] = (
         Kind.FOOTPRINT,
         ("mobilenetv2", "resnet50"),
         "time to first result, memory, bytes to ship",
+    ),
+    Suite(
+        "accuracy",
+        Kind.ACCURACY,
+        tuple(name for name in _CNN if name not in _WITHOUT_WINOGRAD),
+        "distance from float64, and how much Winograd's algorithm changes",
     ),
 )

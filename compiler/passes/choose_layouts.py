@@ -34,6 +34,7 @@ the context, so measured ones can answer instead of a model. After Liu et al., O
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,24 +55,33 @@ from compiler.passes.op_kinds import constant_of
 
 @dataclass(frozen=True)
 class ChooseLayouts(Pass):
-    """Blocked layouts for activations and weights, by cost."""
+    """Blocked layouts for activations and weights, by cost.
+
+    ``winograd`` says whether convolutions may take Winograd's algorithm: without, results are those of sums of products
+    alone, and what the algorithm gains and what its rounding costs can be measured.
+    """
 
     name = "choose-layouts"
+
+    winograd: bool = True
 
     def run(self, graph: Graph, context: PassContext) -> Statistics:
         if context.cost is None or not context.layouts:
             return {}
-        chosen = _Choice(graph, context.layouts[0], context.cost).chosen()
+        blocks, cost = context.layouts[0], context.cost
+        priced = [node for node in graph if not isinstance(node.op, Constant)]
+        forms = {node: alternatives(node, blocks, cost, winograd=self.winograd) for node in priced}
+        chosen = _Choice(graph, forms, cost).chosen()
         return _Application(graph, chosen).run()
 
 
 class _Choice:
-    """The problem: a variable per node that has a choice."""
+    """The problem: a variable per node that has a choice; ``forms`` has what each can be."""
 
-    def __init__(self, graph: Graph, blocks: Layout, cost: CostOf) -> None:
+    def __init__(self, graph: Graph, forms: Mapping[Node, list[Alternative]], cost: CostOf) -> None:
         self.graph = graph
+        self.forms = forms
         self.cost = cost
-        self.forms = {node: alternatives(node, blocks, cost) for node in graph if not isinstance(node.op, Constant)}
 
     def chosen(self) -> dict[Node, Alternative]:
         """The chosen form of each node."""

@@ -56,7 +56,7 @@ def test_a_model_that_kiln_refuses_is_told(tmp_path: Path, capsys: pytest.Captur
     path = tmp_path / "odd.onnx"
     onnx.save(onnx.helper.make_model(graph, opset_imports=domains, ir_version=8), path)
     assert command.main(["--suite", "kernels", "--models", str(path)]) == 1
-    assert "could not be built: " in capsys.readouterr().out
+    assert "could not be measured: " in capsys.readouterr().out
     assert command.main(["--suite", "cnn", "--models", str(path), "--peers", "onnxruntime", "--threads", "1"]) == 1
     printed = capsys.readouterr().out
     assert "kiln did not run odd: " in printed and "onnxruntime did not run odd: " in printed

@@ -114,7 +114,7 @@ def test_the_whole_text_names_engines_machine_and_what_is_missing() -> None:
     outcome = Outcome("cnn", {"kiln": "1"}, [COMPARISON], {"resnet20": "no file"}, {"odd": "no such operator"})
     text = as_markdown(outcome)
     assert "- resnet20 was skipped: no file" in text
-    assert "- odd could not be built: no such operator" in text
+    assert "- odd could not be measured: no such operator" in text
     assert "engines: kiln 1" in text
     for fact in ("processor", "caches", "frequency", "features", "system", "c compiler", "tvm"):
         assert f"\n- {fact}: " in text

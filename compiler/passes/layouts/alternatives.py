@@ -55,12 +55,13 @@ class Alternative:
     constants: ConstantForms = field(default_factory=dict[int, Callable[[Literal], Literal]])
 
 
-def alternatives(node: Node, blocks: Layout, cost: CostOf) -> list[Alternative]:
+def alternatives(node: Node, blocks: Layout, cost: CostOf, *, winograd: bool = True) -> list[Alternative]:
     """The forms of a node worth considering, of each pair of layouts the cheapest; at least the node as it is.
 
-    ``blocks`` is the blocked layout of activations, channels in vectors.
+    ``blocks`` is the blocked layout of activations, channels in vectors; ``winograd`` says whether forms by Winograd's
+    algorithm, which round differently from all others, are among them.
     """
-    forms = [_as_it_is(node, cost), *_others(node, blocks, cost)]
+    forms = [_as_it_is(node, cost), *_others(node, blocks, cost, winograd)]
     best: dict[tuple[tuple[Layout, ...], Layout], Alternative] = {}
     for form in forms:
         key = (_data_layouts(node, form), form.result)
@@ -94,7 +95,7 @@ def _blockable(node: Node) -> bool:
     return result.dtype is DType.F32 and result.layout == ROW_MAJOR and has_channels
 
 
-def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+def _others(node: Node, blocks: Layout, cost: CostOf, winograd: bool) -> Iterator[Alternative]:
     if not _blockable(node):
         return
     region = region_of(node)
@@ -102,7 +103,9 @@ def _others(node: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
     if is_depthwise_pair(region):
         yield from depthwise_pair_forms(region, blocks, cost)
     elif conv is not None and constant_of(_weights(node, region, conv)) is not None:
-        yield from _convolutions(node, region, conv, blocks, cost)
+        yield from _convolutions(region, conv, blocks, cost)
+        if winograd:
+            yield from _winograd(region, conv, blocks, cost)
     else:
         yield from _priced(region, _blocked_operands(region, blocks), blocks, cost)
 
@@ -143,7 +146,8 @@ def _weights(node: Node, region: Graph, conv: Node) -> Value:
     return node.operands[input_index(region, weights)] if weights in region.inputs else weights
 
 
-def _convolutions(node: Node, region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+def _convolutions(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+    """The forms by the direct algorithm."""
     assert isinstance(conv.op, Conv)
     x, w = (input_index(region, operand) for operand in conv.operands)
     plain = tuple(value.type.layout for value in region.inputs)
@@ -156,18 +160,24 @@ def _convolutions(node: Node, region: Graph, conv: Node, blocks: Layout, cost: C
         return
     for width in row_major_blocks(filters, conv.op.groups, lanes):
         yield from _priced(region, _changed(plain, {w: Layout(((0, width),))}), ROW_MAJOR, cost)
-    most = min(MOST_VECTORS, -(-filters // lanes))
-    for vectors in range(1, most + 1):
+    for vectors in _vectors(filters, lanes):
         packed = Layout(((1, min(lanes, channels)), (0, vectors * lanes)))
         yield from _priced(region, _changed(beside, {w: packed}), blocks, cost)
         if channels < lanes:
             yield from _priced(region, _changed(beside, {w: packed, x: ROW_MAJOR}), blocks, cost)
+
+
+def _winograd(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+    """The forms by Winograd's algorithm, for blocked images."""
+    w = input_index(region, conv.operands[1])
+    beside = _blocked_operands(region, blocks)
+    ((_, lanes),) = blocks.blocks
     for outputs in WINOGRAD_OUTPUTS:
         tiled = winograd_region(region, outputs)
         if tiled is None:
             continue
         constants = {w: partial(winograd_weights, outputs=outputs)}
-        for vectors in range(1, most + 1):
+        for vectors in _vectors(conv.operands[1].type.shape[0], lanes):
             packed = Layout(((1, vectors * lanes),))
             yield from _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants)
 
@@ -182,9 +192,14 @@ def depthwise_pair_forms(region: Graph, blocks: Layout, cost: CostOf) -> Iterato
     depthwise, product = (node for node in region if isinstance(node.op, Conv))
     ((_, lanes),) = blocks.blocks
     taps, w = (input_index(region, node.operands[1]) for node in (depthwise, product))
-    for vectors in range(1, min(MOST_VECTORS, -(-product.operands[1].type.shape[0] // lanes)) + 1):
+    for vectors in _vectors(product.operands[1].type.shape[0], lanes):
         packed = {taps: Layout(((0, lanes),)), w: Layout(((1, lanes), (0, vectors * lanes)))}
         yield from _priced(region, _changed(_blocked_operands(region, blocks), packed), blocks, cost)
+
+
+def _vectors(filters: int, lanes: int) -> range:
+    """Vectors of filters side by side that are worth trying."""
+    return range(1, min(MOST_VECTORS, -(-filters // lanes)) + 1)
 
 
 def row_major_blocks(filters: int, groups: int, lanes: int) -> Iterator[int]:
