@@ -85,6 +85,9 @@ def blocked_graph(x, w, op: Conv, lanes: int, vectors: int, *, blocked_image: bo
 
 
 BLOCKED_CASES = {
+    "narrow": ((1, 20, 9, 4), (32, 20, 3, 3), conv2d(1, 1, 1), 1, True),
+    "narrow stride 2": ((2, 16, 11, 7), (48, 16, 3, 3), conv2d(2, 1, 1), 2, True),
+    "narrow, all rows at an edge": ((1, 16, 3, 5), (16, 16, 5, 5), conv2d(1, 2, 2), 1, True),
     "3x3": ((1, 40, 9, 33), (64, 40, 3, 3), conv2d(1, 1, 1), 2, True),
     "3x3 stride 2": ((2, 32, 15, 16), (40, 32, 3, 3), conv2d(2, 1, 1), 1, True),
     "stem": ((1, 3, 32, 61), (24, 3, 7, 7), conv2d(2, 3, 3), 2, False),
@@ -109,8 +112,10 @@ def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
     graph = blocked_graph(x, w, op, HOST.lanes(4), vectors, blocked_image=blocked_image)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
     (expected,) = run_graph(graph, operands)
-    space = ConvBlocked().space(graph, HOST)
-    configs = [None] + [("conv_blocked", {"tile": t, "span": s}) for t in space.knobs[0].values[-3:] for s in (1, 2, 9)]
+    tiles, rows, _ = ConvBlocked().space(graph, HOST).knobs
+    narrow = [{"tile": tile, "span": span, "rows": 1} for tile in tiles.values[-3:] for span in (1, 2, 9)]
+    joined = [{"tile": max(tiles.values), "span": 64, "rows": count} for count in rows.values]
+    configs = [None, *(("conv_blocked", config) for config in (*narrow, *joined))]
     for kernel in load_kernels([(graph, config) for config in configs]):
         assert kernel.info.template.startswith("conv_blocked/")
         (actual,) = run_kernel(kernel, operands)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.codegen.analytic.machine import far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
 from compiler.ir import Node
@@ -19,7 +19,7 @@ WIDEST_BY_ELEMENT = 12
 """Columns beyond which a tile of one vector of filters saves next to no loads, and spills."""
 
 
-def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
+def two_axes(values: tuple[int, ...], fill: int) -> tuple[int, int]:
     """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
     inner = values[-1]
     return (fill, inner) if len(values) == 1 else (values[0], inner)
@@ -48,8 +48,8 @@ class ConvShape:
         op, x, w = anchor.op, anchor.operands[0].type.shape, anchor.operands[1].type.shape
         assert isinstance(op, Conv)
         out = anchor.result.type.shape
-        (height, width), (rows, columns), window = _two(x[2:], 1), _two(out[2:], 1), _two(w[2:], 1)
-        strides, dilations, low = _two(op.strides, 1), _two(op.dilations, 1), _two(op.low, 0)
+        (height, width), (rows, columns), window = two_axes(x[2:], 1), two_axes(out[2:], 1), two_axes(w[2:], 1)
+        strides, dilations, low = two_axes(op.strides, 1), two_axes(op.dilations, 1), two_axes(op.low, 0)
         return ConvShape(x[0], x[1], height, width, out[1], rows, columns, window, strides, dilations, low, op.groups)
 
     @property
@@ -98,12 +98,13 @@ class ConvShape:
 
 @dataclass(frozen=True)
 class Tile:
-    """Neighbouring columns of a result; ``taps`` says for each column of the window which of them it has an element
-    for."""
+    """Neighbouring columns of some rows of a result; ``taps`` says for each column of the window which of the tile's
+    results, counted row by row, it has an element for."""
 
     first: int
     columns: int
     taps: tuple[tuple[int, ...], ...]
+    rows: int = 1
 
     @staticmethod
     def at(shape: ConvShape, first: int, columns: int) -> Tile:
@@ -121,9 +122,34 @@ class Tile:
         return Tile(0, columns, (tuple(range(columns)),) * shape.window[1])
 
     @property
+    def cells(self) -> int:
+        """Results of the tile."""
+        return self.rows * self.columns
+
+    @property
     def is_inner(self) -> bool:
-        """Whether every tap has an element for every column."""
-        return all(len(columns) == self.columns for columns in self.taps)
+        """Whether every tap has an element for every result."""
+        return all(len(results) == self.cells for results in self.taps)
+
+    def joined(self, rows: int) -> Tile:
+        """The same columns of ``rows`` rows."""
+        taps = tuple(tuple(row * self.columns + i for row in range(rows) for i in inside) for inside in self.taps)
+        return replace(self, taps=taps, rows=rows)
+
+
+def joined_rows(shape: ConvShape, rows: int) -> Iterator[tuple[int, int, int]]:
+    """All rows of a result as (first row, rows of a tile, tiles of that kind that follow each other): single ones where
+    taps fall outside the image, ``rows`` at a time between them."""
+    low, stride, reach = shape.low[0], shape.strides[0], (shape.window[0] - 1) * shape.dilations[0]
+    inside = [row for row in range(shape.rows) if row * stride - low >= 0 and row * stride - low + reach < shape.height]
+    first, end = (inside[0], inside[-1] + 1) if inside else (shape.rows, shape.rows)
+    full, rest = divmod(end - first, rows)
+    yield from ((row, 1, 1) for row in range(first))
+    if full:
+        yield first, rows, full
+    if rest:
+        yield end - rest, rest, 1
+    yield from ((row, 1, 1) for row in range(end, shape.rows))
 
 
 def column_tiles(shape: ConvShape, width: int) -> Iterator[tuple[Tile, int]]:
@@ -144,10 +170,12 @@ def column_tiles(shape: ConvShape, width: int) -> Iterator[tuple[Tile, int]]:
 
 @dataclass(frozen=True)
 class Tiling:
-    """``tile``: columns in registers at once; ``span``: rows (of a flat image: tiles) of one parallel iteration."""
+    """``tile``: columns in registers at once; ``span``: rows (of a flat image: tiles) of one parallel iteration;
+    ``rows``: rows in registers at once, where one tile is all of a row and one iteration all rows."""
 
     tile: int
     span: int
+    rows: int = 1
 
 
 def largest_tile(vectors: int, target: Target) -> int:
@@ -168,7 +196,9 @@ def default_tiling(shape: ConvShape, vectors: int, target: Target) -> Tiling:
     blocks = -(-shape.filters // (vectors * target.lanes(4)))
     cached = extent * target.l2_bytes // (2 * max(1, shape.image_bytes))
     shared = -(-extent * blocks * shape.images // FEWEST_ITERATIONS)
-    return Tiling(tile, max(1, min(extent, cached, shared)))
+    span = max(1, min(extent, cached, shared))
+    joins = 1 < shape.rows <= span and pieces == 1
+    return Tiling(tile, span, min(shape.rows, largest_tile(vectors, target) // tile) if joins else 1)
 
 
 def multiply_adds(shape: ConvShape) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.codegen.analytic.convolution import FEWEST_ITERATIONS, ConvShape, Tiling
+from compiler.codegen.analytic.convolution import FEWEST_ITERATIONS, ConvShape, Tiling, two_axes
 from compiler.ir import Node
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.pooling import Pool
@@ -28,15 +28,10 @@ def window_shape(anchor: Node) -> ConvShape | None:
         shape = ConvShape.of(anchor)
         return shape if shape.channels_per_group == shape.filters_per_group == 1 else None
     x, out = anchor.operands[0].type.shape, anchor.result.type.shape
-    (height, width), (rows, columns) = _two(x[2:], 1), _two(out[2:], 1)
-    window, strides, dilations = (_two(values, 1) for values in (op.window, op.strides, op.dilations))
-    low = _two(op.low, 0)
+    (height, width), (rows, columns) = two_axes(x[2:], 1), two_axes(out[2:], 1)
+    window, strides, dilations = (two_axes(values, 1) for values in (op.window, op.strides, op.dilations))
+    low = two_axes(op.low, 0)
     return ConvShape(x[0], x[1], height, width, x[1], rows, columns, window, strides, dilations, low, groups=x[1])
-
-
-def _two(values: tuple[int, ...], fill: int) -> tuple[int, int]:
-    """One or two values per spatial axis as two, with ``fill`` for the missing outer axis."""
-    return (fill, values[0]) if len(values) == 1 else (values[0], values[1])
 
 
 def folds_rows_first(anchor: Node) -> bool:

@@ -112,8 +112,8 @@ class _AttentionKernel:
         per_block = -(-self.tiles // min(self.tiles, -(-PIECES // heads)))
         blocks = -(-self.tiles // per_block)
         with self.builder.parallel(heads * blocks) as index:
-            head, block = (self.bind(i) for i in unflatten(index, (heads, blocks)))
-            place = tuple(self.bind(i) for i in unflatten(head, self.batch))
+            head, block = (self.builder.bind(i, "at") for i in unflatten(index, (heads, blocks)))
+            place = tuple(self.builder.bind(i, "at") for i in unflatten(head, self.batch))
             if isinstance(block, int):
                 self.pack(place)
             else:
@@ -122,9 +122,6 @@ class _AttentionKernel:
                     self.pack(place)
             self.emit_block(place, block, per_block)
         return Kernel(self.builder.finish(), 4 * self.scratch_floats)
-
-    def bind(self, index: Index) -> Index:
-        return self.builder.let(index, "at") if isinstance(index, Expr) else index
 
     def pack(self, batch: Position) -> None:
         """One head's keys and values into scratch."""

@@ -23,7 +23,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
-from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles
@@ -32,6 +31,7 @@ from compiler.codegen.computes.interface import Index, Position
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.region import RegionReader
 from compiler.codegen.schedules.template import Knob, Space
+from compiler.codegen.schedules.window_rows import limited, row_taps
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes
 from compiler.ir import DType, Node, Shape, Value
 from compiler.targets import Target
@@ -101,9 +101,11 @@ class ChannelwiseLoops:
         spans = -(-s.rows // span)
         outer = (s.images, -(-s.channels // self.vector), spans)
         with k.parallel(math.prod(outer)) as index:
-            image, block, number = (self.bind(i, n) for i, n in zip(unflatten(index, outer), "nbs", strict=True))
-            first = self.bind(affine(number, span, 0), "first_row")
-            count = self.limited(span, s.rows, first)
+            image, block, number = (
+                self.builder.bind(i, n) for i, n in zip(unflatten(index, outer), "nbs", strict=True)
+            )
+            first = self.builder.bind(affine(number, span, 0), "first_row")
+            count = limited(self.builder, span, s.rows, first)
             with ExitStack() as loops:
                 row = loops.enter_context(k.serial(count, "row", start=first)) if count != 1 else first
                 self.emit_row(Row(image, block, row), runs)
@@ -113,7 +115,7 @@ class ChannelwiseLoops:
         for tile, repeats in runs:
             with ExitStack() as loops:
                 step = loops.enter_context(self.builder.serial(repeats, "tile")) if repeats > 1 else 0
-                column = self.bind(affine(step, tile.columns, tile.first), "column")
+                column = self.builder.bind(affine(step, tile.columns, tile.first), "column")
                 accumulators = self.accumulate(row, column, tile)
                 self.write(accumulators, row, column)
 
@@ -150,11 +152,13 @@ class ChannelwiseLoops:
         k, s = self.builder, self.shape
         if not readers:
             return
-        first, taps = self.row_taps(row.number)
+        first, taps = row_taps(self.builder, self.shape, row.number)
         with ExitStack() as loops:
             kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
             loops.enter_context(self.reader.scope())
-            line = self.bind(add(affine(row.number, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0)), "line")
+            line = self.builder.bind(
+                add(affine(row.number, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0)), "line"
+            )
             weights = self.fold.weights(row.block, kh)
             for offset in sorted(readers):
                 where = self.place(row, line, affine(column, s.strides[1], offset))
@@ -178,39 +182,9 @@ class ChannelwiseLoops:
 
     def place(self, row: Row, line: Index, column: Index) -> Position:
         """The logical position of a block of channels."""
-        first = affine(self.expr(row.block), self.vector, 0)
-        lines = (self.expr(line),) if self.anchor.result.type.rank == 4 else ()
-        return (row.image, lanes(first, self.vector), *lines, self.expr(column))
-
-    def row_taps(self, row: Index) -> tuple[Index, Index]:
-        """The first row of the window that lies inside the image, and how many do."""
-        s, k = self.shape, self.builder
-        taps, dilation = s.window[0], s.dilations[0]
-        padded_high = (s.rows - 1) * s.strides[0] - s.low[0] + (taps - 1) * dilation >= s.height
-        if s.low[0] <= 0 and not padded_high:
-            return 0, taps
-        top = affine(row, s.strides[0], -s.low[0])
-        if isinstance(top, int):
-            valid = [tap for tap in range(taps) if 0 <= top + tap * dilation < s.height]
-            return (valid[0], len(valid)) if valid else (0, 0)
-        zero, all_taps = k.index(0), k.index(taps)
-        first = k.let(tirx.Max(zero, tirx.truncdiv((dilation - 1) - top, k.index(dilation))), "first_tap")
-        end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
-        return first, k.let(tirx.Max(zero, end - first), "taps")
-
-    def limited(self, step: int, extent: int, first: Index) -> Index:
-        """How many of ``step`` positions from ``first`` on are below ``extent``."""
-        if extent % step == 0:
-            return step
-        if isinstance(first, int):
-            return min(step, extent - first)
-        return tirx.Min(self.builder.index(step), self.builder.index(extent) - first)
-
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
-
-    def expr(self, index: Index) -> Expr:
-        return self.builder.index(index) if isinstance(index, int) else index
+        first = affine(self.builder.index(row.block), self.vector, 0)
+        lines = (self.builder.index(line),) if self.anchor.result.type.rank == 4 else ()
+        return (row.image, lanes(first, self.vector), *lines, self.builder.index(column))
 
     @property
     def every(self) -> Index:

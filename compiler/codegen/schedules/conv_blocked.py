@@ -31,7 +31,14 @@ from dataclasses import dataclass, replace
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles, default_tiling, largest_tile
+from compiler.codegen.analytic.convolution import (
+    ConvShape,
+    Tile,
+    column_tiles,
+    default_tiling,
+    joined_rows,
+    largest_tile,
+)
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
@@ -39,6 +46,7 @@ from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.window_rows import limited, row_taps
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
 from compiler.ir import ROW_MAJOR, DType, Graph
 from compiler.ir.ops.contraction import Conv
@@ -49,7 +57,7 @@ class ConvBlocked:
     """A float32 convolution over one or two spatial axes, with a pointwise epilogue, whose result is blocked."""
 
     name = "conv_blocked"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -72,15 +80,22 @@ class ConvBlocked:
         return reads_whole_blocks(region, found.anchor.result.type.shape, vector, except_for=found.anchor)
 
     def space(self, region: Graph, target: Target) -> Space:
-        """``tile``: output columns in registers at once; ``span``: rows of an iteration, or tiles of an image in which
-        each pixel is read once."""
+        """``tile``: output columns in registers at once; ``rows``: rows of them, where a tile is a whole row and an
+        iteration all of them; ``span``: rows of an iteration, or tiles of an image in which each pixel is read once."""
         anchor = _anchored(flatten_image(region)).anchor
         vectors = anchor.operands[1].type.layout.blocks[1][1] // target.lanes(4)
         shape = ConvShape.of(anchor)
         tiling = default_tiling(shape, vectors, target)
         most = min(shape.columns, largest_tile(vectors, target))
         tiles = tuple(dict.fromkeys((tiling.tile, *range(most, 0, -1))))
-        return Space((Knob("tile", tiles, tiling.tile), Knob("span", _spans(shape, tiling.span), tiling.span)))
+        rows = tuple(range(1, max(1, largest_tile(vectors, target) // shape.columns) + 1))
+        return Space(
+            (
+                Knob("tile", tiles, tiling.tile),
+                Knob("rows", rows, tiling.rows),
+                Knob("span", _spans(shape, tiling.span), tiling.span),
+            )
+        )
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loop nest of the module's docstring."""
@@ -101,12 +116,18 @@ def _spans(shape: ConvShape, default: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile of the result begins, and the number of its block of filters."""
+    """Where a tile of the result begins, how many columns wide it is, and the number of its block of filters."""
 
     image: Index
     block: Index
     row: Index
     column: Index = 0
+    columns: int = 1
+
+    def cell(self, number: int) -> tuple[Index, Index]:
+        """The row and the column of a result of the tile."""
+        row, column = divmod(number, self.columns)
+        return add(self.row, row), add(self.column, column)
 
 
 Tap = tuple[Index, Index, Index]
@@ -120,6 +141,8 @@ class _ConvKernel:
         self.anchor = found.anchor
         self.shape = s = ConvShape.of(found.anchor)
         self.tile, self.span = config["tile"], config["span"]
+        joins_rows = self.tile >= s.columns and self.span >= s.rows
+        self.rows = config["rows"] if joins_rows else 1
         self.lanes = target.lanes(4)
         inputs, self.results = parameters(self.builder, region)
         self.reader = RegionReader(self.builder, input_sources(region, inputs))
@@ -136,6 +159,9 @@ class _ConvKernel:
         self.block_lines = 4 * math.prod(self.w.shape[1:]) // target.cache_line_bytes
         self.line_elements = target.cache_line_bytes // 4
         self.by_column = s.rows == 1 and not s.is_padded
+        self.tiles = self.span if s.rows == 1 else -(-s.columns // self.tile) * min(self.span, s.rows)
+        if self.rows > 1:
+            self.tiles = sum(repeats for _, _, repeats in joined_rows(s, self.rows))
 
     def emit(self) -> Kernel:
         s, k = self.shape, self.builder
@@ -144,25 +170,20 @@ class _ConvKernel:
         spans = -(-s.columns // (self.span * self.tile)) if by_column else -(-s.rows // self.span)
         outer = (s.images, spans, self.blocks)
         with k.parallel(math.prod(outer)) as index:
-            image, span, block = (self.bind(i, n) for i, n in zip(unflatten(index, outer), "nso", strict=True))
+            image, span, block = (self.builder.bind(i, n) for i, n in zip(unflatten(index, outer), "nso", strict=True))
             for vectors in self.block_parts(block):
                 if by_column and spans > 1:
                     self.emit_columns(Place(image, block, 0), span, vectors)
                     continue
-                first = self.bind(affine(span, self.span, 0), "first_row") if not by_column else 0
-                count = self.limited(self.span, s.rows, first) if not by_column else 1
+                if self.rows > 1:
+                    self.emit_joined_rows(Place(image, block, 0), vectors)
+                    continue
+                first = self.builder.bind(affine(span, self.span, 0), "first_row") if not by_column else 0
+                count = limited(self.builder, self.span, s.rows, first) if not by_column else 1
                 with ExitStack() as loops:
                     row = loops.enter_context(k.serial(count, "row", start=first)) if count != 1 else first
                     self.emit_row(Place(image, block, row), runs, vectors)
         return Kernel(k.finish())
-
-    def limited(self, step: int, extent: int, first: Index) -> Index:
-        """How many of ``step`` positions from ``first`` on are below ``extent``."""
-        if extent % step == 0:
-            return step
-        if isinstance(first, int):
-            return min(step, extent - first)
-        return tirx.Min(self.builder.index(step), self.builder.index(extent) - first)
 
     def block_parts(self, block: Index) -> Iterator[int]:
         """The vectors of a block of filters: all of them, but for a last block of which some do not exist."""
@@ -187,29 +208,34 @@ class _ConvKernel:
                 self.emit_tile(replace(place, column=column), tile, vectors, add(number, step))
             number += repeats
 
+    def emit_joined_rows(self, place: Place, vectors: int) -> None:
+        """All rows, several at once where none of them touches an edge of the image."""
+        tile, number = Tile.at(self.shape, 0, self.shape.columns), 0
+        for first, rows, repeats in joined_rows(self.shape, self.rows):
+            with ExitStack() as loops:
+                step = loops.enter_context(self.builder.serial(repeats, "rows")) if repeats > 1 else 0
+                row = self.builder.bind(affine(step, rows, first), "row")
+                self.emit_tile(replace(place, row=row), tile.joined(rows), vectors, add(number, step))
+            number += repeats
+
     def emit_columns(self, place: Place, span: Index, vectors: int) -> None:
         """The tiles of a span of an image without rows, none of which touches an edge."""
         k = self.builder
         full, rest = divmod(self.shape.columns, self.tile)
-        first = self.bind(affine(span, self.span, 0), "first_tile")
-        count = tirx.Min(k.index(self.span), k.index(full) - self.expr(first))
+        first = self.builder.bind(affine(span, self.span, 0), "first_tile")
+        count = tirx.Min(k.index(self.span), k.index(full) - self.builder.index(first))
         with k.serial(count, "tile", start=first) as number:
             tile = Tile.inner(self.shape, self.tile)
             self.emit_tile(replace(place, column=affine(number, self.tile, 0)), tile, vectors, number - first)
         if rest:
-            with k.if_(tirx.EQ(self.expr(span), k.index(full // self.span))):
+            with k.if_(tirx.EQ(self.builder.index(span), k.index(full // self.span))):
                 last = replace(place, column=full * self.tile)
                 self.emit_tile(last, Tile.inner(self.shape, rest), vectors, self.span - 1)
 
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
-
     def emit_tile(self, place: Place, tile: Tile, vectors: int, number: Index) -> None:
         """Sums and stores of one tile, number ``number`` of those that use the block's weights in this iteration."""
-        place = replace(place, column=self.bind(place.column, "column"))
-        accumulators = [
-            self.builder.registers(f"acc{i}", DType.F32, (vectors, self.lanes)) for i in range(tile.columns)
-        ]
+        place = replace(place, column=self.builder.bind(place.column, "column"), columns=tile.columns)
+        accumulators = [self.builder.registers(f"acc{i}", DType.F32, (vectors, self.lanes)) for i in range(tile.cells)]
         with self.reader.scope():
             self.accumulate(accumulators, place, tile, number)
         self.write(accumulators, place)
@@ -222,7 +248,7 @@ class _ConvKernel:
         if not any(tile.taps):
             return
         full, rest = divmod(s.channels_per_group, self.inner)
-        first, taps = self.row_taps(place.row)
+        first, taps = row_taps(k, s, place.row) if tile.rows == 1 else (0, s.window[0])
         for start, count, channels in ((0, full, self.inner), (full, int(rest > 0), rest)):
             if not count:
                 continue
@@ -234,10 +260,10 @@ class _ConvKernel:
                     self.multiply(accumulators, place, (chunk, kh, kw), columns, channels)
 
     def column_taps(self, tile: Tile, loops: ExitStack) -> Iterator[tuple[Index, tuple[int, ...]]]:
-        """The taps of a row, each with the columns of the tile that it has an element for."""
+        """The taps of a row, each with the results of the tile that it has an element for."""
         k, width = self.builder, self.shape.window[1]
-        everywhere = tuple(range(tile.columns))
-        if width > 1 and all(columns == everywhere for columns in tile.taps):
+        everywhere = tuple(range(tile.cells))
+        if width > 1 and tile.is_inner:
             yield loops.enter_context(k.serial(k.opaque(width), "kw")), everywhere
             return
         yield from ((kw, columns) for kw, columns in enumerate(tile.taps) if columns)
@@ -290,12 +316,12 @@ class _ConvKernel:
         return lanes(self.builder.index(number * self.lanes), self.lanes)
 
     def element(self, place: Place, tap: Tap, channel: Index, number: int) -> Expr:
-        """The input element of column ``number`` of a tile for one tap and channel, or several channels of a block."""
+        """The input element of result ``number`` of a tile for one tap and channel, or several channels of a block."""
         s = self.shape
         chunk, kh, kw = tap
-        start = affine(place.column, s.strides[1], number * s.strides[1] - s.low[1])
-        column = add(start, affine(kw, s.dilations[1], 0))
-        line = add(affine(place.row, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))
+        row, column = place.cell(number)
+        column = add(affine(column, s.strides[1], -s.low[1]), affine(kw, s.dilations[1], 0))
+        line = add(affine(row, s.strides[0], -s.low[0]), affine(kh, s.dilations[0], 0))
         if self.x_layout == ROW_MAJOR:
             source = add(add(affine(chunk, self.inner, 0), channel), self.group_start(place.block, 1))
             return self.x[place.image, source, line, column]
@@ -309,56 +335,37 @@ class _ConvKernel:
             return 0
         return affine(block // (self.blocks // s.groups), s.channels_per_group // unit, 0)
 
-    def row_taps(self, row: Index) -> tuple[Index, Index]:
-        """The first row of the window that lies inside the image, and how many do."""
-        s, k = self.shape, self.builder
-        taps, dilation = s.window[0], s.dilations[0]
-        padded_high = (s.rows - 1) * s.strides[0] - s.low[0] + (taps - 1) * dilation >= s.height
-        if s.low[0] <= 0 and not padded_high:
-            return 0, taps
-        top = row * s.strides[0] - s.low[0]
-        if isinstance(top, int):
-            valid = [tap for tap in range(taps) if 0 <= top + tap * dilation < s.height]
-            return (valid[0], len(valid)) if valid else (0, 0)
-        zero, all_taps = k.index(0), k.index(taps)
-        first = k.let(tirx.Max(zero, tirx.truncdiv((dilation - 1) - top, k.index(dilation))), "first_tap")
-        end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
-        return first, k.let(tirx.Max(zero, end - first), "taps")
-
     def fetch_ahead(self, place: Place, chunk: Index, kh: Index, number: Index) -> None:
         """Fetch a share of the next block's weights, which follow this block's in memory."""
         s, k = self.shape, self.builder
-        tiles = -(-s.columns // self.tile) * min(self.span, s.rows) if s.rows > 1 else self.span
+        tiles = self.tiles
         steps = -(-s.channels_per_group // self.inner) * s.window[0]
         lines = -(-self.block_lines // (tiles * steps))
         if self.blocks == 1 or tiles < 2:
             return
-        if s.rows > 1:
+        if s.rows > 1 and self.rows == 1:
             row = place.row % self.span if isinstance(place.row, int) else tirx.truncmod(place.row, k.index(self.span))
             number = add(affine(row, -(-s.columns // self.tile), 0), number)
         step = add(affine(add(affine(number, -(-s.channels_per_group // self.inner), 0), chunk), s.window[0], 0), kh)
         flat = self.w.reshape((self.blocks, math.prod(self.w.shape[1:])))
-        first = self.bind(affine(step, lines * self.line_elements, 0), "ahead")
+        first = self.builder.bind(affine(step, lines * self.line_elements, 0), "ahead")
         for line in range(lines):
             k.prefetch(flat, (add(place.block, 1), add(first, line * self.line_elements)))
 
     def write(self, accumulators: list[Array], place: Place) -> None:
         """Epilogue and store, column by column, a vector of filters at a time."""
         k, rank = self.builder, self.anchor.result.type.rank
-        first = self.bind(affine(place.block, self.block, 0), "first_filter")
+        first = self.builder.bind(affine(place.block, self.block, 0), "first_filter")
         for part in range(accumulators[0].shape[0]):
-            filters = lanes(k.index(part * self.lanes) + first if part else self.expr(first), self.lanes)
+            filters = lanes(k.index(part * self.lanes) + first if part else self.builder.index(first), self.lanes)
             with self.reader.scope():
                 for number, accumulator in enumerate(accumulators):
                     value = k.let(accumulator[part, self.every], "sum")
-                    rows = (place.row,) if rank == 4 else ()
-                    where = (place.image, filters, *rows, self.expr(add(place.column, number)))
+                    row, column = place.cell(number)
+                    where = (place.image, filters, *((row,) if rank == 4 else ()), k.index(column))
                     with self.reader.override(self.anchor.result, lambda _, value=value: value):
                         for array, output in zip(self.results, self.region.outputs, strict=True):
                             assert output.producer is not None
                             array[physical_position(where, output.type.layout)] = self.reader.at(
                                 output.producer.operands[0], where
                             )
-
-    def expr(self, index: Index) -> Expr:
-        return self.builder.index(index) if isinstance(index, int) else index

@@ -39,6 +39,7 @@ from compiler.codegen.schedules.anchors import Anchored, anchored_region
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.window_rows import row_taps
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, transposed
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout
 from compiler.ir.ops.contraction import Conv
@@ -162,13 +163,14 @@ class _ConvKernel:
         outer = (s.images, self.blocks, steps, spans)
         with k.parallel(math.prod(outer)) as index:
             image, block, step, span = (
-                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "o", "h", "w"), strict=True)
+                self.builder.bind(i, name)
+                for i, name in zip(unflatten(index, outer), ("n", "o", "h", "w"), strict=True)
             )
-            first = self.bind(affine(step, self.rows, 0), "first_row")
-            group = self.bind(block // (self.blocks // s.groups) if s.groups > 1 else 0, "group")
+            first = self.builder.bind(affine(step, self.rows, 0), "first_row")
+            group = self.builder.bind(block // (self.blocks // s.groups) if s.groups > 1 else 0, "group")
             if s.is_padded:
                 self.copy_rows(image, group, first)
-            extent = tirx.Min(k.index(self.rows), self.expr(s.rows - first)) if s.rows % self.rows else self.rows
+            extent = tirx.Min(k.index(self.rows), k.index(s.rows - first)) if s.rows % self.rows else self.rows
             with ExitStack() as loops:
                 # One row needs no loop, whose variable would only hide that the row is known.
                 row = loops.enter_context(k.serial(extent, "row", start=first)) if self.rows > 1 else first
@@ -186,7 +188,7 @@ class _ConvKernel:
         if not rest:
             yield affine(number, self.span, 0), self.span
             return
-        with self.builder.if_(tirx.LT(self.expr(number), self.builder.index(full))):
+        with self.builder.if_(tirx.LT(self.builder.index(number), self.builder.index(full))):
             yield affine(number, self.span, 0), self.span
         with self.builder.else_():
             yield full * self.span, rest
@@ -202,14 +204,11 @@ class _ConvKernel:
         if rest:
             yield full * size, rest
 
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
-
     def copy_rows(self, image: Index, group: Index, first: Index) -> None:
         """Copy the rows of a step that exist, with zeros on both sides."""
         s, k = self.shape, self.builder
         per_group = s.channels // s.groups
-        top = self.bind(affine(first, s.strides[0], -s.low[0]), "top")
+        top = self.builder.bind(affine(first, s.strides[0], -s.low[0]), "top")
         left, (kept, width_kept) = max(0, s.low[1]), s.kept
         right = left + width_kept
         with k.serial(per_group, "c") as channel, k.serial(s.step_height(self.rows), "line") as line:
@@ -219,12 +218,12 @@ class _ConvKernel:
             with k.if_(inside):
                 for start, size in ((0, left), (right, s.padded_width - right)):
                     for offset, width in k.strips(size, self.vector):
-                        place = lanes(self.expr(affine(offset, 1, start)), width)
+                        place = lanes(self.builder.index(affine(offset, 1, start)), width)
                         self.scratch[channel, line, place] = broadcast(literal(0, "float32"), width)
                 for offset, width in k.strips(width_kept, self.vector):
-                    columns = lanes(self.expr(affine(offset, 1, kept)), width)
+                    columns = lanes(self.builder.index(affine(offset, 1, kept)), width)
                     element = self.x[image, group * per_group + channel, source, columns]
-                    self.scratch[channel, line, lanes(self.expr(affine(offset, 1, left)), width)] = element
+                    self.scratch[channel, line, lanes(self.builder.index(affine(offset, 1, left)), width)] = element
 
     def emit_span(self, place: Place, columns: int) -> None:
         # Tiles are stored in whole vectors, beyond their last column too, which the next tile overwrites.
@@ -246,7 +245,7 @@ class _ConvKernel:
             accumulator[part, every] = broadcast(literal(0, "float32"), self.lanes)
         with ExitStack() as loops:
             channel = loops.enter_context(k.serial(s.channels // s.groups, "c"))
-            first, taps = self.row_taps(place.row)
+            first, taps = row_taps(self.builder, self.shape, place.row)
             kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
             kw = loops.enter_context(k.serial(k.opaque(s.window[1]), "kw")) if s.window[1] > 1 else 0
             weights = [k.let(self.w[place.block, channel, kh, kw, part, every], "weights") for part in parts]
@@ -263,7 +262,7 @@ class _ConvKernel:
         for start, part in itertools.product(range(0, len(accumulators), count), range(self.block // count)):
             columns = [accumulator[part, every] for accumulator in accumulators[start : start + count]]
             columns += [zero] * ((1 << (len(columns) - 1).bit_length()) - len(columns))
-            place = lanes(self.expr(affine(first, 1, start)), len(columns))
+            place = lanes(self.builder.index(affine(first, 1, start)), len(columns))
             for number, row in enumerate(transposed(k, columns)):
                 sums[part * count + number, place] = row
 
@@ -278,30 +277,14 @@ class _ConvKernel:
         source = add(affine(place.group, s.channels // s.groups, 0), channel)
         return self.x[place.image, source, line, affine(column, 1, -s.low[1])]
 
-    def row_taps(self, row: Index) -> tuple[Index, Index]:
-        """The first row of the window that lies inside the image, and how many do."""
-        s, k = self.shape, self.builder
-        taps, dilation = s.window[0], s.dilations[0]
-        padded_high = (s.rows - 1) * s.strides[0] - s.low[0] + (taps - 1) * dilation >= s.height
-        if s.low[0] <= 0 and not padded_high:
-            return 0, taps
-        top = row * s.strides[0] - s.low[0]
-        if isinstance(top, int):
-            valid = [tap for tap in range(taps) if 0 <= top + tap * dilation < s.height]
-            return (valid[0], len(valid)) if valid else (0, 0)
-        zero, all_taps = k.index(0), k.index(taps)
-        first = k.let(tirx.Max(zero, tirx.truncdiv((dilation - 1) - top, k.index(dilation))), "first_tap")
-        end = k.let(tirx.Min(all_taps, tirx.truncdiv((s.height - 1 + dilation) - top, k.index(dilation))), "end_tap")
-        return first, k.let(tirx.Max(zero, end - first), "taps")
-
     def write(self, place: Place, columns: int, sums: Array) -> None:
         """Epilogue and store, one channel's columns at a time: neighbours in memory, which channels are not."""
         k = self.builder
-        first = self.bind(affine(place.block, self.block, 0), "first_filter")
+        first = self.builder.bind(affine(place.block, self.block, 0), "first_filter")
         with k.serial(self.filters_from(first), "lane") as lane:
             for offset, width in k.strips(columns, self.vector, overlapping=True):
-                value = k.let(sums[lane, lanes(self.expr(offset), width)], "sum")
-                place_columns = lanes(self.expr(add(place.column, offset)), width)
+                value = k.let(sums[lane, lanes(self.builder.index(offset), width)], "sum")
+                place_columns = lanes(self.builder.index(add(place.column, offset)), width)
                 where = (place.image, lane + first, *((place.row,) if self.rank == 4 else ()), place_columns)
                 with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
                     for array, output in zip(self.results, self.region.outputs, strict=True):
@@ -315,6 +298,3 @@ class _ConvKernel:
         if isinstance(first, int):
             return min(self.block, filters - first)
         return tirx.Min(self.builder.index(self.block), filters - first)
-
-    def expr(self, index: Index) -> Expr:
-        return self.builder.index(index) if isinstance(index, int) else index

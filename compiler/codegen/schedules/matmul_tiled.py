@@ -131,17 +131,13 @@ class _MatMulKernel:
         blocks = -(-self.tiles // per_block)
         outer = (math.prod(self.batch), self.panels, blocks)
         with self.builder.parallel(math.prod(outer)) as index:
-            batch, panel, block = (self.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True))
-            place = tuple(self.bind(i, "b") for i in unflatten(batch, self.batch))
+            batch, panel, block = (
+                self.builder.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True)
+            )
+            place = tuple(self.builder.bind(i, "b") for i in unflatten(batch, self.batch))
             for first, width in self.column_pieces(panel):
                 self.emit_panel(place, panel, first, width, block, per_block)
         return Kernel(self.builder.finish(), self.scratch_bytes)
-
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
-
-    def expr(self, index: Index) -> Expr:
-        return self.builder.index(index) if isinstance(index, int) else index
 
     def column_pieces(self, panel: Index) -> Iterator[tuple[Index, int]]:
         """The columns of a panel as (first, lanes): all at once, except for the last panel if it is narrower."""
@@ -196,8 +192,8 @@ class _MatMulKernel:
         if self.packed:
             return self.b[panel, k, own]
         if self.transposes:
-            return self.panel[lanes(self.expr(affine(k, width, 0)), width)]
-        return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.expr(first), width))]
+            return self.panel[lanes(self.builder.index(affine(k, width, 0)), width)]
+        return self.b[(*broadcast_position(batch, self.b_type.shape[:-2]), k, lanes(self.builder.index(first), width))]
 
     def emit_tile(self, batch: Position, panel: Index, first: Index, width: int, tile: Index, count: int) -> None:
         row = affine(tile, self.tile, 0)
@@ -224,7 +220,7 @@ class _MatMulKernel:
     def prefetch_ahead(self, panel: Index, step: Expr) -> None:
         """Panels that are read once, or too large to wait in the cache: what lies a little way ahead in memory."""
         of_step, size = K_STEP * self.packed, self.panels * self.k * self.packed
-        here = self.expr(affine(panel, self.k * self.packed, 0)) + affine(step, of_step, 0)
+        here = self.builder.index(affine(panel, self.k * self.packed, 0)) + affine(step, of_step, 0)
         ahead = tirx.Min(here + AHEAD_BYTES // 4, self.builder.index(size - of_step))
         for start in range(0, of_step, self.line):
             self.builder.prefetch(self.b.reshape((size,)), (ahead + start,), level=1)
@@ -236,8 +232,8 @@ class _MatMulKernel:
         of_tile = -(-lines // self.tiles)
         of_step = min(-(-of_tile // steps), lines // steps)
         last = self.builder.index(lines - of_step * steps)
-        start = tirx.Min(self.expr(affine(tile, of_tile, 0)), last)
-        following = tirx.Min(self.expr(affine(panel, 1, 1)), self.builder.index(self.panels - 1))
+        start = tirx.Min(self.builder.index(affine(tile, of_tile, 0)), last)
+        following = tirx.Min(self.builder.index(affine(panel, 1, 1)), self.builder.index(self.panels - 1))
         flat = self.b.reshape((self.panels, self.k * self.packed))
         for number in range(of_step):
             line = start + affine(step, of_step, number)
@@ -260,7 +256,7 @@ class _MatMulKernel:
         padded = self.packed and isinstance(first, int) and first + width > self.n
         for start, piece in power_of_two_pieces(self.n - first) if padded else [(0, width)]:
             value = self.builder.let(sums(lanes(self.builder.index(start), piece)), "sum")
-            place = (*batch, row, lanes(self.expr(affine(first, 1, start)), piece))
+            place = (*batch, row, lanes(self.builder.index(affine(first, 1, start)), piece))
             with self.reader.scope(), self.reader.override(self.anchor.result, lambda _, value=value: value):
                 for array, output in zip(self.results, self.region.outputs, strict=True):
                     array[place] = self.reader.at(output, place)

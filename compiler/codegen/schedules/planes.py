@@ -226,19 +226,16 @@ class _PlaneKernel:
         outer = (s.images, s.channels, steps)
         with k.parallel(math.prod(outer)) as index:
             image, channel, step = (
-                self.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "c", "h"), strict=True)
+                self.builder.bind(i, name) for i, name in zip(unflatten(index, outer), ("n", "c", "h"), strict=True)
             )
-            first = self.bind(affine(step, self.rows, 0), "first_row")
+            first = self.builder.bind(affine(step, self.rows, 0), "first_row")
             self.copy_phases(image, channel, first)
             multiplier = s.filters // s.channels
             for number in range(multiplier):
-                filter_ = self.bind(affine(channel, multiplier, number), "filter")
+                filter_ = self.builder.bind(affine(channel, multiplier, number), "filter")
                 self.fold_step(filter_)
                 self.write_step(image, filter_, first)
         return Kernel(k.finish(), self.scratch_bytes)
-
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
 
     def at(self, offset: Index, width: int) -> Index:
         """Indices of ``width`` neighbours in the scratch array."""
@@ -253,8 +250,8 @@ class _PlaneKernel:
         for p, q in itertools.product(range(s.strides[0]), range(s.strides[1])):
             start = (p * s.strides[1] + q) * s.phase_elements(self.rows)
             with k.serial(s.phase_rows(self.rows), "line") as line:
-                row = self.bind(add(affine(line, s.strides[0], p), top), "source")
-                target = self.bind(affine(line, s.pitch, start), "target")
+                row = self.builder.bind(add(affine(line, s.strides[0], p), top), "source")
+                target = self.builder.bind(affine(line, s.pitch, start), "target")
                 inside = within(row, s.height)
                 assert isinstance(inside, Expr)
                 with k.if_(inside):
@@ -365,8 +362,8 @@ class _PlaneKernel:
             left = s.rows - first
             rows = min(self.rows, left) if isinstance(left, int) else tirx.Min(k.index(self.rows), left)
         with k.serial(rows, "row") as row:
-            source = self.bind(affine(row, s.pitch, self.joined), "joined")
-            place = self.bind(add(row, first), "place")
+            source = self.builder.bind(affine(row, s.pitch, self.joined), "joined")
+            place = self.builder.bind(add(row, first), "place")
             for offset, width in k.strips(s.columns, self.epilogue_width):
                 with self.reader.scope():
                     folded = self.scratch[self.at(add(source, offset), width)]

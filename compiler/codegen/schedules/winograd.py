@@ -166,10 +166,10 @@ class _WinogradKernel:
         run, share = self.tiling.run, self.tiling.share
         outer = (self.shape.images, -(-cut.blocks // share), -(-cut.tiles // run))
         with k.parallel(math.prod(outer)) as index:
-            image, part, number = (self.bind(i, n) for i, n in zip(unflatten(index, outer), "nor", strict=True))
-            first = self.bind(affine(part, share, 0), "first_block")
+            image, part, number = (self.builder.bind(i, n) for i, n in zip(unflatten(index, outer), "nor", strict=True))
+            first = self.builder.bind(affine(part, share, 0), "first_block")
             filters = Share(first, self.at_most(share, cut.blocks, first))
-            first_tile = self.bind(affine(number, run, 0), "first_tile")
+            first_tile = self.builder.bind(affine(number, run, 0), "first_tile")
             for count in self.counts(number, cut.tiles, run):
                 tiles = Run(image, first_tile, count)
                 self.transform_inputs(tiles)
@@ -195,11 +195,11 @@ class _WinogradKernel:
             return step
         if isinstance(first, int):
             return min(step, extent - first)
-        return self.bind(tirx.Min(self.builder.index(step), self.builder.index(extent) - first), "count")
+        return self.builder.bind(tirx.Min(self.builder.index(step), self.builder.index(extent) - first), "count")
 
     def place(self, tiles: Run, number: Index) -> TilePlace:
         row, column = unflatten(add(tiles.first, number), self.cut.grid)
-        return TilePlace(number, self.bind(row, "tile_row"), self.bind(column, "tile_column"))
+        return TilePlace(number, self.builder.bind(row, "tile_row"), self.builder.bind(column, "tile_column"))
 
     # -- images to V ----------------------------------------------------------------------------------
 
@@ -207,15 +207,15 @@ class _WinogradKernel:
         k, s = self.builder, self.shape
         with k.serial(tiles.count, "tile") as number:
             place = self.place(tiles, number)
-            top = self.bind(affine(place.row, self.outputs, -s.low[0]), "top")
-            left = self.bind(affine(place.column, self.outputs, -s.low[1]), "left")
+            top = self.builder.bind(affine(place.row, self.outputs, -s.low[0]), "top")
+            left = self.builder.bind(affine(place.column, self.outputs, -s.low[1]), "left")
             rows, columns = self.inside(top, s.height), self.inside(left, s.width)
             self.clear_outside(rows)
             for column in range(self.size):
                 self.line[column, self.every] = self.zero
             with k.serial(self.cut.chunks, "c") as chunk:
                 with k.serial(rows[1] - rows[0], "row", start=rows[0]) as row:
-                    line = k.let(self.expr(add(top, row)), "line")
+                    line = k.let(self.builder.index(add(top, row)), "line")
                     self.transform_row(
                         lambda j, line=line, chunk=chunk: self.x[tiles.image, chunk, line, add(left, j), self.every],
                         row,
@@ -244,7 +244,7 @@ class _WinogradKernel:
     def transform_row(self, pixel: Callable[[Index], Expr], row: Index, columns: tuple[Index, Index]) -> None:
         """One row of a tile, whose ``columns`` from the first to the end lie inside the image, into ``half``."""
         k, (first, end) = self.builder, columns
-        with k.if_(tirx.EQ(self.expr(end - first), k.index(self.size))):
+        with k.if_(tirx.EQ(self.builder.index(end - first), k.index(self.size))):
             self.keep_row(row, [pixel(j) for j in range(self.size)])
         with k.else_():
             with k.serial(end - first, "column", start=first) as column:
@@ -271,13 +271,13 @@ class _WinogradKernel:
         k, sizes = self.builder, list(even_pieces(count, self.tiling.tile))
         pieces = sum(repeats for _, repeats in sizes)
         with k.serial(self.cut.points, "point") as point, k.serial(filters.count, "block") as block:
-            panel = self.bind(add(affine(point, self.cut.blocks, 0), add(filters.first, block)), "panel")
-            ahead = self.bind(self.panel_behind(panel, block, filters), "next_panel")
+            panel = self.builder.bind(add(affine(point, self.cut.blocks, 0), add(filters.first, block)), "panel")
+            ahead = self.builder.bind(self.panel_behind(panel, block, filters), "next_panel")
             first = number = 0
             for size, repeats in sizes:
                 with ExitStack() as loops:
                     step = loops.enter_context(k.serial(repeats, "piece")) if repeats > 1 else 0
-                    start = self.bind(affine(step, size, first), "first")
+                    start = self.builder.bind(affine(step, size, first), "first")
                     piece = Piece(add(number, step), start, size)
                     self.multiply_piece(piece, (point, block), panel, (ahead, pieces))
                 first, number = first + size * repeats, number + repeats
@@ -286,9 +286,9 @@ class _WinogradKernel:
         """The panel of weights that is read after ``panel``: the next block's, or the next point's first one."""
         if self.tiling.share >= self.cut.blocks:
             return add(panel, 1)
-        last = tirx.EQ(self.expr(add(block, 1)), self.expr(filters.count))
-        skipped = self.expr(self.cut.blocks + 1 - filters.count)
-        return select(last, self.expr(panel) + skipped, self.expr(add(panel, 1)))
+        last = tirx.EQ(self.builder.index(add(block, 1)), self.builder.index(filters.count))
+        skipped = self.builder.index(self.cut.blocks + 1 - filters.count)
+        return select(last, self.builder.index(panel) + skipped, self.builder.index(add(panel, 1)))
 
     def multiply_piece(self, piece: Piece, place: tuple[Index, Index], panel: Index, ahead: tuple[Index, int]) -> None:
         """The sums over channels at one point for the tiles of a piece and one block of filters, in registers."""
@@ -316,7 +316,7 @@ class _WinogradKernel:
         lines = -(-elements // (self.line_elements * steps))
         flat = self.u.reshape((math.prod(self.u.shape[:2]), elements))
         step = add(affine(chunk, pieces, 0), piece.number)
-        first = self.bind(affine(step, lines * self.line_elements, 0), "ahead")
+        first = self.builder.bind(affine(step, lines * self.line_elements, 0), "ahead")
         for line in range(lines):
             k.prefetch(flat, (panel, add(first, line * self.line_elements)))
 
@@ -340,10 +340,10 @@ class _WinogradKernel:
             place = self.place(tiles, number)
             source = add(filters.first, block)
             for part in range(self.vectors):
-                vector = self.bind(affine(source, self.vectors, part), "vector")
+                vector = self.builder.bind(affine(source, self.vectors, part), "vector")
                 with ExitStack() as exists:
                     if (cut.blocks - 1) * self.vectors + part >= cut.filter_vectors:
-                        exists.enter_context(k.if_(tirx.LT(self.expr(vector), k.index(cut.filter_vectors))))
+                        exists.enter_context(k.if_(tirx.LT(self.builder.index(vector), k.index(cut.filter_vectors))))
                     self.transform_vector(tiles.image, place, block, part, vector)
 
     def transform_vector(self, image: Index, place: TilePlace, block: Index, part: int, vector: Index) -> None:
@@ -354,22 +354,22 @@ class _WinogradKernel:
             values = [k.let(self.sums[block, point, place.number, self.part(part)], "m") for point in points]
             for row, value in enumerate(product(k, self.matrices.output, values)):
                 self.half[row, column, self.every] = value
-        first = self.bind(affine(place.row, self.outputs, 0), "first_row")
+        first = self.builder.bind(affine(place.row, self.outputs, 0), "first_row")
         with k.serial(self.at_most(self.outputs, self.shape.rows, first), "row") as row:
             values = [k.let(self.half[row, column, self.every], "half") for column in range(size)]
             pixels = product(k, self.matrices.output, values)
-            line = k.let(self.expr(add(first, row)), "line")
+            line = k.let(self.builder.index(add(first, row)), "line")
             for count in self.counts(place.column, self.shape.columns, self.outputs):
                 self.write((image, vector, line), place.column, pixels[:count])
 
     def write(self, row: tuple[Index, Index, Index], tile: Index, pixels: list[Expr]) -> None:
         """Epilogue and store of neighbouring pixels of a row, a vector of filters each."""
         image, vector, line = row
-        filters = lanes(self.expr(affine(vector, self.lanes, 0)), self.lanes)
-        first = self.bind(affine(tile, self.outputs, 0), "first_column")
+        filters = lanes(self.builder.index(affine(vector, self.lanes, 0)), self.lanes)
+        first = self.builder.bind(affine(tile, self.outputs, 0), "first_column")
         with self.reader.scope():
             for number, value in enumerate(pixels):
-                where = (image, filters, line, self.expr(add(first, number)))
+                where = (image, filters, line, self.builder.index(add(first, number)))
                 with self.reader.override(self.anchor.result, lambda _, value=value: value):
                     for array, output in zip(self.results, self.region.outputs, strict=True):
                         assert output.producer is not None
@@ -388,9 +388,3 @@ class _WinogradKernel:
 
     def part(self, number: int) -> Index:
         return lanes(self.builder.index(number * self.lanes), self.lanes)
-
-    def bind(self, index: Index, name: str) -> Index:
-        return self.builder.let(index, name) if isinstance(index, Expr) else index
-
-    def expr(self, index: Index) -> Expr:
-        return self.builder.index(index) if isinstance(index, int) else index

@@ -103,9 +103,13 @@ class KernelBuilder:
         self.emit(tirx.BufferStore(holder, value, [self.index(0)]))
         return tirx.BufferLoad(holder, [self.index(0)])
 
-    def index(self, value: int) -> Expr:
-        """A constant of the index type."""
-        return tirx.IntImm(self.index_type, value)
+    def index(self, value: Index) -> Expr:
+        """An index as an expression; a number becomes a constant of the index type."""
+        return tirx.IntImm(self.index_type, value) if isinstance(value, int) else value
+
+    def bind(self, index: Index, name: str) -> Index:
+        """``let`` for an index, which stays a number if it is one."""
+        return index if isinstance(index, int) else self.let(index, name)
 
     def prefetch(self, array: Array, indices: tuple[Index, ...], *, level: int = 2) -> None:
         """Ask for the cache line of an element ahead of its use, into the cache of that level and those below it."""
