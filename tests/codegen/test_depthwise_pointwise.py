@@ -29,7 +29,7 @@ class Case:
 CASES = {
     "3x3": Case((1, 2 * LANES, 8, 14), 3, 1, 2 * LANES, 2),
     "stride 2": Case((2, 3 * LANES, 16, 17), 3, 2, LANES, 1),
-    "5x5": Case((1, 2 * LANES, 7, 7), 5, 1, 3 * LANES, 3),
+    "5x5": Case((1, 2 * LANES, 7, 7), 5, 1, 5 * LANES, 4),
     "tails of channels and filters": Case((1, LANES + 3, 6, 9), 3, 1, 2 * LANES + 5, 2),
     "last block of one vector": Case((1, LANES, 6, 30), 3, 1, 3 * LANES, 2),
     "fewer filters than a vector": Case((1, LANES, 4, 5), 3, 1, 3, 4),
@@ -71,3 +71,9 @@ def test_pair_equals_reference_in_all_tilings(name: str) -> None:
     rows, tiles = (knob.values for knob in DepthwisePointwise().space(graph, HOST).knobs)
     configs = [{"rows": rows[0], "tile": tiles[-1]}, {"rows": rows[-1], "tile": max(tiles)}]
     check_blocked(graph, "depthwise_pointwise", [None, *(("depthwise_pointwise", config) for config in configs)])
+
+
+@pytest.mark.parametrize(("filters", "vectors"), [(3 * LANES, 3), (7 * LANES, 4)])
+def test_blocks_of_three_vectors_are_left_to_others(filters: int, vectors: int) -> None:
+    graph = pair_region(Case((1, LANES, 8, 8), 3, 1, filters, vectors))
+    assert not DepthwisePointwise().matches(graph, HOST)

@@ -54,7 +54,7 @@ class DepthwisePointwise:
     """A float32 depthwise convolution, pointwise ops, a 1x1 convolution of stride 1 and pointwise ops; all blocked."""
 
     name = "depthwise_pointwise"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a pair, with operands that can be read at blocks of channels."""
