@@ -9,8 +9,7 @@ import onnx
 import pytest
 
 import compiler
-from compiler.codegen.plan import KernelCall, Plan
-from compiler.ir.ops.winograd import WinogradConv
+from bench.accuracy.measure import winograd_calls
 from compiler.passes.table import STANDARD
 from tests.bench.accuracy.networks import convolutions
 
@@ -23,17 +22,11 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def winograd_kernels(plan: Plan) -> int:
-    """How many calls compute a convolution by Winograd's algorithm."""
-    regions = [call.task.graph() for call in plan.calls if isinstance(call, KernelCall)]
-    return sum(isinstance(node.op, WinogradConv) for region in regions for node in region)
-
-
 def test_convolutions_by_winograd_agree_with_the_framework(network: Path) -> None:
     pytest.importorskip("onnxruntime")
     with compiler.compile(network) as artifact:
         report = artifact.report
-        assert winograd_kernels(report.plan) == 3
+        assert sum(winograd_calls(report.plan).values()) == 3
         assert "2 random inputs agree with onnxruntime" in report.verification
 
 
@@ -47,7 +40,7 @@ def test_transformed_weights_take_the_place_of_the_others(network: Path) -> None
 def test_without_winograd_every_convolution_is_direct(network: Path) -> None:
     text = STANDARD.replace("choose-layouts", "choose-layouts{winograd=false}")
     with compiler.compile(network, pipeline=text, verify=False) as artifact:
-        assert winograd_kernels(artifact.report.plan) == 0
+        assert not winograd_calls(artifact.report.plan)
         assert artifact.manifest.provenance["pipeline"] == text
 
 
