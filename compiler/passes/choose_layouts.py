@@ -149,7 +149,7 @@ class _Application:
             self.rewriter.before(self.graph.terminator)
             self.rewriter.set_output(index, self._in_layout(value, value.type.layout))
         for node in reversed(self.graph):
-            if node in self.chosen and node.is_dead:
+            if node.is_dead and (node in self.chosen or isinstance(node.op, Constant)):
                 self.rewriter.erase(node)
         counts["relayouts"] = sum(isinstance(n.op, Relayout) and constant_of(n.operands[0]) is None for n in self.graph)
         return counts

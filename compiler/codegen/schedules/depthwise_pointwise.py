@@ -154,8 +154,8 @@ class _MiddleRows(ChannelwiseLoops):
 
     def store(self, row: Row, column: Index, value: Expr) -> None:
         """Into scratch."""
-        channels = lanes(affine(self.expr(row.block), self.vector, 0), self.vector)
-        self.array[add(self.expr(row.number), affine(self.expr(self.first_row), -1, 0)), column, channels] = value
+        channels = lanes(affine(self.builder.index(row.block), self.vector, 0), self.vector)
+        self.array[add(self.builder.index(row.number), affine(self.builder.index(self.first_row), -1, 0)), column, channels] = value
 
 
 class _PairKernel:

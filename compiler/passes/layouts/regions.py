@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from compiler.ir.graph import Graph, Node, Value
 from compiler.ir.ops.movement import Relayout
@@ -60,8 +60,3 @@ def only_node(region: Graph, ops: type | tuple[type, ...]) -> Node | None:
 def input_index(region: Graph, value: Value) -> int:
     """The number of a region's input."""
     return region.inputs.index(value)
-
-
-def replaced(layouts: Sequence[Layout], changes: Mapping[int, Layout]) -> tuple[Layout, ...]:
-    """The layouts with some of them changed."""
-    return tuple(changes.get(index, layout) for index, layout in enumerate(layouts))
