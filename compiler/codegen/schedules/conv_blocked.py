@@ -57,7 +57,7 @@ class ConvBlocked:
     """A float32 convolution over one or two spatial axes, with a pointwise epilogue, whose result is blocked."""
 
     name = "conv_blocked"
-    version = 3
+    version = 4
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -114,15 +114,21 @@ def _spans(shape: ConvShape, default: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys((default, *(1 << power for power in range(extent.bit_length())))))
 
 
+MOST_TOGETHER = 4
+"""Channels that are written out in the innermost loop, at most."""
+
+
 @dataclass(frozen=True)
 class Place:
-    """Where a tile of the result begins, how many columns wide it is, and the number of its block of filters."""
+    """Where a tile of the result begins, how many columns wide it is, the number of its block of filters, and its own
+    among the tiles that use that block's weights in one iteration."""
 
     image: Index
     block: Index
     row: Index
     column: Index = 0
     columns: int = 1
+    number: Index = 0
 
     def cell(self, number: int) -> tuple[Index, Index]:
         """The row and the column of a result of the tile."""
@@ -156,12 +162,15 @@ class _ConvKernel:
         self.blocks = -(-s.filters // self.block)
         channel_blocks = -(-s.channels_per_group // self.inner)
         self.w = arrays[w].reshape((self.blocks, channel_blocks, *s.window, self.inner, self.block))
-        self.block_lines = 4 * math.prod(self.w.shape[1:]) // target.cache_line_bytes
-        self.line_elements = target.cache_line_bytes // 4
         self.by_column = s.rows == 1 and not s.is_padded
         self.tiles = self.span if s.rows == 1 else -(-s.columns // self.tile) * min(self.span, s.rows)
         if self.rows > 1:
             self.tiles = sum(repeats for _, _, repeats in joined_rows(s, self.rows))
+        # What a tile fetches of the next block with each channel, and the channels after which that is a line.
+        worthwhile = w.type.bytes > target.l2_bytes // 8 and self.blocks > 1 and self.tiles > 1
+        self.share = -(-self.block // self.tiles) if worthwhile else 0
+        lines = target.cache_line_bytes // (4 * self.share) if self.share else 1
+        self.channels_per_line = min(MOST_TOGETHER, 1 << max(0, lines.bit_length() - 1))
 
     def emit(self) -> Kernel:
         s, k = self.shape, self.builder
@@ -234,13 +243,22 @@ class _ConvKernel:
 
     def emit_tile(self, place: Place, tile: Tile, vectors: int, number: Index) -> None:
         """Sums and stores of one tile, number ``number`` of those that use the block's weights in this iteration."""
-        place = replace(place, column=self.builder.bind(place.column, "column"), columns=tile.columns)
+        if self.shape.rows > 1 and self.rows == 1:
+            number = add(affine(self.row_in_span(place.row), -(-self.shape.columns // self.tile), 0), number)
+        column, number = (
+            self.builder.bind(index, name) for index, name in ((place.column, "column"), (number, "turn"))
+        )
+        place = replace(place, column=column, columns=tile.columns, number=number)
         accumulators = [self.builder.registers(f"acc{i}", DType.F32, (vectors, self.lanes)) for i in range(tile.cells)]
         with self.reader.scope():
-            self.accumulate(accumulators, place, tile, number)
+            self.accumulate(accumulators, place, tile)
         self.write(accumulators, place)
 
-    def accumulate(self, accumulators: list[Array], place: Place, tile: Tile, number: Index) -> None:
+    def row_in_span(self, row: Index) -> Index:
+        """The number of a row among those of an iteration."""
+        return row % self.span if isinstance(row, int) else tirx.truncmod(row, self.builder.index(self.span))
+
+    def accumulate(self, accumulators: list[Array], place: Place, tile: Tile) -> None:
         k, s = self.builder, self.shape
         every = self.every
         for accumulator, part in itertools.product(accumulators, range(accumulators[0].shape[0])):
@@ -255,7 +273,6 @@ class _ConvKernel:
             with ExitStack() as loops:
                 chunk = loops.enter_context(k.serial(count, "c", start=start)) if count > 1 else start
                 kh = first if taps == 1 else loops.enter_context(k.serial(taps, "kh", start=first))
-                self.fetch_ahead(place, chunk, kh, number)
                 for kw, columns in self.column_taps(tile, loops):
                     self.multiply(accumulators, place, (chunk, kh, kw), columns, channels)
 
@@ -274,12 +291,17 @@ class _ConvKernel:
         if self.by_element:
             self.multiply_by_element(accumulators, place, tap, columns, channels)
             return
+        together = math.gcd(channels, self.channels_per_line)
         with ExitStack() as loops:
-            channel = loops.enter_context(k.serial(k.opaque(channels), "channel")) if channels > 1 else 0
-            weights = self.weights(accumulators[0], place, tap, channel)
-            for number in columns:
-                element = k.let(self.element(place, tap, channel, number), "x")
-                self.add_products(accumulators[number], broadcast(element, self.lanes), weights)
+            steps = channels // together
+            step = loops.enter_context(k.serial(k.opaque(steps), "channel")) if steps > 1 else 0
+            first = affine(step, together, 0)
+            self.fetch_ahead(place, tap, first)
+            for channel in (add(first, number) for number in range(together)):
+                weights = self.weights(accumulators[0], place, tap, channel)
+                for number in columns:
+                    element = k.let(self.element(place, tap, channel, number), "x")
+                    self.add_products(accumulators[number], broadcast(element, self.lanes), weights)
 
     def multiply_by_element(
         self, accumulators, place: Place, tap: Tap, columns: tuple[int, ...], channels: int
@@ -292,6 +314,7 @@ class _ConvKernel:
         k, (chunk, kh, kw) = self.builder, tap
         if isinstance(kw, int) and self.shape.window[1] > 1:
             tap = (chunk, kh, k.let(k.opaque(kw, salt=kw), "kw"))
+        self.fetch_ahead(place, tap, 0)
         pixels = [k.let(self.element(place, tap, self.every, number), "x") for number in columns]
         for channel in range(channels):
             weights = self.weights(accumulators[0], place, tap, channel)
@@ -335,22 +358,20 @@ class _ConvKernel:
             return 0
         return affine(block // (self.blocks // s.groups), s.channels_per_group // unit, 0)
 
-    def fetch_ahead(self, place: Place, chunk: Index, kh: Index, number: Index) -> None:
-        """Fetch a share of the next block's weights, which follow this block's in memory."""
-        s, k = self.shape, self.builder
-        tiles = self.tiles
-        steps = -(-s.channels_per_group // self.inner) * s.window[0]
-        lines = -(-self.block_lines // (tiles * steps))
-        if self.blocks == 1 or tiles < 2:
+    def fetch_ahead(self, place: Place, tap: Tap, channel: Index) -> None:
+        """Fetch a share of the next block's weights, which follow this block's in memory.
+
+        Weights that are few stay in the cache anyway. Each of the tiles that use a block fetches its part of the next one, a little with every channel: several lines
+        at once would take the buffers that this block's weights come through.
+        """
+        if not self.share:
             return
-        if s.rows > 1 and self.rows == 1:
-            row = place.row % self.span if isinstance(place.row, int) else tirx.truncmod(place.row, k.index(self.span))
-            number = add(affine(row, -(-s.columns // self.tile), 0), number)
-        step = add(affine(add(affine(number, -(-s.channels_per_group // self.inner), 0), chunk), s.window[0], 0), kh)
+        chunks, kh, kw, inner, _ = self.w.shape[1:]
+        turn: Index = place.number
+        for index, extent in zip((*tap, channel), (chunks, kh, kw, inner), strict=True):
+            turn = add(affine(turn, extent, 0), index)
         flat = self.w.reshape((self.blocks, math.prod(self.w.shape[1:])))
-        first = self.builder.bind(affine(step, lines * self.line_elements, 0), "ahead")
-        for line in range(lines):
-            k.prefetch(flat, (add(place.block, 1), add(first, line * self.line_elements)))
+        self.builder.prefetch(flat, (add(place.block, 1), affine(turn, self.share, 0)))
 
     def write(self, accumulators: list[Array], place: Place) -> None:
         """Epilogue and store, column by column, a vector of filters at a time."""

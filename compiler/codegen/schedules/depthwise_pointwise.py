@@ -155,7 +155,9 @@ class _MiddleRows(ChannelwiseLoops):
     def store(self, row: Row, column: Index, value: Expr) -> None:
         """Into scratch."""
         channels = lanes(affine(self.builder.index(row.block), self.vector, 0), self.vector)
-        self.array[add(self.builder.index(row.number), affine(self.builder.index(self.first_row), -1, 0)), column, channels] = value
+        self.array[
+            add(self.builder.index(row.number), affine(self.builder.index(self.first_row), -1, 0)), column, channels
+        ] = value
 
 
 class _PairKernel:
