@@ -361,8 +361,9 @@ class _ConvKernel:
     def fetch_ahead(self, place: Place, tap: Tap, channel: Index) -> None:
         """Fetch a share of the next block's weights, which follow this block's in memory.
 
-        Weights that are few stay in the cache anyway. Each of the tiles that use a block fetches its part of the next one, a little with every channel: several lines
-        at once would take the buffers that this block's weights come through.
+        Weights that are few stay in the cache anyway. Each of the tiles that use a block fetches its part of the next
+        one, a little with every channel: several lines at once would take the buffers that this block's weights come
+        through.
         """
         if not self.share:
             return
