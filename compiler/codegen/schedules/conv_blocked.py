@@ -14,10 +14,11 @@ Where the processor multiplies by an element of a register, the loop over the ch
 load brings them all for a column.
 
 Nothing is padded in memory: taps that fall outside the image are left out, rows by the bounds of the ``kh`` loop,
-columns by unrolling ``kw`` for the tiles that touch an edge. While a block's weights are used for one tile after
-another, those of the next block are fetched into the second-level cache, a few lines at a time. The image may also be
-row-major, as the pictures that a network reads are. After Georganas et al., Anatomy of High-Performance Deep Learning
-Convolutions on SIMD Architectures (SC'18).
+columns by unrolling ``kw`` for the tiles that touch an edge. Where images are narrow, a tile is several whole rows,
+except at the upper and lower edge. While a block's weights are used for one tile after another, those of the next
+block are fetched into the second-level cache, a little with every channel. The image may also be row-major, as the
+pictures that a network reads are. After Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on
+SIMD Architectures (SC'18).
 """
 
 from __future__ import annotations
