@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compiler.ir.graph import Graph, Node, Value
+from compiler.ir.op import Op
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.region import Fused
 from compiler.ir.rewriter import Rewriter, clone
@@ -41,13 +42,15 @@ def in_layouts(region: Graph, operands: Sequence[Layout], result: Layout) -> Gra
     return copy
 
 
-def copy_nodes(rewriter: Rewriter, region: Graph, mapping: dict[Value, Value]) -> None:
-    """Copy the nodes of a region whose inputs are in ``mapping``, which gets the results too."""
+def copy_nodes(
+    rewriter: Rewriter, region: Graph, mapping: dict[Value, Value], ops: Mapping[Node, Op] | None = None
+) -> None:
+    """Copy the nodes of a region whose inputs are in ``mapping``, which gets the results too; ``ops`` says which nodes
+    get another op."""
     for node in region:
-        if all(result in mapping for result in node.results):
-            continue
+        op = (ops or {}).get(node, node.op)
         nested = [clone(inner) for inner in node.regions]
-        copy = rewriter.node(node.op, [mapping[operand] for operand in node.operands], nested, node.origin)
+        copy = rewriter.node(op, [mapping[operand] for operand in node.operands], nested, node.origin)
         mapping.update(zip(node.results, copy.results, strict=True))
 
 

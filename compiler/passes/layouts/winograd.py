@@ -23,8 +23,9 @@ from compiler.ir.graph import Graph, Node, Value
 from compiler.ir.literal import Literal
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.winograd import WinogradConv, transformed_weights
-from compiler.ir.rewriter import Rewriter, clone
+from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import TensorType
+from compiler.passes.layouts.regions import copy_nodes
 
 
 def winograd_region(region: Graph, outputs: int) -> Graph | None:
@@ -35,7 +36,7 @@ def winograd_region(region: Graph, outputs: int) -> Graph | None:
     if len(convolutions) != 1 or not _fits(convolutions[0], region):
         return None
     (conv,) = convolutions
-    op, (x, w) = conv.op, conv.operands
+    op, w = conv.op, conv.operands[1]
     assert isinstance(op, Conv)
     filters, channels = w.type.shape[:2]
     copy = Graph(region.name)
@@ -44,13 +45,7 @@ def winograd_region(region: Graph, outputs: int) -> Graph | None:
     for name, value in zip(region.input_names, region.inputs, strict=True):
         packed = TensorType(DType.F32, ((outputs + TAPS - 1) ** 2, filters, channels))
         mapping[value] = rewriter.input(name, packed if value is w else value.type)
-    for node in region:
-        if node is conv:
-            made = rewriter.node(WinogradConv(outputs, op.low, op.high), (mapping[x], mapping[w]), (), node.origin)
-        else:
-            nested = [clone(inner) for inner in node.regions]
-            made = rewriter.node(node.op, [mapping[operand] for operand in node.operands], nested, node.origin)
-        mapping.update(zip(node.results, made.results, strict=True))
+    copy_nodes(rewriter, region, mapping, {conv: WinogradConv(outputs, op.low, op.high)})
     for name, output in zip(region.output_names, region.outputs, strict=True):
         rewriter.output(name, mapping[output])
     return copy
