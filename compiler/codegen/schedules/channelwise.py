@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,11 +29,12 @@ from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles
 from compiler.codegen.analytic.windows import folds_rows_first, window_tiling
 from compiler.codegen.computes.interface import Index, Position
 from compiler.codegen.computes.positions import add, affine, unflatten
-from compiler.codegen.schedules.region import RegionReader
-from compiler.codegen.schedules.template import Knob, Space
+from compiler.codegen.schedules.blocks import blocked_output
+from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.schedules.window_rows import limited, row_taps
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes
-from compiler.ir import DType, Node, Shape, Value
+from compiler.ir import DType, Graph, Node, Shape, Value
 from compiler.targets import Target
 
 
@@ -189,3 +190,24 @@ class ChannelwiseLoops:
     @property
     def every(self) -> Index:
         return lanes(self.builder.index(0), self.vector)
+
+
+def channelwise_kernel(
+    region: Graph,
+    window: tuple[Node, ConvShape],
+    fold: Callable[[KernelBuilder, Sequence[Array]], Fold],
+    config: Config,
+    target: Target,
+    symbol: str,
+) -> Kernel:
+    """The kernel of a region around one window op; ``fold`` makes what folds its taps, given the arrays of inputs."""
+    (anchor, shape), vector = window, target.lanes(4)
+    builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
+    inputs, results = parameters(builder, region)
+    stored = blocked_output(region, vector)
+    assert stored is not None, "emitted only where it matches"
+    reader = RegionReader(builder, input_sources(region, inputs))
+    array = results[0].reshape(result_shape(shape, vector))
+    loops = ChannelwiseLoops(builder, reader, anchor, shape, fold(builder, inputs), stored, array, vector)
+    loops.emit(config["tile"], config["span"])
+    return Kernel(builder.finish())

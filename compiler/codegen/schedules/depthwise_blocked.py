@@ -6,6 +6,7 @@ once per tile and row of the window, and then serves all columns of the tile fro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tvm.ir import Expr
@@ -15,8 +16,7 @@ from compiler.codegen.analytic.windows import window_shape
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
-from compiler.codegen.schedules.channelwise import ChannelwiseLoops, result_shape, window_space
-from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
+from compiler.codegen.schedules.channelwise import channelwise_kernel, window_space
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, lanes, literal
 from compiler.ir import DType, Graph, Layout, Node
@@ -48,17 +48,12 @@ class DepthwiseBlocked:
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loops of ``channelwise``, each tap a product."""
         anchor, shape = _anchor_and_shape(region)
-        builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
-        inputs, results = parameters(builder, region)
-        vector, stored = target.lanes(4), blocked_output(region, target.lanes(4))
-        assert stored is not None, "emitted only where it matches"
-        weights = inputs[region.inputs.index(anchor.operands[1])]
-        fold = WeightedSum(builder, shape, weights.reshape((weights.shape[0], *shape.window, vector)))
-        reader = RegionReader(builder, input_sources(region, inputs))
-        array = results[0].reshape(result_shape(shape, vector))
-        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, stored, array, target.lanes(4))
-        loops.emit(config["tile"], config["span"])
-        return Kernel(builder.finish())
+
+        def fold(builder: KernelBuilder, inputs: Sequence[Array]) -> WeightedSum:
+            weights = inputs[region.inputs.index(anchor.operands[1])]
+            return WeightedSum(builder, shape, weights.reshape((weights.shape[0], *shape.window, target.lanes(4))))
+
+        return channelwise_kernel(region, (anchor, shape), fold, config, target, symbol)
 
 
 def _anchor_and_shape(region: Graph) -> tuple[Node, ConvShape]:

@@ -11,8 +11,8 @@ from compiler.codegen.analytic.convolution import ConvShape
 from compiler.codegen.analytic.windows import window_shape
 from compiler.codegen.computes.interface import Index, Reduction
 from compiler.codegen.schedules.blocks import around_anchor, blocked_output, reads_whole_blocks
-from compiler.codegen.schedules.channelwise import ChannelwiseLoops, result_shape, window_space
-from compiler.codegen.schedules.region import RegionReader, compute_of, input_sources, parameters
+from compiler.codegen.schedules.channelwise import channelwise_kernel, window_space
+from compiler.codegen.schedules.region import compute_of
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import KernelBuilder
 from compiler.ir import DType, Graph, Node
@@ -51,16 +51,9 @@ class PoolBlocked:
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loops of ``channelwise``, each tap folded as the op says."""
         anchor, shape = _anchor_and_shape(region)
-        builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
-        inputs, results = parameters(builder, region)
-        stored = blocked_output(region, target.lanes(4))
-        assert stored is not None, "emitted only where it matches"
-        reader = RegionReader(builder, input_sources(region, inputs))
-        fold = PoolFold(builder, anchor, shape)
-        array = results[0].reshape(result_shape(shape, target.lanes(4)))
-        loops = ChannelwiseLoops(builder, reader, anchor, shape, fold, stored, array, target.lanes(4))
-        loops.emit(config["tile"], config["span"])
-        return Kernel(builder.finish())
+        return channelwise_kernel(
+            region, (anchor, shape), lambda builder, _: PoolFold(builder, anchor, shape), config, target, symbol
+        )
 
 
 def _anchor_and_shape(region: Graph) -> tuple[Node, ConvShape]:
