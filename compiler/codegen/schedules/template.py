@@ -12,32 +12,11 @@ from typing import Protocol
 
 from tvm import tirx
 
+from compiler.codegen.space import Config, Knob, Space
 from compiler.ir import Graph
 from compiler.targets import Target
 
-Config = Mapping[str, int]
-"""A value for each knob of a template's space."""
-
-
-@dataclass(frozen=True)
-class Knob:
-    """One choice: its legal values and the one that the analytic rule picks."""
-
-    name: str
-    values: tuple[int, ...]
-    default: int
-
-
-@dataclass(frozen=True)
-class Space:
-    """The configurations of a template for one task; pure data."""
-
-    knobs: tuple[Knob, ...] = ()
-
-    @property
-    def default(self) -> dict[str, int]:
-        """The configuration of an untuned build."""
-        return {knob.name: knob.default for knob in self.knobs}
+__all__ = ["Config", "Kernel", "Knob", "Space", "Template"]
 
 
 @dataclass(frozen=True)
