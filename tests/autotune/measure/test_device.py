@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.autotune.measure.device import KernelDevice, typical
+from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Built, Incumbent
 from compiler.autotune.measure.library import build_runner
 from compiler.autotune.measure.plan import Limits
@@ -44,15 +44,15 @@ def test_right_kernels_are_measured_beside_the_incumbent(cache: Path) -> None:
     task, device = product_task(), KernelDevice(HOST, Local(), cache, LIMITS)
     candidates = everything(task)
     (first,) = device.measure(task, candidates[:1], None)
-    assert first.seconds == typical(first.times) > 0
+    assert first.seconds == min(first.times) > 0
     assert len(first.times) == LIMITS.turns
     assert first.incumbent_times == ()
     results = device.measure(task, candidates, Incumbent(candidates[0], 1.0))
     assert [result.choice for result in results] == [one.choice for one in candidates]
     for result in results:
         assert result.status is Status.OK, result
-        assert len(result.times) == len(result.incumbent_times) in (2, LIMITS.turns)
-        assert result.seconds == pytest.approx(typical(result.times) / typical(result.incumbent_times))
+        assert len(result.times) == len(result.incumbent_times) == LIMITS.turns
+        assert result.seconds == pytest.approx(min(result.times) / min(result.incumbent_times))
 
 
 def test_a_hopeless_candidate_is_given_up_early(cache: Path) -> None:
@@ -61,17 +61,25 @@ def test_a_hopeless_candidate_is_given_up_early(cache: Path) -> None:
     device = KernelDevice(HOST, Local(), cache, Limits(turns=9, turn_seconds=1e-5))
     (result,) = device.measure(sum_task(), [slow], Incumbent(right, 2.0))
     assert result.status is Status.OK
-    assert len(result.times) == 2
+    assert len(result.times) == 4
     assert result.seconds is not None
     assert result.seconds > 2.0
 
 
 def test_a_slow_kernel_takes_fewer_turns_rather_than_too_long(cache: Path) -> None:
+    slow = written_in_c(f"usleep(10000); {RIGHT}")
+    device = KernelDevice(HOST, Local(), cache, Limits(seconds=30.0, turns=6))
+    (result,) = device.measure(sum_task(), [slow], None)
+    assert result.status is Status.OK
+    assert len(result.times) == 3
+
+
+def test_a_very_slow_kernel_is_no_timeout(cache: Path) -> None:
     slow = written_in_c(f"usleep(200000); {RIGHT}")
     device = KernelDevice(HOST, Local(), cache, Limits(seconds=3.0, turns=30))
     (result,) = device.measure(sum_task(), [slow], None)
     assert result.status is Status.OK
-    assert 1 <= len(result.times) < 30
+    assert 1 <= len(result.times) < 15
 
 
 def test_those_that_were_not_built_keep_their_status(cache: Path) -> None:
