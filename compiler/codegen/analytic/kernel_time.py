@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from compiler.codegen.analytic.assembly import Code, Loop
-from compiler.codegen.analytic.convolution import ConvShape, column_tiles
+from compiler.codegen.analytic.convolution import ConvShape, column_tiles, flat_shape
 from compiler.codegen.analytic.loop_time import LoopTime, loop_time
 from compiler.codegen.analytic.machine import far_bytes_per_cycle, streaming_cycles
 from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, even_pieces, transforms_cycles
@@ -47,6 +47,8 @@ class KernelTime:
     weights: float
     activations: float
     fma_ports: float
+    remainder: float = 0.0
+    """The part of the multiply-adds that tiles of another size than the most usual one do."""
 
     @property
     def cycles(self) -> float:
@@ -66,12 +68,13 @@ def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: C
     Raises NoSumsError for a kernel without a loop of multiply-adds.
     """
     loops = [loop for loop in code.loops if loop.multiply_adds]
-    sums = [node for node in region if isinstance(node.op, Conv | MatMul | WinogradConv)]
+    sums = sums_of(region)
     if not loops or not sums:
         raise NoSumsError(template)
     multiply_adds = sum(_multiply_adds(node, target) for node in sums) / target.lanes(4)
     tiles = _tiles(sums, template, config, target) or Counter({max(len(loop.chains) for loop in loops): 1})
-    main = _loop_of(max(tiles, key=lambda size: tiles[size]), loops, target)
+    usual = max(tiles, key=lambda size: tiles[size])
+    main = _loop_of(usual, loops, target)
     each = sum(n * _cycles_each(_loop_of(size, loops, target), target) for size, n in tiles.items()) / tiles.total()
     around = loop_time(code.around, target).throughput / sum(len(loop.chains) for loop in loops)
     weights = [node.operands[1] for node in sums]
@@ -85,7 +88,13 @@ def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: C
         weights=sum(value.type.bytes for value in weights) / far_bytes_per_cycle(target),
         activations=streaming_cycles(sum(value.type.bytes for value in data), target),
         fma_ports=target.fma_ports,
+        remainder=1 - tiles[usual] / tiles.total(),
     )
+
+
+def sums_of(region: Graph) -> list[Node]:
+    """The convolutions and matrix products of a region."""
+    return [node for node in region if isinstance(node.op, Conv | MatMul | WinogradConv)]
 
 
 def _cycles_each(loop: Loop, target: Target) -> float:
@@ -143,7 +152,7 @@ def _no_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator
 
 
 def _convolution_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    shape = _flat(ConvShape.of(node))
+    shape = flat_shape(ConvShape.of(node))
     vectors = node.operands[1].type.layout.blocks[1][1] // target.lanes(4)
     whole, rest = divmod(-(-shape.filters // target.lanes(4)), vectors)
     for width, blocks in ((vectors, whole), (rest, 1)):
@@ -177,12 +186,3 @@ _KNOWN = {
     "winograd": _transformed_tiles,
 }
 """Templates by name, and how they cut a result into register tiles."""
-
-
-def _flat(shape: ConvShape) -> ConvShape:
-    """A convolution of single pixels as one of a single row, which is how kernels see it."""
-    pixelwise = shape.window == shape.strides == (1, 1) and shape.low == (0, 0)
-    if not pixelwise or (shape.rows, shape.columns) != (shape.height, shape.width):
-        return shape
-    pixels = math.prod((shape.rows, shape.columns))
-    return replace(shape, height=1, width=pixels, rows=1, columns=pixels)
