@@ -6,7 +6,7 @@ Owns the form of a request to the worker (``kernel_worker``) and where what it s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,11 +29,13 @@ class CompiledKernel:
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """What a worker is asked: a task's text, and the classes from outside the tree that may have a say."""
+    """What a worker is asked: a task's text, the classes from outside the tree that may have a say, and which template
+    is to compute it with which knobs (None: the first that matches, with its default)."""
 
     task: str
     ops: tuple[Extension, ...] = ()
     schedules: tuple[Extension, ...] = ()
+    choice: tuple[str, Mapping[str, int]] | None = None
 
     def to_json(self) -> str:
         """JSON text with sorted keys: it is part of the cache key."""
@@ -44,7 +46,8 @@ class KernelRequest:
         """The inverse of ``to_json``."""
         fields = json.loads(text)
         ops, schedules = (tuple(Extension(**row) for row in fields[key]) for key in ("ops", "schedules"))
-        return KernelRequest(fields["task"], ops, schedules)
+        choice = fields["choice"]
+        return KernelRequest(fields["task"], ops, schedules, (choice[0], choice[1]) if choice else None)
 
 
 def compile_kernels(

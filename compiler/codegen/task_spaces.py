@@ -1,0 +1,49 @@
+"""The spaces of tasks, asked of worker processes, since templates need TVM. Never imports it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from compiler.codegen.extensions import Extension
+from compiler.codegen.kernel_jobs import KernelRequest
+from compiler.codegen.objects import Job, compile_tasks
+from compiler.codegen.space import Space
+from compiler.ir import Task
+from compiler.targets import Target
+
+EMITTER = "compiler.codegen.kernel_worker:spaces"
+
+
+@dataclass(frozen=True)
+class TemplateSpace:
+    """A template's configurations for a task; ``version`` is the template's."""
+
+    version: int
+    space: Space
+
+
+def task_spaces(
+    tasks: Iterable[Task],
+    target: Target,
+    cache: Path,
+    *,
+    ops: tuple[Extension, ...] = (),
+    schedules: tuple[Extension, ...] = (),
+    workers: int | None = None,
+) -> dict[Task, dict[str, TemplateSpace]]:
+    """For each task the spaces of the templates that compute it, by name; the first is that of an untuned build.
+
+    Raises what ``compile_kernels`` raises.
+    """
+    wanted = {task.hash: task for task in tasks}
+    jobs = [Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()]
+    made = compile_tasks(jobs, target, cache_dir=cache, workers=workers)
+    return {task: _spaces(made[key].note) for key, task in wanted.items()}
+
+
+def _spaces(note: str) -> dict[str, TemplateSpace]:
+    rows = json.loads(note)
+    return {name: TemplateSpace(row["version"], Space.from_json(row["space"])) for name, row in rows.items()}
