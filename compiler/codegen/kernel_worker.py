@@ -12,7 +12,7 @@ from compiler.codegen.analytic.features import kernel_features, predicted_second
 from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
-from compiler.codegen.kernels import build_kernel, emit_kernel
+from compiler.codegen.kernels import build_kernel, check_choice, emit_kernel
 from compiler.codegen.schedules import SCHEDULES, Template
 from compiler.codegen.tir import object_and_assembly
 from compiler.ir import Op, Task
@@ -23,7 +23,9 @@ from compiler.targets.llvm import llvm_target_dict
 def emit(arguments: str, target: Target) -> tuple[bytes, str]:
     """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON."""
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
+    ops, schedules = load_extensions(request)
+    if request.choice is not None:
+        check_choice(Task(request.task), target, request.choice, ops=ops, schedules=schedules)
     code, info = build_kernel(Task(request.task), target, request.choice, ops=ops, schedules=schedules)
     return code, info.to_json()
 
@@ -31,7 +33,7 @@ def emit(arguments: str, target: Target) -> tuple[bytes, str]:
 def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
     """No object; as JSON the version and the space of every template that computes a task, the default one first."""
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
+    ops, schedules = load_extensions(request)
     region = Task(request.task).graph(ops)
     found = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
     rows = {t.name: {"version": t.version, "space": t.space(region, target).to_json()} for t in reversed(found)}
@@ -42,9 +44,10 @@ def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
     """The object for a request that has a choice, under a symbol of its own, and as JSON what tuners want to know of
     it: ``info``, ``version``, ``features`` and ``predicted_seconds``."""
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
+    ops, schedules = load_extensions(request)
     assert request.choice is not None, "a candidate has a template and knobs"
     task = Task(request.task)
+    check_choice(task, target, request.choice, ops=ops, schedules=schedules)
     symbol = f"k_{task.hash}_{_digest(json.dumps(request.choice, sort_keys=True))}"
     emitted = emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
     code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
@@ -63,7 +66,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _extensions(request: KernelRequest) -> tuple[list[type[Op]], list[Template]]:
+def load_extensions(request: KernelRequest) -> tuple[list[type[Op]], list[Template]]:
     """The ops and templates from outside the tree.
 
     A file that defines an op says how it is computed in a table ``COMPUTES`` of its own, whose rows join the
