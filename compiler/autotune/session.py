@@ -122,9 +122,10 @@ class Session:
         self._tell(TasksAdopted(tuple(tasks)))
 
     def measure_defaults(self) -> None:
-        """Try the default of every task that has no result of it, the heaviest first. They count as no trials."""
+        """Try the default of every task that has no result of it: of what builds take first, of
+        that the heaviest. They count as no trials."""
         missing = [state for state in self.states.values() if state.tuning.weight > 0 and state.pending_default]
-        missing.sort(key=lambda state: -state.tuning.weight * max(state.tuning.bound, state.tuning.rival))
+        missing.sort(key=lambda state: (not state.tuning.chosen, -state.tuning.weight * state.tuning.rival))
         batches = (self._batch(state, DEFAULT, 1, state.defaults[:1]) for state in missing)
         self._run(lambda: next(batches, None))
 

@@ -18,7 +18,8 @@ class TuningTask:
         bound: seconds that no kernel can beat; 0 where nothing is known.
         chosen: whether a build of today has a kernel for it. What is not chosen is another form of something that is:
             in other layouts, or by another algorithm.
-        rival: of what is not chosen, seconds of the form that is; 0 where nothing is known.
+        rival: seconds of the form that a build takes, of a chosen task its own, as far as a cost model or records tell;
+            0 where nothing is known.
     """
 
     task: Task

@@ -27,7 +27,7 @@ SPACES: Spaces = {"tiled": TemplateSpace(1, SPACE), "generic": TemplateSpace(2, 
 
 def tuning_task(number: int, weight: float = 1.0) -> TuningTask:
     """A task that differs from those of other numbers."""
-    return TuningTask(Task(f"task {number}"), f"op {number}", weight, bound=1e-6)
+    return TuningTask(Task(f"task {number}"), f"op {number}", weight, bound=1e-6, rival=1e-3)
 
 
 def seconds_of(choice: Choice) -> float:
