@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -13,19 +14,36 @@ from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
 from compiler.codegen.kernels import build_kernel, emit_kernel
-from compiler.codegen.schedules import SCHEDULES, Template
+from compiler.codegen.schedules import SCHEDULES, Config, Template
 from compiler.codegen.tir import object_and_assembly
-from compiler.ir import Op, Task
+from compiler.ir import Graph, Op, Task
 from compiler.targets import Target
 from compiler.targets.llvm import llvm_target_dict
 
 
 def emit(arguments: str, target: Target) -> tuple[bytes, str]:
-    """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON."""
+    """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON.
+
+    A choice is a wish: where it does not fit, the default is made, as ``KernelInfo`` shows.
+    """
     request = KernelRequest.from_json(arguments)
     ops, schedules = _extensions(request)
-    code, info = build_kernel(Task(request.task), target, request.choice, ops=ops, schedules=schedules)
+    task = Task(request.task)
+    fits = request.choice is not None and _fits(request.choice, task.graph(ops), target, schedules)
+    code, info = build_kernel(task, target, request.choice if fits else None, ops=ops, schedules=schedules)
     return code, info.to_json()
+
+
+def _fits(choice: tuple[str, Config], region: Graph, target: Target, schedules: Sequence[Template]) -> bool:
+    """Whether the space of the chosen template has the chosen knobs. A template from outside the tree that matches is
+    what its author wants to see: a choice of another one does not fit then."""
+    name, config = choice
+    matching = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
+    outside = {template.name for template in schedules}
+    if matching and matching[0].name in outside and name not in outside:
+        return False
+    chosen = next((template for template in matching if template.name == name), None)
+    return chosen is not None and config in chosen.space(region, target)
 
 
 def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
@@ -36,6 +54,12 @@ def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
     found = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
     rows = {t.name: {"version": t.version, "space": t.space(region, target).to_json()} for t in reversed(found)}
     return b"", json.dumps(dict(reversed(rows.items())))
+
+
+def versions(arguments: str, target: Target) -> tuple[bytes, str]:
+    """No object; as JSON the version of every template by its name, of those from outside the tree too."""
+    _, schedules = _extensions(KernelRequest.from_json(arguments))
+    return b"", json.dumps({template.name: template.version for template in (*SCHEDULES, *schedules)})
 
 
 def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
