@@ -13,10 +13,17 @@ from compiler.codegen.analytic.features import kernel_features, predicted_second
 from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
-from compiler.codegen.kernels import build_kernel, emit_kernel
-from compiler.codegen.schedules import SCHEDULES, Config, Template
+from compiler.codegen.kernels import (
+    IllegalConfigError,
+    NoTemplateError,
+    build_kernel,
+    check_choice,
+    choose_template,
+    emit_kernel,
+)
+from compiler.codegen.schedules import SCHEDULES, Template
 from compiler.codegen.tir import object_and_assembly
-from compiler.ir import Graph, Op, Task
+from compiler.ir import Op, Task
 from compiler.targets import Target
 from compiler.targets.llvm import llvm_target_dict
 
@@ -27,29 +34,32 @@ def emit(arguments: str, target: Target) -> tuple[bytes, str]:
     A choice is a wish: where it does not fit, the default is made, as ``KernelInfo`` shows.
     """
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
-    task = Task(request.task)
-    fits = request.choice is not None and _fits(request.choice, task.graph(ops), target, schedules)
-    code, info = build_kernel(task, target, request.choice if fits else None, ops=ops, schedules=schedules)
+    ops, schedules = load_extensions(request)
+    choice = request.choice if _fits(request, target, ops, schedules) else None
+    code, info = build_kernel(Task(request.task), target, choice, ops=ops, schedules=schedules)
     return code, info.to_json()
 
 
-def _fits(choice: tuple[str, Config], region: Graph, target: Target, schedules: Sequence[Template]) -> bool:
-    """Whether the space of the chosen template has the chosen knobs. A template from outside the tree that matches is
-    what its author wants to see: a choice of another one does not fit then."""
-    name, config = choice
-    matching = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
-    outside = {template.name for template in schedules}
-    if matching and matching[0].name in outside and name not in outside:
+def _fits(request: KernelRequest, target: Target, ops: Sequence[type[Op]], schedules: Sequence[Template]) -> bool:
+    """Whether there is a choice that can be made. A template from outside the tree that matches is what its author
+    wants to see: a choice of another one does not fit then."""
+    if request.choice is None:
         return False
-    chosen = next((template for template in matching if template.name == name), None)
-    return chosen is not None and config in chosen.space(region, target)
+    task, outside = Task(request.task), {template.name for template in schedules}
+    default = choose_template(task.graph(ops), target, (*schedules, *SCHEDULES))
+    if default.name in outside and request.choice[0] not in outside:
+        return False
+    try:
+        check_choice(task, target, request.choice, ops=ops, schedules=schedules)
+    except (NoTemplateError, IllegalConfigError):
+        return False
+    return True
 
 
 def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
     """No object; as JSON the version and the space of every template that computes a task, the default one first."""
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
+    ops, schedules = load_extensions(request)
     region = Task(request.task).graph(ops)
     found = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
     rows = {t.name: {"version": t.version, "space": t.space(region, target).to_json()} for t in reversed(found)}
@@ -58,7 +68,7 @@ def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
 
 def versions(arguments: str, target: Target) -> tuple[bytes, str]:
     """No object; as JSON the version of every template by its name, of those from outside the tree too."""
-    _, schedules = _extensions(KernelRequest.from_json(arguments))
+    _, schedules = load_extensions(KernelRequest.from_json(arguments))
     return b"", json.dumps({template.name: template.version for template in (*SCHEDULES, *schedules)})
 
 
@@ -66,9 +76,10 @@ def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
     """The object for a request that has a choice, under a symbol of its own, and as JSON what tuners want to know of
     it: ``info``, ``version``, ``features`` and ``predicted_seconds``."""
     request = KernelRequest.from_json(arguments)
-    ops, schedules = _extensions(request)
+    ops, schedules = load_extensions(request)
     assert request.choice is not None, "a candidate has a template and knobs"
     task = Task(request.task)
+    check_choice(task, target, request.choice, ops=ops, schedules=schedules)
     symbol = f"k_{task.hash}_{_digest(json.dumps(request.choice, sort_keys=True))}"
     emitted = emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
     code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
@@ -87,7 +98,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _extensions(request: KernelRequest) -> tuple[list[type[Op]], list[Template]]:
+def load_extensions(request: KernelRequest) -> tuple[list[type[Op]], list[Template]]:
     """The ops and templates from outside the tree.
 
     A file that defines an op says how it is computed in a table ``COMPUTES`` of its own, whose rows join the

@@ -39,7 +39,7 @@ def build_kernel(
 
     ``config`` names a template and gives its knobs; without it the first template that matches is taken with its
     analytic default. ``ops`` and ``schedules`` come from outside the tree; those templates are tried first.
-    Raises NoTemplateError, IllegalConfigError.
+    A config need not be one of the template's space: whoever asks for it knows what it does. Raises NoTemplateError.
     """
     emitted = emit_kernel(task, target, config, f"k_{task.hash}", ops=ops, schedules=schedules)
     return build_object([emitted.kernel.func], llvm_target_dict(target)), emitted.info
@@ -68,10 +68,7 @@ def emit_kernel(
     """The kernel of ``build_kernel`` before it is machine code, exported as ``symbol``."""
     region = task.graph(ops)
     template = choose_template(region, target, (*schedules, *SCHEDULES), config[0] if config else None)
-    space = template.space(region, target)
-    if config and config[1] not in space:
-        raise IllegalConfigError(f"the space of {template.name}/{template.version} for this task lacks {config[1]}")
-    knobs = config[1] if config else space.default
+    knobs = config[1] if config else template.space(region, target).default
     kernel = template.emit(region, knobs, target, symbol)
     info = KernelInfo(
         symbol=symbol,
@@ -84,6 +81,21 @@ def emit_kernel(
         config=json.dumps(dict(knobs), sort_keys=True),
     )
     return Emitted(region, template, knobs, kernel, info)
+
+
+def check_choice(
+    task: Task,
+    target: Target,
+    choice: tuple[str, Config],
+    *,
+    ops: Sequence[type[Op]] = (),
+    schedules: Sequence[Template] = (),
+) -> None:
+    """Raise NoTemplateError or IllegalConfigError for a choice that is none, such as that of a stale record."""
+    region = task.graph(ops)
+    template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0])
+    if choice[1] not in template.space(region, target):
+        raise IllegalConfigError(f"the space of {template.name}/{template.version} for this task lacks {choice[1]}")
 
 
 def choose_template(region: Graph, target: Target, templates: Sequence[Template], name: str | None = None) -> Template:
