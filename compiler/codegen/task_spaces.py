@@ -1,4 +1,4 @@
-"""The spaces of tasks, asked of worker processes, since templates need TVM. Never imports it."""
+"""The templates and spaces that tasks can be tuned in, asked of worker processes. Never imports TVM."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EMITTER = "compiler.codegen.kernel_worker:spaces"
 
 @dataclass(frozen=True)
 class TemplateSpace:
-    """A template's configurations for a task; ``version`` is the template's."""
+    """The configurations of one template for one task; ``version`` is the template's."""
 
     version: int
     space: Space
@@ -28,20 +28,22 @@ class TemplateSpace:
 def task_spaces(
     tasks: Iterable[Task],
     target: Target,
-    cache: Path,
+    cache: Path | None,
     *,
     ops: tuple[Extension, ...] = (),
     schedules: tuple[Extension, ...] = (),
     workers: int | None = None,
 ) -> dict[Task, dict[str, TemplateSpace]]:
-    """For each task the spaces of the templates that compute it, by name; the first is that of an untuned build.
+    """For each task the space of every template that computes it, by the template's name; the first one with its
+    space's default is what an untuned build takes.
 
-    Raises what ``compile_kernels`` raises.
+    ``cache`` is where answers are kept between processes; None keeps none. Raises JobsFailedError when a task cannot be
+    read, CacheUnwritableError, WorkerStartError.
     """
     wanted = {task.hash: task for task in tasks}
     jobs = [Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()]
-    made = compile_tasks(jobs, target, cache_dir=cache, workers=workers)
-    return {task: _spaces(made[key].note) for key, task in wanted.items()}
+    answers = compile_tasks(jobs, target, cache_dir=cache, workers=workers)
+    return {task: _spaces(answers[key].note) for key, task in wanted.items()}
 
 
 def _spaces(note: str) -> dict[str, TemplateSpace]:
