@@ -150,5 +150,6 @@ class GuidedSearch:
 
 
 def _code(choice: Choice, features: Features) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """What two choices that lower to the same code have in common."""
-    return choice.template, tuple(sorted(features.items()))
+    """What two choices that lower to the same code have in common: all features but those that spell their knobs."""
+    knobs = {f"knob_{name}" for name, _ in choice.knobs}
+    return choice.template, tuple(sorted(item for item in features.items() if item[0] not in knobs))
