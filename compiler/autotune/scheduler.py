@@ -28,12 +28,15 @@ class Progress:
         best: seconds of the fastest kernel after each trial, beginning with what was known before the first; infinite
             as long as none worked.
         done: no trial is left.
+        behind: seconds by which the fastest kernel loses to another form of the same computation, which builds take:
+            only what goes beyond is a gain.
     """
 
     calls: float
     bound: float
     best: Sequence[float]
     done: bool = False
+    behind: float = 0.0
 
     @property
     def trials(self) -> int:
@@ -53,7 +56,7 @@ def expected_gain(progress: Progress) -> float:
     if math.isinf(now):
         return math.inf
     room = max(0.0, 1 - progress.bound / now)
-    return progress.calls * now * min(room, expected_improvement(progress))
+    return progress.calls * max(0.0, now * min(room, expected_improvement(progress)) - progress.behind)
 
 
 def expected_improvement(progress: Progress) -> float:

@@ -74,9 +74,10 @@ class MatMulTiled:
         vectors = block // target.lanes(4) if block else min(2, -(-columns // target.lanes(4)))
         vectors = max(vectors, 1)
         choices = tuple(range(1, min(most_rows(vectors, target), rows) + 1))
+        stride_bytes = 4 * found.anchor.operands[0].type.shape[-1]
         return Space(
             (
-                Knob("rows", choices, balanced_rows(rows, vectors, target)),
+                Knob("rows", choices, balanced_rows(rows, vectors, target, stride_bytes)),
                 Knob("vectors", (vectors,) if block else (1, 2, 4), vectors),
             )
         )

@@ -5,6 +5,7 @@ Owns the innermost loop and the rule for the number of rows. Knows nothing of wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from tvm.ir import Expr
@@ -28,8 +29,10 @@ def most_rows(vectors: int, target: Target) -> int:
     return max(1, (target.vector_registers - vectors - 1) // vectors)
 
 
-def balanced_rows(rows: int, vectors: int, target: Target) -> int:
-    """Rows per tile that cover ``rows`` in the fewest cycles: a tile of few rows waits for its own sums."""
+def balanced_rows(rows: int, vectors: int, target: Target, stride_bytes: int = 0) -> int:
+    """Rows per tile that cover ``rows`` in the fewest cycles: a tile of few rows waits for its own sums. Of rows that
+    lie ``stride_bytes`` apart (0: unknown) no more than the first-level cache can hold at once, if that is half a tile.
+    """
     most = min(most_rows(vectors, target), rows)
     fewest = -(-int(target.fma_latency * target.fma_ports) // vectors)
 
@@ -37,7 +40,17 @@ def balanced_rows(rows: int, vectors: int, target: Target) -> int:
         full, rest = divmod(rows, tile)
         return full * max(tile, fewest) + (max(rest, fewest) if rest else 0)
 
-    return min(range(most, (most + 1) // 2, -1), key=cycles, default=most)
+    heights = list(range(most, (most + 1) // 2, -1)) or [most]
+    held = [tile for tile in heights if _lines_of_a_set(tile, stride_bytes, target) <= target.l1d_ways]
+    return min(held or heights, key=cycles)
+
+
+def _lines_of_a_set(rows: int, stride_bytes: int, target: Target) -> int:
+    """The most elements at one k of ``rows`` rows whose lines share a set of the first-level cache."""
+    if not stride_bytes:
+        return 1
+    line = target.cache_line_bytes
+    return max(Counter(row * stride_bytes % target.l1d_way_bytes // line for row in range(rows)).values())
 
 
 def multiply_tile(
