@@ -102,6 +102,15 @@ class ConvShape:
         return 4 * self.channels_per_group * self.step_height(rows) * self.padded_width
 
 
+def flat_shape(shape: ConvShape) -> ConvShape:
+    """A convolution of single pixels as one of a single row, which is how kernels see it; any other as it is."""
+    pixelwise = shape.window == shape.strides == (1, 1) and shape.low == (0, 0)
+    if not pixelwise or (shape.rows, shape.columns) != (shape.height, shape.width):
+        return shape
+    pixels = shape.rows * shape.columns
+    return replace(shape, height=1, width=pixels, rows=1, columns=pixels)
+
+
 @dataclass(frozen=True)
 class Tile:
     """Neighbouring columns of some rows of a result; ``taps`` says for each column of the window which of the tile's

@@ -1,0 +1,78 @@
+"""What a kernel of sums of products keeps using in one iteration of its parallel loop, in bytes: what its knobs decide
+of how well caches work. Knows how templates nest their loops; of those it does not know, an even part of each operand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from compiler.codegen.analytic.convolution import ConvShape, flat_shape
+from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling
+from compiler.ir import Node
+from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.targets import Target
+
+
+@dataclass(frozen=True)
+class WorkingSets:
+    """``weights``: those of the filters or columns of one register tile, which tile after tile reads; ``inputs``: of
+    activations, read again for the next such weights; ``outputs``: results of the iteration. ``passes``: how often the
+    whole kernel reads all weights."""
+
+    weights: float
+    inputs: float
+    outputs: float
+    passes: float = 1.0
+
+
+Knobs = Mapping[str, int]
+
+
+def working_sets(node: Node, template: str, config: Knobs, extent: int, target: Target) -> WorkingSets:
+    """Those of a convolution or matrix product; ``extent``: iterations of the parallel loop."""
+    known = _KNOWN.get(template)
+    if known is not None:
+        return known(node, config, target)
+    x, w, y = node.operands[0].type.bytes, node.operands[1].type.bytes, node.result.type.bytes
+    return WorkingSets(w / extent, x / extent, y / extent)
+
+
+def _convolution(node: Node, config: Knobs, target: Target) -> WorkingSets:
+    assert isinstance(node.op, Conv)
+    s = flat_shape(ConvShape.of(node))
+    block = node.operands[1].type.layout.blocks[1][1]
+    weights = 4 * block * s.channels_per_group * math.prod(s.window)
+    if s.rows == 1:
+        columns = min(s.columns, config["span"] * config["tile"])
+        spans = s.images * -(-s.columns // columns)
+        return WorkingSets(weights, 4 * s.channels_per_group * columns * s.strides[1], 4 * block * columns, spans)
+    rows = min(s.rows, config["span"])
+    inputs = 4 * s.channels_per_group * min(s.height, s.step_height(rows)) * s.width
+    return WorkingSets(weights, inputs, 4 * block * rows * s.columns, s.images * -(-s.rows // rows))
+
+
+def _product(node: Node, config: Knobs, target: Target) -> WorkingSets:
+    assert isinstance(node.op, MatMul)
+    a, b = (operand.type for operand in node.operands)
+    width = b.layout.blocks[0][1] if b.layout.blocks else config["vectors"] * target.lanes(4)
+    rows = node.result.type.shape[-2]
+    return WorkingSets(4 * a.shape[-1] * width, 4 * rows * a.shape[-1], 4 * rows * width)
+
+
+def _transformed(node: Node, config: Knobs, target: Target) -> WorkingSets:
+    cut = WinogradCut.of(node, target)
+    run, share = config["run"], config["share"]
+    scratch = cut.scratch_bytes(WinogradTiling(run, share, config["tile"]))
+    filters = cut.vectors * target.lanes(4)
+    outputs = 4 * run * min(share, cut.blocks) * filters * cut.outputs**2
+    runs = cut.shape.images * -(-cut.tiles // run)
+    return WorkingSets(4 * filters * cut.shape.channels, scratch, outputs, runs)
+
+
+_KNOWN: Mapping[str, Callable[[Node, Knobs, Target], WorkingSets]] = {
+    "conv_blocked": _convolution,
+    "matmul_tiled": _product,
+    "winograd": _transformed,
+}
