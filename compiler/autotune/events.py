@@ -35,14 +35,12 @@ class TrialDone:
     Args:
         task: what it was a candidate for.
         record: its result.
-        is_default: whether it is what an untuned build takes.
         improved: whether it is the task's best.
         trials: of how many candidates of the task the result is known now.
     """
 
     task: TuningTask
     record: Record
-    is_default: bool
     improved: bool
     trials: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -29,12 +29,12 @@ ModelOf: TypeAlias = Callable[[Sequence[Sample], int], Model]
 class Records(Protocol):
     """A database, as far as a session needs one."""
 
-    def records(self, task: str, fingerprint: str) -> Sequence[Record]:
+    def records(self, task_hash: str, fingerprint: str) -> Iterable[Record]:
         """Everything that is known of a task on machines of a kind, stale records included."""
         ...
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Keep records; when it returns they are safe."""
+    def add(self, task: Task, records: Sequence[Record]) -> object:
+        """Keep records of a task; when it returns they are safe."""
         ...
 
 

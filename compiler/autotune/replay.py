@@ -16,6 +16,7 @@ from compiler.autotune.session import DEFAULT
 from compiler.autotune.task_state import TaskState, observations
 from compiler.autotune.tuning_task import TuningTask
 from compiler.codegen.space import Choice
+from compiler.ir import Task
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class _Before:
 
     log: Sequence[Record]
 
-    def records(self, task: str, fingerprint: str) -> list[Record]:
-        return [record for record in self.log if (record.task, record.fingerprint) == (task, fingerprint)]
+    def records(self, task_hash: str, fingerprint: str) -> list[Record]:
+        return [record for record in self.log if (record.task, record.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, task: Task, records: Sequence[Record]) -> None:
         raise NotImplementedError("a replay finds out nothing new")
 
 

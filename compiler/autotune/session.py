@@ -8,6 +8,7 @@ proposals (``compiler.autotune.replay``). Prints nothing: a listener is told.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -112,7 +113,7 @@ class Session:
         """These are the tasks from now on. What is known of tasks is kept; those that are not listed get no trials."""
         spaces = self.kit.spaces([tuning.task for tuning in tasks if tuning.task.hash not in self.states])
         for state in self.states.values():
-            state.tuning = TuningTask(state.tuning.task, state.tuning.name, 0.0)
+            state.tuning = TuningTask(state.tuning.task, state.tuning.name, 0.0, chosen=False)
         for tuning in tasks:
             state = self.states.get(tuning.task.hash)
             if state is not None:
@@ -121,13 +122,14 @@ class Session:
                 self.states[tuning.task.hash] = self._known_state(TaskState(tuning, found, self.kit))
         self._tell(TasksAdopted(tuple(tasks)))
 
-    def measure_defaults(self) -> None:
-        """Try the default of every task that has no result of it: of what builds take first, of
-        that the heaviest. They count as no trials."""
-        missing = [state for state in self.states.values() if state.tuning.weight > 0 and state.pending_default]
-        missing.sort(key=lambda state: (not state.tuning.chosen, -state.tuning.weight * state.tuning.rival))
+    def measure_defaults(self, seconds: float = math.inf) -> None:
+        """Try the defaults of what builds take, the heaviest tasks first, for some seconds at most: with them, the
+        expected time of models is known. They count as no trials."""
+        until = self._clock() + seconds
+        missing = [state for state in self.states.values() if state.tuning.chosen and state.pending_default]
+        missing.sort(key=lambda state: -state.tuning.weight * state.tuning.rival)
         batches = (self._batch(state, DEFAULT, 1, state.defaults[:1]) for state in missing)
-        self._run(lambda: next(batches, None))
+        self._run(lambda: next(batches, None) if self._clock() < until else None)
 
     def search(self, trials: int) -> None:
         """Make about so many trials, fewer when the session is over or all tasks are done."""
@@ -152,9 +154,10 @@ class Session:
         if asked <= 0 or state is None:
             return None
         if state.search is None:
-            if others := [choice for choice in state.defaults if choice not in state.results]:
-                self._proposed += len(others)
-                return self._batch(state, DEFAULT, len(others), others)
+            if defaults := [choice for choice in state.defaults if choice not in state.results]:
+                first = defaults[:1] if state.pending_default else defaults
+                self._proposed += len(first)
+                return self._batch(state, DEFAULT, len(first), first)
             state.start_search(self.seed, self._samples)
         self._proposed += asked
         return self._batch(state, self.kit.search, asked)
@@ -291,15 +294,14 @@ class Session:
                 continue  # the static model has no answer
             records.append(self._record(batch, answer, seconds, len(state.results) + len(records)))
         if records:
-            self.kit.records.add(records)
+            self.kit.records.add(state.tuning.task, records)
         made = {built.choice: built for built in part}
-        default = state.defaults[0]
         for record in records:
             improved = state.add(record)
             if improved and self._compares and record.seconds is not None:
                 state.incumbent = Incumbent(made[record.choice], record.seconds)
             known = len(state.results)
-            self._tell(TrialDone(state.tuning, record, record.choice == default, improved, known))
+            self._tell(TrialDone(state.tuning, record, improved, known))
         return records
 
     def _record(self, batch: _Batch, answer: Measured, seconds: float | None, trial: int) -> Record:
@@ -328,6 +330,7 @@ class Session:
             seconds if answer.status is Status.OK else None,
             tuple(answer.times),
             answer.detail,
+            answer.choice == batch.state.defaults[0],
             provenance,
         )
 

@@ -59,10 +59,14 @@ class TaskState:
 
     @property
     def progress(self) -> Progress:
-        """For the scheduler. A task from which nothing is expected any more is done."""
-        behind = 0.0 if self.tuning.chosen else max(0.0, self._history[-1] - self.tuning.rival)
-        hopeless = math.isinf(self._history[-1]) and len(self.results) >= HOPELESS
-        progress = Progress(self.tuning.weight, self.tuning.bound, tuple(self._history), behind=behind)
+        """For the scheduler, of an estimate where there is no result yet. A task from which nothing is expected any more
+        is done."""
+        history = self._history
+        if not self.results and self.tuning.rival > 0:
+            history = [self.tuning.rival]
+        behind = 0.0 if self.tuning.chosen else max(0.0, history[-1] - self.tuning.rival)
+        hopeless = math.isinf(history[-1]) and len(self.results) >= HOPELESS
+        progress = Progress(self.tuning.weight, self.tuning.bound, tuple(history), behind=behind)
         done = self.done or self.in_flight or hopeless or expected_gain(progress) <= 0
         return replace(progress, done=done)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,14 @@ from compiler.codegen.analytic.features import kernel_features, predicted_second
 from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
-from compiler.codegen.kernels import build_kernel, check_choice, emit_kernel
+from compiler.codegen.kernels import (
+    IllegalConfigError,
+    NoTemplateError,
+    build_kernel,
+    check_choice,
+    choose_template,
+    emit_kernel,
+)
 from compiler.codegen.schedules import SCHEDULES, Template
 from compiler.codegen.tir import object_and_assembly
 from compiler.ir import Op, Task
@@ -21,13 +29,31 @@ from compiler.targets.llvm import llvm_target_dict
 
 
 def emit(arguments: str, target: Target) -> tuple[bytes, str]:
-    """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON."""
+    """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON.
+
+    A choice is a wish: where it does not fit, the default is made, as ``KernelInfo`` shows.
+    """
     request = KernelRequest.from_json(arguments)
     ops, schedules = load_extensions(request)
-    if request.choice is not None:
-        check_choice(Task(request.task), target, request.choice, ops=ops, schedules=schedules)
-    code, info = build_kernel(Task(request.task), target, request.choice, ops=ops, schedules=schedules)
+    choice = request.choice if _fits(request, target, ops, schedules) else None
+    code, info = build_kernel(Task(request.task), target, choice, ops=ops, schedules=schedules)
     return code, info.to_json()
+
+
+def _fits(request: KernelRequest, target: Target, ops: Sequence[type[Op]], schedules: Sequence[Template]) -> bool:
+    """Whether there is a choice that can be made. A template from outside the tree that matches is what its author
+    wants to see: a choice of another one does not fit then."""
+    if request.choice is None:
+        return False
+    task, outside = Task(request.task), {template.name for template in schedules}
+    default = choose_template(task.graph(ops), target, (*schedules, *SCHEDULES))
+    if default.name in outside and request.choice[0] not in outside:
+        return False
+    try:
+        check_choice(task, target, request.choice, ops=ops, schedules=schedules)
+    except (NoTemplateError, IllegalConfigError):
+        return False
+    return True
 
 
 def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
@@ -38,6 +64,12 @@ def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
     found = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
     rows = {t.name: {"version": t.version, "space": t.space(region, target).to_json()} for t in reversed(found)}
     return b"", json.dumps(dict(reversed(rows.items())))
+
+
+def versions(arguments: str, target: Target) -> tuple[bytes, str]:
+    """No object; as JSON the version of every template by its name, of those from outside the tree too."""
+    _, schedules = load_extensions(KernelRequest.from_json(arguments))
+    return b"", json.dumps({template.name: template.version for template in (*SCHEDULES, *schedules)})
 
 
 def candidate(arguments: str, target: Target) -> tuple[bytes, str]:

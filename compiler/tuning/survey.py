@@ -124,7 +124,7 @@ def tuning_tasks(
     """
     found = _Found(flops_per_second)
     for survey, before in zip(now, untuned, strict=True):
-        scale = 1.0 if len(now) == 1 else 1.0 / survey.seconds
+        scale = 1.0 if len(now) == 1 else 1.0 / found.seconds(survey)
         for task, calls in survey.calls.items():
             found.put(TuningTask(task, survey.names[task], scale * calls, chosen=True, rival=survey.costs[task]))
         for task, (calls, rival) in _alternatives(survey).items():
@@ -142,11 +142,23 @@ class _Found:
 
     flops_per_second: float
     tasks: dict[Task, TuningTask] = field(default_factory=dict[Task, TuningTask])
+    bounds: dict[Task, float] = field(default_factory=dict[Task, float])
+
+    def at_least(self, task: Task, seconds: float) -> float:
+        """An estimate of a task, no better than what the peak allows."""
+        if task not in self.bounds:
+            self.bounds[task] = least_flops(task) / self.flops_per_second
+        return max(seconds, self.bounds[task])
+
+    def seconds(self, survey: Survey) -> float:
+        """What one run of a model takes by its costs, at least."""
+        return sum(calls * self.at_least(task, survey.costs[task]) for task, calls in survey.calls.items())
 
     def put(self, new: TuningTask) -> None:
         known = self.tasks.get(new.task)
         if known is None:
-            self.tasks[new.task] = replace(new, bound=least_flops(new.task) / self.flops_per_second)
+            rival = self.at_least(new.task, new.rival)
+            self.tasks[new.task] = replace(new, bound=self.at_least(new.task, 0.0), rival=rival)
             return
         chosen, rival = known.chosen or new.chosen, min(known.rival, new.rival)
         if known.chosen != new.chosen:

@@ -88,10 +88,10 @@ class FakeRecords:
 
     rows: list[Record] = field(default_factory=list)
 
-    def records(self, task: str, fingerprint: str) -> list[Record]:
-        return [row for row in self.rows if (row.task, row.fingerprint) == (task, fingerprint)]
+    def records(self, task_hash: str, fingerprint: str) -> list[Record]:
+        return [row for row in self.rows if (row.task, row.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, task: Task, records: Sequence[Record]) -> None:
         self.rows += records
 
 
@@ -105,10 +105,10 @@ class FileRecords:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         return [_record(json.loads(line)) for line in lines]
 
-    def records(self, task: str, fingerprint: str) -> list[Record]:
-        return [row for row in self.all() if (row.task, row.fingerprint) == (task, fingerprint)]
+    def records(self, task_hash: str, fingerprint: str) -> list[Record]:
+        return [row for row in self.all() if (row.task, row.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, task: Task, records: Sequence[Record]) -> None:
         with self.path.open("a") as file:
             file.write("".join(json.dumps(asdict(record)) + "\n" for record in records))
 

@@ -18,6 +18,7 @@ from compiler.autotune.record import Source, Status
 from compiler.autotune.replay import replay
 from compiler.autotune.session import DEFAULT, Effort, Session
 from compiler.autotune.tuning_task import TuningTask
+from compiler.ir import Task
 from tests.architecture.sources import REPOSITORY
 from tests.autotune.fakes import (
     SPACES,
@@ -297,14 +298,24 @@ def test_tasks_that_are_no_longer_wanted_get_no_trials() -> None:
     assert [counts[tuning.task.hash] for tuning in TASKS] == [ALL_CHOICES, 1, 1]
 
 
-def test_a_form_that_builds_do_not_take_must_beat_the_one_they_take() -> None:
-    task = tuning_task(9).task
-    lagging = TuningTask(task, "form", 1.0, bound=1e-6, chosen=False, rival=1e-7)
-    session = Session(kit(device=FakeDevice()), Effort(trials=8))
-    session.adopt([tuning_task(1), lagging])
-    session.measure_defaults()
-    session.search(8)
-    assert len(session.states[task.hash].results) == 1
+@pytest.mark.parametrize(("rival", "tried"), [(1e-7, 1), (1e-2, ALL_CHOICES)])
+def test_a_form_that_builds_do_not_take_must_come_close_to_the_one_they_take(rival: float, tried: int) -> None:
+    form = TuningTask(Task("a form"), "op 9", 1.0, bound=1e-8, chosen=False, rival=rival)
+    session = tuned(Session(kit(device=FakeDevice()), Effort()), [tuning_task(1), form])
+    assert len(session.states[form.task.hash].results) == tried
+
+
+def test_defaults_are_tried_for_a_limited_time() -> None:
+    now = [0.0]
+
+    def tick() -> None:
+        now[0] += 1.0
+
+    records = FakeRecords()
+    session = Session(kit(device=FakeDevice(before=tick), records=records), Effort(), clock=lambda: now[0])
+    session.adopt([tuning_task(number) for number in range(10)])
+    session.measure_defaults(seconds=3.0)
+    assert 3 <= len(records.rows) <= 5 and not session.over
 
 
 KILLED = """

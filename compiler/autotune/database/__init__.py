@@ -6,6 +6,7 @@ from compiler.autotune.database.database import Database, Session, best_of
 from compiler.autotune.database.errors import DatabaseError
 from compiler.autotune.database.jsonl import export_records, import_records, merge
 from compiler.autotune.database.maintenance import TaskSummary, prune, summaries
+from compiler.autotune.database.place import default_database
 from compiler.autotune.database.shipped import shipped_records
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Session",
     "TaskSummary",
     "best_of",
+    "default_database",
     "export_records",
     "import_records",
     "merge",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,13 +48,14 @@ class Session:
 
 
 class Database:
-    """An open database; close it or use it as a context manager. For one thread; other threads open their own.
+    """An open database; close it or use it as a context manager. Threads may share it.
 
     Every method raises DatabaseError when the file is damaged, the disk is full, or another process keeps it locked.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._writing = threading.RLock()
         self.path = path
 
     @staticmethod
@@ -85,7 +87,7 @@ class Database:
     @staticmethod
     def in_memory(name: str) -> Database:
         """An empty database that no file keeps; ``name`` stands for its path in messages."""
-        connection = sqlite3.connect(":memory:", isolation_level=None)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         connection.executescript(schema.TABLES)
         return Database(connection, Path(name))
 
@@ -165,6 +167,12 @@ class Database:
         """How many ``records`` gives."""
         with _explained(self.path):
             return self._count(_where(task=task_hash, fingerprint=fingerprint))
+
+    def knows(self, fingerprint: str) -> bool:
+        """Whether there is any record of a kind of machine."""
+        with _explained(self.path):
+            query = "SELECT EXISTS (SELECT 1 FROM records WHERE fingerprint = ?)"
+            return bool(self._connection.execute(query, (fingerprint,)).fetchone()[0])
 
     def best(self, task_hash: str, fingerprint: str, validity: Validity) -> Record | None:
         """The record to build from: measured before predicted, then the least seconds; None if none holds.
@@ -253,7 +261,7 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
-        with _explained(self.path):
+        with self._writing, _explained(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -269,7 +277,7 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     if read_only and not os.access(path.parent, os.W_OK) and not Path(f"{path}-wal").exists():
         mode += "&immutable=1"  # a reader beside writers needs files of its own there, but nobody can write there
     uri = f"file:{quote(os.fspath(path.absolute()))}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _row(record: Record) -> tuple[object, ...]:

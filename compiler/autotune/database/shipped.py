@@ -1,4 +1,7 @@
-"""Records that ship with the package: a file per kind of machine, ``compiler/autotune/records/FINGERPRINT.jsonl.xz``."""
+"""Records that ship with the package.
+
+They are in ``compiler/autotune/records/FINGERPRINT.jsonl.xz``, a file for each kind of machine.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class Built:
     """A candidate as machine code, or why there is none.
 
     ``features`` describe the lowered kernel for models; ``predicted_seconds`` is the static model's answer, None where
-    it has none. ``version`` is the template's. ``code`` is empty unless ``status`` is ``OK``.
+    it has none. ``version`` is the template's. Of a candidate that failed only choice, status and detail are known.
     """
 
     choice: Choice

@@ -235,6 +235,15 @@ def test_reading_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_medium_that_nobody_can_write_is_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.add(TASKS[0], [record_of(TASKS[0])])
+    database.close()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with Database.open(database.path, read_only=True) as opened:
+        assert opened.count() == 1
+        assert [path.name for path in database.path.parent.iterdir()] == [database.path.name]
+
+
 def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DatabaseError, match=r"Not a directory|File exists"):
