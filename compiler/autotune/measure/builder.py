@@ -16,6 +16,7 @@ from compiler.codegen.objects import (
     Job,
     JobCrashedError,
     JobError,
+    JobMemoryError,
     JobsFailedError,
     JobTimeoutError,
     ObjectFile,
@@ -27,6 +28,7 @@ from compiler.targets import Target
 
 EMITTER = "compiler.codegen.kernel_worker:candidate"
 LIMIT_SECONDS = 60.0
+LIMIT_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class WorkerBuilder:
         cache: a folder for objects; what it has is not built again. None keeps nothing.
         workers: the most processes to use; None: one for each CPU.
         limit_seconds: how long one candidate may take.
+        limit_bytes: how much memory one candidate may take beyond what a worker has.
         ops, schedules: from outside the tree.
     """
 
@@ -45,26 +48,28 @@ class WorkerBuilder:
     cache: Path | None
     workers: int | None = None
     limit_seconds: float = LIMIT_SECONDS
+    limit_bytes: int = LIMIT_BYTES
     ops: tuple[Extension, ...] = ()
     schedules: tuple[Extension, ...] = ()
 
     def build(self, task: Task, choices: Sequence[Choice]) -> list[Built]:
         """One result per choice, in their order; raises WorkerStartError when no worker comes up."""
-        jobs = {choice: self._job(task, choice) for choice in choices}
+        jobs = [self._job(task, choice) for choice in choices]
         failures: dict[str, JobError] = {}
         try:
             made = compile_tasks(
-                jobs.values(),
+                jobs,
                 self.target,
                 cache_dir=self.cache,
                 workers=self.workers,
                 limit_seconds=self.limit_seconds,
+                limit_bytes=self.limit_bytes,
             )
         except JobsFailedError as error:
             made, failures = error.completed, {failure.key: failure for failure in error.failures}
         return [
             _failed(choice, failures[job.key]) if job.key in failures else _built(choice, made[job.key])
-            for choice, job in jobs.items()
+            for choice, job in zip(choices, jobs, strict=True)
         ]
 
     def _job(self, task: Task, choice: Choice) -> Job:
@@ -86,6 +91,7 @@ def _built(choice: Choice, made: ObjectFile) -> Built:
 
 
 def _failed(choice: Choice, failure: JobError) -> Built:
+    """``version`` is unknown: 0."""
     reason = failure.reason.splitlines()[0] if failure.reason else ""
     return Built(choice, 0, _status(failure), reason)
 
@@ -94,7 +100,9 @@ def _status(failure: JobError) -> Status:
     match failure:
         case JobTimeoutError():
             return Status.TIMEOUT
+        case JobMemoryError():
+            return Status.MEMORY
         case JobCrashedError():
             return Status.CRASHED
         case _:
-            return Status.MEMORY if failure.reason.startswith("MemoryError") else Status.BUILD_ERROR
+            return Status.BUILD_ERROR

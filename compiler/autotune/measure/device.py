@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
-from compiler.autotune.measure.plan import IncompleteAnswerError, Limits, RunLine, plan_text, read_answer
+from compiler.autotune.measure.library import build_runner, link_candidates
+from compiler.autotune.measure.plan import Answer, Limits, RunLine, plan_text, read_answer
 from compiler.autotune.measure.task_data import TaskData, task_data
 from compiler.autotune.measure.transport import Transport, TransportError
 from compiler.autotune.record import Status
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.toolchain import CCompiler, find_compiler
+from compiler.codegen.toolchain import CompileError, DependencyError, find_compiler
 from compiler.ir import Op, Task
 from compiler.targets import Target
 
-SOURCE = Path(__file__).with_name("runner.c")
-FLAGS = ("-std=gnu11", "-D_GNU_SOURCE")
+FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
+SLACK_SECONDS = 60.0
+"""For a batch, beside the limits of its candidates: connecting, loading data, waiting for another runner."""
+SHORTEST_SECONDS = 1e-10
+"""What the runner can tell from nothing."""
+MOST_LOSSES = 3
+"""A candidate that was running so many times when its device went away is what makes it go away."""
+
+
+class RunnerRefusedError(Exception):
+    """The runner cannot work on a device: files that it cannot read or load; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a device that does not answer is asked again. The pause between attempts doubles from ``pause_seconds``
+    up to ``longest_pause_seconds``; what the device does answer starts all this anew."""
+
+    seconds: float = 600.0
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
 
 
 @dataclass
@@ -33,31 +53,30 @@ class KernelDevice:
         transport: how programs run there.
         cache: a folder for the runner and the data of tasks.
         limits: of one candidate.
-        patience_seconds: how long a device that does not answer is asked again.
+        patience: with a device that goes away.
         ops: from outside the tree.
-        sleep: waits between attempts; replaced in tests.
+
+    Raises ToolchainError, OSError.
     """
 
     target: Target
     transport: Transport
     cache: Path
     limits: Limits = field(default_factory=Limits)
-    patience_seconds: float = 600.0
+    patience: Patience = field(default_factory=Patience)
     ops: tuple[type[Op], ...] = ()
-    sleep: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
         self._compiler = find_compiler(self.target)
         self._runner = build_runner(self._compiler, self.cache)
         self._data: dict[Task, TaskData] = {}
         if not self.transport.times_mean_something:
-            # An emulator maps the whole address space of its guest, so it has no room left under any limit.
-            self.limits = replace(self.limits, memory_bytes=0, turns=0)
+            self.limits = replace(self.limits, turns=0)
 
     def measure(self, task: Task, candidates: Sequence[Built], incumbent: Incumbent | None) -> list[Measured]:
         """One result per candidate, in their order; those that were not built keep their status.
 
-        Raises DeviceLostError, ToolchainError, OSError.
+        Raises DeviceLostError, RunnerRefusedError, ToolchainError, OSError.
         """
         runnable = [candidate for candidate in candidates if candidate.status is Status.OK]
         lines = iter(self._run(task, runnable, incumbent) if runnable else ())
@@ -69,67 +88,94 @@ class KernelDevice:
         ]
 
     def _run(self, task: Task, candidates: Sequence[Built], incumbent: Incumbent | None) -> list[RunLine]:
+        """How each of some candidates ended; where they cannot be linked, one after the other is left out by halves."""
         if task not in self._data:
             self._data[task] = task_data(task, self.target, self.cache / "tasks", self.ops)
         data = self._data[task]
+        linked = [*candidates, *([incumbent.built] if incumbent else [])]
+        with tempfile.TemporaryDirectory(prefix="kiln-measure-") as folder:
+            try:
+                library = link_candidates(self._compiler, linked, data.arrays, Path(folder), self.cache)
+            except (CompileError, DependencyError) as error:
+                if len(candidates) == 1:
+                    return [RunLine(Status.BUILD_ERROR, detail=str(error).splitlines()[0])]
+            else:
+                return self._run_library(library, data, candidates, incumbent)
+        half = len(candidates) // 2
+        return [line for part in (candidates[:half], candidates[half:]) for line in self._run(task, part, incumbent)]
+
+    def _run_library(
+        self, library: Path, data: TaskData, candidates: Sequence[Built], incumbent: Incumbent | None
+    ) -> list[RunLine]:
+        """Run all, again and again while the device does not answer for some."""
         kernels = [KernelInfo.from_json(candidate.info) for candidate in candidates]
         rival = KernelInfo.from_json(incumbent.built.info) if incumbent else None
-        with tempfile.TemporaryDirectory(prefix="kiln-measure-") as name:
-            folder = Path(name)
-            library = self._link(folder, [*candidates, *([incumbent.built] if incumbent else [])])
-            plan = folder / "plan.txt"
-            plan.write_text(plan_text(data, kernels, rival, self.limits))
-            return self._attempt(data.path, library, plan, len(kernels))
+        ended: dict[int, RunLine] = {}
+        losses: Counter[int] = Counter()
+        retries = _Retries(self.patience)
+        while left := [index for index in range(len(kernels)) if index not in ended]:
+            plan = library.with_name("plan.txt")
+            plan.write_text(plan_text(data, [kernels[index] for index in left], rival, self.limits))
+            answer, reason = self._once([library, data.path, plan], len(left))
+            news = {left[index]: line for index, line in answer.ended.items() if index < len(left)}
+            if answer.running is not None and answer.running < len(left):
+                culprit = left[answer.running]
+                losses[culprit] += 1
+                if losses[culprit] == MOST_LOSSES:
+                    news[culprit] = RunLine(Status.CRASHED, detail=f"the device went away while it ran: {reason}")
+            ended |= news
+            if len(ended) < len(kernels):
+                retries.pause(answer, reason, progress=bool(news))
+                self.transport.forget()
+        return [ended[index] for index in range(len(kernels))]
 
-    def _link(self, folder: Path, built: Sequence[Built]) -> Path:
-        objects: dict[str, Path] = {}
-        for candidate in built:
-            symbol = KernelInfo.from_json(candidate.info).symbol
-            objects[symbol] = folder / f"{symbol}.o"
-            objects[symbol].write_bytes(candidate.code)
-        return self._compiler.link_shared(objects.values(), folder / "kernels.so", exports=sorted(objects)).path
-
-    def _attempt(self, data: Path, library: Path, plan: Path, count: int) -> list[RunLine]:
-        """Run it, again and again while the device does not answer."""
-        began, pause = time.monotonic(), 1.0
-        while True:
-            try:
-                return self._once(data, library, plan, count)
-            except (TransportError, IncompleteAnswerError) as error:
-                waited = time.monotonic() - began
-                if waited + pause > self.patience_seconds:
-                    raise DeviceLostError(f"no answer in {waited:.0f} s; the last attempt: {error}") from error
-            self.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-    def _once(self, data: Path, library: Path, plan: Path, count: int) -> list[RunLine]:
-        there = [self.transport.send(path) for path in (self._runner, library, data, plan)]
-        text = self.transport.run(there, timeout=60 + count * 2 * self.limits.seconds)
-        for name in (there[1], there[3]):
-            self.transport.remove(name)
-        return read_answer(text, count)
+    def _once(self, files: Sequence[Path], count: int) -> tuple[Answer, str]:
+        """What the runner says, and why it does not say more."""
+        try:
+            runner, library, data, plan = [self.transport.send(path) for path in (self._runner, *files)]
+            text = self.transport.run((runner, library, data, plan), SLACK_SECONDS + count * self.limits.seconds)
+        except TransportError as error:
+            return read_answer(error.output), str(error)
+        answer = read_answer(text)
+        try:
+            for name in (library, plan):
+                self.transport.remove(name)
+        except TransportError as error:
+            return answer, str(error)
+        return answer, f"the runner's output ends early: {text[-200:]!r}"
 
 
-def build_runner(compiler: CCompiler, cache: Path) -> Path:
-    """The runner for the compiler's target, from ``cache`` if it is there. Raises ToolchainError, OSError."""
-    digest = hashlib.sha256(SOURCE.read_bytes() + compiler.identity.encode()).hexdigest()[:16]
-    program = cache / f"runner-{digest}"
-    if not program.exists():
-        code = compiler.compile(SOURCE, cache / f"runner-{digest}.o", flags=FLAGS)
-        compiler.link_program([code], program)
-    return program
+class _Retries:
+    """The pauses between attempts, and when to give up."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._refusals = 0
+        self._start()
+
+    def pause(self, answer: Answer, reason: str, *, progress: bool) -> None:
+        """Wait before the next attempt. Raises DeviceLostError, and RunnerRefusedError: once, files may have gone with
+        a device that was away, but they are sent again."""
+        if answer.refusal is not None:
+            self._refusals += 1
+            if self._refusals > 1:
+                raise RunnerRefusedError(answer.refusal)
+        if progress:
+            self._start()
+        waited = time.monotonic() - self._began
+        if waited + self._pause > self._patience.seconds:
+            raise DeviceLostError(f"no answer in {waited:.0f} s; the last attempt: {reason}")
+        time.sleep(self._pause)
+        self._pause = min(2 * self._pause, self._patience.longest_pause_seconds)
+
+    def _start(self) -> None:
+        self._began, self._pause = time.monotonic(), self._patience.pause_seconds
 
 
 def _measured(candidate: Built, line: RunLine, incumbent: Incumbent | None) -> Measured:
-    """A time is the incumbent's known one, times the ratio of both while they took turns."""
-    seconds = None
-    if line.times and incumbent and line.incumbent_times:
-        seconds = typical(line.times) / max(typical(line.incumbent_times), 1e-9) * incumbent.seconds
-    elif line.times:
-        seconds = typical(line.times)
+    """A time is the incumbent's known one, times the ratio of both while they took turns. Of each the fastest turn
+    counts: what other programs do to a machine only ever adds to a time, at times to most of them."""
+    seconds = min(line.times, default=None)
+    if seconds is not None and incumbent and line.incumbent_times:
+        seconds *= incumbent.seconds / max(min(line.incumbent_times), SHORTEST_SECONDS)
     return Measured(candidate.choice, line.status, seconds, line.times, line.incumbent_times, line.detail)
-
-
-def typical(times: Sequence[float]) -> float:
-    """The lower quartile: what other programs do to a machine only ever adds to a time, at times to most of them."""
-    return sorted(times)[(len(times) - 1) // 4]

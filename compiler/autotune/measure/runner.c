@@ -4,17 +4,16 @@
  *
  * DATA.bin holds operands and expected results of one task. PLAN.txt says what they are and which functions of
  * KERNELS.so compute them; `plan.py` writes it and has the grammar. Every kernel runs in a child process with limits
- * of time and memory: once on poisoned results, which are compared with the expected ones, then in turns with the
- * incumbent, the best kernel so far, so that what disturbs the machine disturbs both. One line on the standard output
- * says how each ended:
+ * of time and memory: first on poisoned results, which are compared with the expected ones, then in turns with the
+ * incumbent, the best kernel so far, so that what disturbs the machine disturbs both. Arrays lie between pages that
+ * cannot be touched. Lines on the standard output say what happens:
  *
- *     INDEX ok NS ... | NS ...        nanoseconds a run of each turn, the kernel's and the incumbent's
- *     INDEX wrong TEXT
- *     INDEX crashed TEXT
- *     INDEX timeout
- *     INDEX memory
- *
- * and a line `end` that all of them were tried. Arrays lie between pages that cannot be touched. */
+ *     begin INDEX                            kernel INDEX is about to run
+ *     kernel INDEX ok NS ... | NS ...        nanoseconds a run of each turn, the kernel's and the incumbent's
+ *     kernel INDEX wrong|crashed|timeout|memory TEXT
+ *     refused TEXT                           the plan cannot be followed here, at least not further
+ *     end                                    all kernels were tried
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,72 +27,111 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_ARRAYS = 24, MOST_COPIES = 16, MOST_TURNS = 32, MOST_RUNS = 10000, CANARY = 0xA5, NAME = 128 };
+enum { MOST_COPIES = 16, MOST_TURNS = 32, MOST_RUNS = 10000, CANARY = 0xA5, POISON = 0xFF, NAME = 128 };
 enum { EXIT_MEMORY = 77 };
+enum { TURNS_BEFORE_GIVING_UP = 4 }; /* a disturbance outlasts a turn or two */
+
+/* An array that begins at a multiple of 64 bytes and ends at most 63 before a page that cannot be touched; another such
+ * page lies in front. What is mapped between them and not part of the array holds canaries. */
+typedef struct {
+    char *data;
+    int64_t bytes, mapped;
+    char name[32];
+} array;
 
 typedef struct {
-    int64_t offset, bytes;
-    int copies; /* so that a constant that a network reads once a run is not found in the nearest caches */
-    char *data[MOST_COPIES];
+    array copies[MOST_COPIES]; /* taken in turn, so that a constant that a network reads once a run comes from afar */
+    int count;
 } operand;
 
 typedef struct {
     char type[4]; /* f2, f4, f8, b2 (bfloat16), or i and bytes: compared bit by bit */
     int64_t elements, bytes, offset, mask;
     double absolute, relative;
-    char *data;
+    array made;
 } result;
+
+typedef void adapter(void (*run)(void), void **arrays, int32_t begin, int32_t end);
 
 typedef struct {
     char symbol[NAME];
-    int extent;
+    int32_t extent;
     int64_t scratch_bytes;
-    void (*run)();
+    array scratch;
+    void (*run)(void);
+    adapter *call; /* passes so many pointers as the kernel takes; it is in KERNELS.so */
 } kernel;
 
-static operand operands[MOST_ARRAYS];
-static result results[MOST_ARRAYS];
+static operand *operands;
+static result *results;
 static int n_operands, n_results, turns;
 static int64_t limit_ns, memory_bytes, turn_ns;
 static double hopeless; /* a kernel so many times slower than the incumbent is not worth more turns */
 static const char *data;
 static int64_t data_bytes, page;
+static void *library;
 
-static void die(const char *what) {
-    fprintf(stderr, "runner: %s: %s\n", what, errno ? strerror(errno) : "not understood");
+static void refuse(const char *what, const char *why) {
+    printf("refused %s: %s\n", what, why);
     exit(2);
 }
 
-/* Memory that ends at a page that cannot be touched, up to the alignment of 64 bytes, and begins after another. */
-static char *guarded(int64_t bytes) {
-    int64_t used = (bytes + 63) / 64 * 64, mapped = (used + page - 1) / page * page;
-    char *area = mmap(NULL, mapped + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (area == MAP_FAILED || mprotect(area + page, mapped, PROT_READ | PROT_WRITE)) return NULL;
-    memset(area + page, CANARY, mapped);
-    return area + page + mapped - used;
+static void *grown(void *rows, int count, size_t size) {
+    rows = realloc(rows, (size_t)(count + 1) * size);
+    if (!rows) refuse("plan", strerror(errno));
+    memset((char *)rows + (size_t)count * size, 0, size);
+    return rows;
 }
 
-static void protect(char *array, int64_t bytes) {
-    int64_t used = (bytes + 63) / 64 * 64, mapped = (used + page - 1) / page * page;
-    mprotect(array + used - mapped, mapped, PROT_READ);
+/* ---- arrays ---- */
+
+static const char *first_page(const array *a) { return a->data + (a->bytes + 63) / 64 * 64 - a->mapped; }
+
+static int protect(const array *a, int how) {
+    return a->mapped ? mprotect((void *)first_page(a), (size_t)a->mapped, how) : 0;
 }
 
-/* The bytes around an array, which a kernel must leave alone. */
-static int touched(const char *array, int64_t bytes) {
-    int64_t used = (bytes + 63) / 64 * 64, mapped = (used + page - 1) / page * page;
-    for (const char *p = array + used - mapped; p < array; p++)
+static int allocate(array *a, int64_t bytes, const char *kind, int index) {
+    int64_t used = (bytes + 63) / 64 * 64;
+    a->bytes = bytes;
+    a->mapped = (used + page - 1) / page * page;
+    snprintf(a->name, sizeof a->name, "%s %d", kind, index);
+    char *area = mmap(NULL, (size_t)(a->mapped + 2 * page), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (area == MAP_FAILED) return 0;
+    a->data = area + page + a->mapped - used;
+    if (protect(a, PROT_READ | PROT_WRITE)) return 0;
+    memset(area + page, CANARY, (size_t)a->mapped);
+    memset(a->data, POISON, (size_t)bytes);
+    return 1;
+}
+
+static int canary_gone(const array *a) {
+    const char *begin = first_page(a), *end = begin + a->mapped;
+    for (const char *p = begin; p < a->data; p++)
         if (*p != (char)CANARY) return 1;
-    for (const char *p = array + bytes; p < array + used; p++)
+    for (const char *p = a->data + a->bytes; p < end; p++)
         if (*p != (char)CANARY) return 1;
     return 0;
 }
+
+/* Whether an address lies in an array's pages or in the two around them. */
+static int owns(const array *a, const char *address) {
+    return a->data && address >= first_page(a) - page && address < first_page(a) + a->mapped + page;
+}
+
+/* ---- a child: one kernel ---- */
+
+static const kernel *candidate, *incumbent; /* of this child; the incumbent may be NULL */
+static int answer;                          /* where a child's line goes */
 
 static int64_t now(void) {
     struct timespec t;
@@ -101,47 +139,13 @@ static int64_t now(void) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* A kernel takes operands, results, scratch if it needs any, and the iterations to do; how many there are is known
- * only here, so it is called through a type without a prototype: pointers and int are passed as they are. */
-#define A1 a[0]
-#define A2 A1, a[1]
-#define A3 A2, a[2]
-#define A4 A3, a[3]
-#define A5 A4, a[4]
-#define A6 A5, a[5]
-#define A7 A6, a[6]
-#define A8 A7, a[7]
-#define A9 A8, a[8]
-#define A10 A9, a[9]
-#define A11 A10, a[10]
-#define A12 A11, a[11]
-#define A13 A12, a[12]
-#define A14 A13, a[13]
-#define A15 A14, a[14]
-#define A16 A15, a[15]
-#define A17 A16, a[16]
-#define A18 A17, a[17]
-#define A19 A18, a[18]
-#define A20 A19, a[19]
-#define A21 A20, a[20]
-#define A22 A21, a[21]
-#define A23 A22, a[22]
-#define A24 A23, a[23]
-#define A25 A24, a[24]
-#define CASE(n) \
-    case n: k->run(A##n, 0, k->extent); return;
-
-static void call(const kernel *k, char *scratch, int copy) {
-    void *a[2 * MOST_ARRAYS + 1];
+static void call(const kernel *k, int copy, int32_t begin, int32_t end) {
+    void *arrays[n_operands + n_results + 1];
     int n = 0;
-    for (int i = 0; i < n_operands; i++) a[n++] = operands[i].data[copy % operands[i].copies];
-    for (int i = 0; i < n_results; i++) a[n++] = results[i].data;
-    if (k->scratch_bytes) a[n++] = scratch;
-    switch (n) {
-        CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
-        CASE(14) CASE(15) CASE(16) CASE(17) CASE(18) CASE(19) CASE(20) CASE(21) CASE(22) CASE(23) CASE(24) CASE(25)
-    }
-    _exit(3); /* the plan was refused if it has more */
+    for (int i = 0; i < n_operands; i++) arrays[n++] = operands[i].copies[copy % operands[i].count].data;
+    for (int i = 0; i < n_results; i++) arrays[n++] = results[i].made.data;
+    if (k->scratch_bytes) arrays[n++] = k->scratch.data;
+    k->call(k->run, arrays, begin, end);
 }
 
 static float half(uint16_t bits) {
@@ -159,136 +163,177 @@ static float brain(uint16_t bits) {
     return value;
 }
 
-static double element(const result *r, const char *array, int64_t i) {
-    if (r->type[0] == 'b') return brain(((const uint16_t *)array)[i]);
-    if (r->type[1] == '2') return half(((const uint16_t *)array)[i]);
-    return r->type[1] == '4' ? ((const float *)array)[i] : ((const double *)array)[i];
+static double element(const result *r, const char *values, int64_t i) {
+    if (r->type[0] == 'b') return brain(((const uint16_t *)values)[i]);
+    if (r->type[1] == '2') return half(((const uint16_t *)values)[i]);
+    return r->type[1] == '4' ? ((const float *)values)[i] : ((const double *)values)[i];
 }
 
-/* Prints what is wrong and returns 1, or returns 0. */
-static int is_wrong(FILE *out, int index, const kernel *k, char *scratch) {
-    for (int n = 0; n < n_results; n++) {
-        const result *r = &results[n];
-        const char *want = data + r->offset, *mask = data + r->mask;
-        int64_t size = r->bytes / (r->elements ? r->elements : 1);
-        for (int64_t i = 0; i < r->elements; i++) {
-            if (!mask[i]) continue;
-            if (r->type[0] == 'i') {
-                if (!memcmp(r->data + i * size, want + i * size, size)) continue;
-                fprintf(out, "%d wrong element %" PRId64 " of result %d\n", index, i, n);
-                return 1;
-            }
-            double a = element(r, r->data, i), b = element(r, want, i);
-            if (a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= r->absolute + r->relative * fabs(b)) continue;
-            fprintf(out, "%d wrong element %" PRId64 " of result %d is %g, expected %g\n", index, i, n, a, b);
-            return 1;
-        }
-        if (touched(r->data, r->bytes)) {
-            fprintf(out, "%d wrong it writes beside result %d\n", index, n);
-            return 1;
-        }
-    }
-    if (k->scratch_bytes && touched(scratch, k->scratch_bytes)) {
-        fprintf(out, "%d wrong it writes beside its scratch\n", index);
-        return 1;
-    }
-    return 0;
+static int near(double a, double b, const result *r) {
+    return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= r->absolute + r->relative * fabs(b);
 }
 
-static int64_t turn(const kernel *k, char *scratch, int64_t runs) {
+static void end_with(const char *line) {
+    size_t length = strlen(line);
+    _exit(write(answer, line, length) == (ssize_t)length ? 0 : 3);
+}
+
+static void check_elements(int index) {
+    const result *r = &results[index];
+    const char *want = data + r->offset, *mask = data + r->mask;
+    int64_t size = r->elements ? r->bytes / r->elements : 1;
+    char line[256];
+    for (int64_t i = 0; i < r->elements; i++) {
+        if (!mask[i]) continue;
+        if (r->type[0] == 'i') {
+            if (!memcmp(r->made.data + i * size, want + i * size, (size_t)size)) continue;
+            snprintf(line, sizeof line, "wrong element %" PRId64 " of result %d differs\n", i, index);
+        } else {
+            double a = element(r, r->made.data, i), b = element(r, want, i);
+            if (near(a, b, r)) continue;
+            snprintf(line, sizeof line, "wrong element %" PRId64 " of result %d is %g, expected %g\n", i, index, a, b);
+        }
+        end_with(line);
+    }
+}
+
+static void check_canaries(const array *a) {
+    char line[256];
+    snprintf(line, sizeof line, "wrong it writes beside %s\n", a->name);
+    if (canary_gone(a)) end_with(line);
+}
+
+/* Ends the child when something is wrong. */
+static void check(void) {
+    for (int i = 0; i < n_results; i++) {
+        check_elements(i);
+        check_canaries(&results[i].made);
+    }
+    check_canaries(&candidate->scratch);
+}
+
+static double turn(const kernel *k, int64_t runs) {
     int64_t begin = now();
-    for (int64_t i = 0; i < runs; i++) call(k, scratch, (int)(i % MOST_COPIES));
-    return (now() - begin) / runs;
+    for (int64_t i = 0; i < runs; i++) call(k, (int)(i % MOST_COPIES), 0, k->extent);
+    return (double)(now() - begin) / (double)runs;
 }
 
-static int64_t runs_of_a_turn(const kernel *k, char *scratch) {
-    int64_t once = turn(k, scratch, 1);
-    int64_t runs = turn_ns / (once > 0 ? once : 1);
-    return runs < 1 ? 1 : runs > MOST_RUNS ? MOST_RUNS : runs;
+static int64_t runs_of_a_turn(const kernel *k) {
+    double once = turn(k, 1);
+    for (int i = 0; i < 2 && once * 4 < (double)turn_ns; i++) once = fmin(once, turn(k, 1));
+    double runs = (double)turn_ns / fmax(once, 1);
+    return runs < 1 ? 1 : runs > MOST_RUNS ? MOST_RUNS : (int64_t)runs;
 }
 
-static void print_times(FILE *out, const int64_t *times, int count) {
-    for (int i = 0; i < count; i++) fprintf(out, " %" PRId64 "", times[i]);
+static int append_times(char *line, int length, int room, const double *times, int count) {
+    for (int i = 0; i < count; i++) length += snprintf(line + length, (size_t)(room - length), " %.1f", times[i]);
+    return length;
 }
 
-static void time_turns(FILE *out, int index, const kernel *k, char *scratch, const kernel *other, char *others_scratch) {
-    int64_t mine[MOST_TURNS], theirs[MOST_TURNS], best = INT64_MAX, best_other = INT64_MAX;
-    int64_t runs = runs_of_a_turn(k, scratch), other_runs = other ? runs_of_a_turn(other, others_scratch) : 0;
+static void take_turns(char *line, int room, int64_t deadline) {
+    double mine[MOST_TURNS], theirs[MOST_TURNS], best = INFINITY, best_other = INFINITY;
+    int64_t runs = runs_of_a_turn(candidate), other_runs = incumbent ? runs_of_a_turn(incumbent) : 0;
+    int64_t slow = now() + 4 * turns * turn_ns; /* turns that are single runs, and long ones */
     int taken = 0;
     while (taken < turns) {
-        if (other) theirs[taken] = turn(other, others_scratch, other_runs);
-        mine[taken] = turn(k, scratch, runs);
-        if (mine[taken] < best) best = mine[taken];
-        if (other && theirs[taken] < best_other) best_other = theirs[taken];
+        if (incumbent) best_other = fmin(best_other, theirs[taken] = turn(incumbent, other_runs));
+        best = fmin(best, mine[taken] = turn(candidate, runs));
         taken++;
-        if (other && taken >= 2 && (double)best > hopeless * (double)best_other) break;
+        if (taken >= TURNS_BEFORE_GIVING_UP && best > hopeless * best_other) break;
+        if (now() > deadline || (2 * taken >= turns && now() > slow)) break;
     }
-    fprintf(out, "%d ok", index);
-    print_times(out, mine, taken);
-    fprintf(out, " |");
-    if (other) print_times(out, theirs, taken);
-    fprintf(out, "\n");
+    int length = append_times(line, snprintf(line, (size_t)room, "ok"), room, mine, taken);
+    length += snprintf(line + length, (size_t)(room - length), " |");
+    length = append_times(line, length, room, theirs, incumbent ? taken : 0);
+    snprintf(line + length, (size_t)(room - length), "\n");
 }
 
-/* A kernel that runs out of memory usually follows a null pointer next. */
-static void on_fault(int signal_number) {
+static int64_t address_space(void) {
     char text[64] = {0};
     int file = open("/proc/self/statm", O_RDONLY);
     int64_t pages = file >= 0 && read(file, text, sizeof text - 1) > 0 ? atoll(text) : 0;
-    if (memory_bytes && pages * page > memory_bytes - memory_bytes / 8) _exit(EXIT_MEMORY);
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
+    if (file >= 0) close(file);
+    return pages * page;
 }
 
-static void limit_memory(void) {
-    static char stack[65536];
+static void blame(const array *a, const char *address) {
+    if (!owns(a, address)) return;
+    int inside = address >= first_page(a) && address < first_page(a) + a->mapped;
+    char line[256];
+    snprintf(line, sizeof line, "wrong it %s %s\n", inside ? "writes to" : "reads or writes beside", a->name);
+    end_with(line);
+}
+
+/* A fault at an array's edge is a wrong index. One of a process that has all the memory it may have is what becomes of
+ * those who do not look at what they are given. */
+static void on_fault(int number, siginfo_t *info, void *context) {
+    (void)context;
+    if (number == SIGSEGV) {
+        for (int i = 0; i < n_operands; i++)
+            for (int j = 0; j < operands[i].count; j++) blame(&operands[i].copies[j], info->si_addr);
+        for (int i = 0; i < n_results; i++) blame(&results[i].made, info->si_addr);
+        blame(&candidate->scratch, info->si_addr);
+    }
+    if (memory_bytes && address_space() > memory_bytes - memory_bytes / 8) _exit(EXIT_MEMORY);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void catch_faults(void) {
+    static char stack[65536]; /* the kernel's own may be what overflowed */
     stack_t alternative = {.ss_sp = stack, .ss_size = sizeof stack};
-    struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND | SA_NODEFER};
     sigaltstack(&alternative, NULL);
     sigaction(SIGSEGV, &action, NULL);
     sigaction(SIGBUS, &action, NULL);
     sigaction(SIGABRT, &action, NULL);
-    char text[64] = {0};
-    int file = open("/proc/self/statm", O_RDONLY);
-    if (file < 0 || read(file, text, sizeof text - 1) <= 0 || !memory_bytes) return;
-    close(file);
-    memory_bytes += atoll(text) * page; /* beyond what this program has already */
+}
+
+static void limit_memory(void) {
+    if (!memory_bytes) return;
+    memory_bytes += address_space(); /* beyond what there is already */
     struct rlimit limit = {(rlim_t)memory_bytes, (rlim_t)memory_bytes};
     setrlimit(RLIMIT_AS, &limit);
 }
 
-static void try_kernel(FILE *out, int index, const kernel *k, const kernel *other) {
-    limit_memory();
+static void try_kernel(kernel *k, kernel *other) {
+    int64_t deadline = now() + limit_ns / 2;
+    candidate = k, incumbent = other;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDOUT_FILENO);
+    catch_faults();
     for (int i = 0; i < n_results; i++)
-        if (!(results[i].data = guarded(results[i].bytes))) _exit(EXIT_MEMORY);
-    char *scratch = guarded(k->scratch_bytes), *others_scratch = guarded(other ? other->scratch_bytes : 0);
-    if (!scratch || !others_scratch) _exit(EXIT_MEMORY);
-    call(k, scratch, 0);
-    if (!is_wrong(out, index, k, scratch)) {
-        if (turns)
-            time_turns(out, index, k, scratch, other, others_scratch);
-        else
-            fprintf(out, "%d ok |\n", index);
+        if (!allocate(&results[i].made, results[i].bytes, "result", i)) _exit(EXIT_MEMORY);
+    limit_memory();
+    if (!allocate(&k->scratch, k->scratch_bytes, "scratch", 0)) _exit(EXIT_MEMORY);
+    if (other && !allocate(&other->scratch, other->scratch_bytes, "scratch", 1)) _exit(EXIT_MEMORY);
+    /* In two parts, the second one first: that is a caller's right. */
+    call(k, 0, k->extent / 2, k->extent);
+    call(k, 0, 0, k->extent / 2);
+    check();
+    char line[32 * 2 * MOST_TURNS] = "ok |\n";
+    if (turns) {
+        take_turns(line, sizeof line, deadline);
+        check();
     }
-    fflush(out);
-    _exit(0);
+    end_with(line);
 }
 
-/* Copies a child's line to the standard output, or says how the child ended. */
+/* ---- the parent ---- */
+
+/* The first line of a child goes to the standard output, or how the child ended. */
 static void watch(int index, int from, pid_t child) {
     char text[4096];
     size_t length = 0;
     int64_t deadline = now() + limit_ns;
     int timed_out = 0;
-    for (;;) {
+    while (length < sizeof text - 1) {
         int64_t left = deadline - now();
         struct pollfd ready = {.fd = from, .events = POLLIN};
         int found = left > 0 ? poll(&ready, 1, (int)(left / 1000000) + 1) : 0;
         if (found < 0 && errno == EINTR) continue;
-        if (found <= 0) {
-            timed_out = 1;
-            break;
-        }
+        if ((timed_out = found <= 0)) break;
         ssize_t got = read(from, text + length, sizeof text - 1 - length);
         if (got <= 0) break;
         length += (size_t)got;
@@ -297,28 +342,34 @@ static void watch(int index, int from, pid_t child) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
     text[length] = 0;
-    if (length && text[length - 1] == '\n')
-        fputs(text, stdout);
+    char *end = strchr(text, '\n');
+    printf("kernel %d ", index);
+    if (end)
+        printf("%.*s\n", (int)(end - text), text);
     else if (timed_out)
-        printf("%d timeout\n", index);
-    else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-        printf("%d crashed signal %d\n", index, WTERMSIG(status));
+        printf("timeout after %.1f s\n", (double)limit_ns * 1e-9);
     else if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MEMORY)
-        printf("%d memory\n", index);
+        printf("memory no more than was allowed\n");
+    else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        printf("memory killed, as a system does that runs short\n");
+    else if (WIFSIGNALED(status))
+        printf("crashed signal %d\n", WTERMSIG(status));
     else
-        printf("%d crashed it ended its process\n", index);
+        printf("crashed it ended its process with status %d\n", WEXITSTATUS(status));
     fflush(stdout);
 }
 
-static void run_in_child(int index, const kernel *k, const kernel *other) {
+static void run_in_child(int index, kernel *k, kernel *other) {
     int ends[2];
-    if (pipe(ends)) die("pipe");
+    if (pipe(ends)) refuse("pipe", strerror(errno));
+    printf("begin %d\n", index);
     fflush(stdout);
     pid_t child = fork();
-    if (child < 0) die("fork");
+    if (child < 0) refuse("fork", strerror(errno));
     if (child == 0) {
         close(ends[0]);
-        try_kernel(fdopen(ends[1], "w"), index, k, other);
+        answer = ends[1];
+        try_kernel(k, other);
     }
     close(ends[1]);
     watch(index, ends[0], child);
@@ -328,46 +379,61 @@ static void run_in_child(int index, const kernel *k, const kernel *other) {
 static const char *map_file(const char *path, int64_t *bytes) {
     struct stat status;
     int file = open(path, O_RDONLY);
-    if (file < 0 || fstat(file, &status)) die(path);
+    if (file < 0 || fstat(file, &status)) refuse(path, strerror(errno));
     *bytes = status.st_size;
     const char *mapped = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (mapped == MAP_FAILED) die(path);
+    if (mapped == MAP_FAILED) refuse(path, strerror(errno));
     close(file);
     return mapped;
 }
 
+static int in_data(int64_t offset, int64_t bytes) {
+    return offset >= 0 && bytes >= 0 && bytes <= data_bytes && offset <= data_bytes - bytes;
+}
+
 static void add_operand(const char *line) {
+    int64_t offset, bytes;
+    operands = grown(operands, n_operands, sizeof *operands);
     operand *o = &operands[n_operands];
-    if (n_operands >= MOST_ARRAYS / 2 || sscanf(line, "operand %" SCNd64 " %" SCNd64 " %d", &o->offset, &o->bytes, &o->copies) != 3 ||
-        o->copies < 1 || o->copies > MOST_COPIES || o->offset + o->bytes > data_bytes)
-        die(line);
-    for (int i = 0; i < o->copies; i++) {
-        if (!(o->data[i] = guarded(o->bytes))) die("operands");
-        memcpy(o->data[i], data + o->offset, (size_t)o->bytes);
-        protect(o->data[i], o->bytes);
+    if (sscanf(line, "operand %" SCNd64 " %" SCNd64 " %d", &offset, &bytes, &o->count) != 3 || o->count < 1 ||
+        o->count > MOST_COPIES || !in_data(offset, bytes))
+        refuse(line, "not in the data, or too many copies");
+    for (int i = 0; i < o->count; i++) {
+        array *copy = &o->copies[i];
+        if (!allocate(copy, bytes, "operand", n_operands)) refuse(line, strerror(errno));
+        memcpy(copy->data, data + offset, (size_t)bytes);
+        if (protect(copy, PROT_READ)) refuse(line, strerror(errno));
     }
     n_operands++;
 }
 
 static void add_result(const char *line) {
-    result *r = &results[n_results];
-    if (n_results >= MOST_ARRAYS / 2 ||
-        sscanf(line, "result %3s %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %lf %lf", r->type, &r->elements, &r->bytes, &r->offset, &r->mask,
-               &r->absolute, &r->relative) != 7 ||
-        r->offset + r->bytes > data_bytes || r->mask + r->elements > data_bytes)
-        die(line);
-    n_results++;
+    results = grown(results, n_results, sizeof *results);
+    result *r = &results[n_results++];
+    if (sscanf(line, "result %3s %" SCNd64 " %" SCNd64 " %" SCNd64 " %" SCNd64 " %lf %lf", r->type, &r->elements,
+               &r->bytes, &r->offset, &r->mask, &r->absolute, &r->relative) != 7 ||
+        !in_data(r->offset, r->bytes) || !in_data(r->mask, r->elements))
+        refuse(line, "not in the data");
 }
 
-static kernel read_kernel(const char *line, const char *format, void *library) {
-    kernel k;
-    if (sscanf(line, format, k.symbol, &k.extent, &k.scratch_bytes) != 3) die(line);
-    *(void **)&k.run = dlsym(library, k.symbol);
-    if (!k.run) die(dlerror());
+static void *function(const char *name) {
+    void *found = dlsym(library, name);
+    if (!found) refuse(name, dlerror());
+    return found;
+}
+
+static kernel read_kernel(const char *line, const char *format) {
+    kernel k = {0};
+    if (sscanf(line, format, k.symbol, &k.extent, &k.scratch_bytes) != 3) refuse(line, "not understood");
+    char name[32];
+    snprintf(name, sizeof name, "kiln_call_%d", n_operands + n_results + (k.scratch_bytes != 0));
+    *(void **)&k.run = function(k.symbol);
+    *(void **)&k.call = function(name);
     return k;
 }
 
-/* On one processor, the last of those allowed: the first ones have more of the system's own work. */
+/* On one processor, the last of those allowed: the first ones have more of the system's own work, and where there are
+ * big and little ones the big ones come last. */
 static void pin(void) {
     cpu_set_t allowed, one;
     if (sched_getaffinity(0, sizeof allowed, &allowed)) return;
@@ -380,39 +446,43 @@ static void pin(void) {
         }
 }
 
+/* Two runners would time each other. */
+static void wait_for_others(void) {
+    int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (self >= 0) flock(self, LOCK_EX);
+}
+
 int main(int count, char **arguments) {
-    if (count != 4) die("usage: runner KERNELS.so DATA.bin PLAN.txt");
+    if (count != 4) refuse("usage", "runner KERNELS.so DATA.bin PLAN.txt");
+    wait_for_others();
     page = sysconf(_SC_PAGESIZE);
     data = map_file(arguments[2], &data_bytes);
-    int64_t plan_bytes;
-    const char *text = map_file(arguments[3], &plan_bytes);
-    FILE *plan = fmemopen((void *)text, (size_t)plan_bytes, "r"); /* a child's exit would rewind a file of both */
-    if (!plan) die(arguments[3]);
-    void *library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
-    if (!library) die(dlerror());
+    FILE *plan = fopen(arguments[3], "r");
+    if (!plan) refuse(arguments[3], strerror(errno));
+    library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
+    if (!library) refuse(arguments[1], dlerror());
     pin();
     char line[512];
-    kernel incumbent, k;
-    int index = 0, has_incumbent = 0;
+    kernel rival, k;
+    int index = 0, has_rival = 0;
     while (fgets(line, sizeof line, plan)) {
         line[strcspn(line, "\n")] = 0;
-        errno = 0;
         if (!strncmp(line, "limits ", 7)) {
-            if (sscanf(line, "limits %" SCNd64 " %" SCNd64 " %d %" SCNd64 " %lf", &limit_ns, &memory_bytes, &turns, &turn_ns, &hopeless) != 5 ||
-                turns > MOST_TURNS)
-                die(line);
+            if (sscanf(line, "limits %" SCNd64 " %" SCNd64 " %d %" SCNd64 " %lf", &limit_ns, &memory_bytes, &turns,
+                       &turn_ns, &hopeless) != 5 || turns > MOST_TURNS)
+                refuse(line, "not understood");
         } else if (!strncmp(line, "operand ", 8)) {
             add_operand(line);
         } else if (!strncmp(line, "result ", 7)) {
             add_result(line);
         } else if (!strncmp(line, "incumbent ", 10)) {
-            incumbent = read_kernel(line, "incumbent %127s %d %" SCNd64 "", library);
-            has_incumbent = 1;
+            rival = read_kernel(line, "incumbent %127s %" SCNd32 " %" SCNd64);
+            has_rival = 1;
         } else if (!strncmp(line, "kernel ", 7)) {
-            k = read_kernel(line, "kernel %127s %d %" SCNd64 "", library);
-            run_in_child(index++, &k, has_incumbent ? &incumbent : NULL);
+            k = read_kernel(line, "kernel %127s %" SCNd32 " %" SCNd64);
+            run_in_child(index++, &k, has_rival ? &rival : NULL);
         } else {
-            die(line);
+            refuse(line, "not understood");
         }
     }
     puts("end");

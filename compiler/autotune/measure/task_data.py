@@ -6,10 +6,12 @@ One file per task, in the layouts in which kernels see arrays. Padded lanes of b
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +71,16 @@ class TaskData:
     operands: tuple[OperandData, ...]
     results: tuple[ResultData, ...]
 
+    @property
+    def arrays(self) -> int:
+        """How many pointers a kernel takes, without scratch."""
+        return len(self.operands) + len(self.results)
+
 
 def task_data(task: Task, target: Target, folder: Path, ops: Iterable[type[Op]] = ()) -> TaskData:
     """The data of a task, written to ``folder`` unless it is there. Raises OSError."""
     region = task.graph(ops)
-    path = folder / f"{task.hash}.data"
+    path = folder / f"{task.hash}-{_reference_digest()}.data"
     layout = _Layout()
     constants = constant_operands(region)
     operands = tuple(
@@ -114,6 +121,18 @@ def _copies(value: Value, target: Target) -> int:
     return max(1, min(MOST_COPIES, -(-2 * target.l2_bytes // value.type.bytes)))
 
 
+@cache
+def _reference_digest() -> str:
+    """Of everything that decides what is in a file beside the task."""
+    root = Path(__file__).resolve().parents[2]
+    parts = ("ir", "codegen/plan/packing.py", "verification/inputs.py", "autotune/measure/task_data.py")
+    state = hashlib.sha256(np.__version__.encode())
+    for part in parts:
+        for path in sorted((root / part).rglob("*.py")) or [root / part]:
+            state.update(f"{path.relative_to(root).as_posix()}\n".encode() + path.read_bytes())
+    return state.hexdigest()[:16]
+
+
 class _Layout:
     """Places in a file, one after the other."""
 
@@ -130,7 +149,7 @@ def _fill(
     path: Path, region: Graph, operands: Sequence[int], results: Sequence[tuple[int, int]], size: int
 ) -> list[float]:
     """Write the file if it is not there; returns the largest absolute value of each result, 1 for integers."""
-    if not path.exists():
+    if not path.exists() or path.stat().st_size != size:
         _write(path, region, operands, results, size)
     data = np.memmap(path, np.uint8, "r")
     return [

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from compiler.codegen.analytic.assembly import Kind, Loop
 from compiler.targets import Target
 
-STORES_PER_CYCLE = 1.0
-
 
 @dataclass(frozen=True)
 class LoopTime:
@@ -56,10 +54,15 @@ def loop_time(loop: Loop, target: Target) -> LoopTime:
         chains=float(max(loop.chains.values(), default=0) * target.fma_latency),
         loads=sum(_load_cycles(size, target) for size in loop.loads)
         + counts[Kind.PREFETCH] / max(1, target.load_ports),
-        stores=len(loop.stores) / STORES_PER_CYCLE,
+        stores=len(loop.stores) * store_cycles(target),
         issue=len(loop.instructions) / target.issue_width,
         multiply_adds=counts[Kind.FMA] / target.fma_ports,
     )
+
+
+def store_cycles(target: Target) -> float:
+    """Of a vector, or of less: a store takes as long as the two loads that the other ports could do."""
+    return min(2.0, max(1.0, 2 / target.load_ports))
 
 
 def _load_cycles(size: int, target: Target) -> float:

@@ -18,11 +18,13 @@ from compiler.targets import Target
 @dataclass(frozen=True)
 class WorkingSets:
     """``weights``: those of the filters or columns of one register tile, which tile after tile reads; ``inputs``: of
-    activations, read again for the next such weights; ``outputs``: results of the iteration."""
+    activations, read again for the next such weights; ``outputs``: results of the iteration. ``passes``: how often the
+    whole kernel reads all weights."""
 
     weights: float
     inputs: float
     outputs: float
+    passes: float = 1.0
 
 
 Knobs = Mapping[str, int]
@@ -44,10 +46,11 @@ def _convolution(node: Node, config: Knobs, target: Target) -> WorkingSets:
     weights = 4 * block * s.channels_per_group * math.prod(s.window)
     if s.rows == 1:
         columns = min(s.columns, config["span"] * config["tile"])
-        return WorkingSets(weights, 4 * s.channels_per_group * columns * s.strides[1], 4 * block * columns)
+        spans = s.images * -(-s.columns // columns)
+        return WorkingSets(weights, 4 * s.channels_per_group * columns * s.strides[1], 4 * block * columns, spans)
     rows = min(s.rows, config["span"])
     inputs = 4 * s.channels_per_group * min(s.height, s.step_height(rows)) * s.width
-    return WorkingSets(weights, inputs, 4 * block * rows * s.columns)
+    return WorkingSets(weights, inputs, 4 * block * rows * s.columns, s.images * -(-s.rows // rows))
 
 
 def _product(node: Node, config: Knobs, target: Target) -> WorkingSets:
@@ -63,9 +66,9 @@ def _transformed(node: Node, config: Knobs, target: Target) -> WorkingSets:
     run, share = config["run"], config["share"]
     scratch = cut.scratch_bytes(WinogradTiling(run, share, config["tile"]))
     filters = cut.vectors * target.lanes(4)
-    return WorkingSets(
-        4 * filters * cut.shape.channels, scratch, 4 * run * min(share, cut.blocks) * filters * cut.outputs**2
-    )
+    outputs = 4 * run * min(share, cut.blocks) * filters * cut.outputs**2
+    runs = cut.shape.images * -(-cut.tiles // run)
+    return WorkingSets(4 * filters * cut.shape.channels, scratch, outputs, runs)
 
 
 _KNOWN: Mapping[str, Callable[[Node, Knobs, Target], WorkingSets]] = {
