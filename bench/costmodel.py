@@ -104,7 +104,7 @@ def spearman(left: np.ndarray, right: np.ndarray) -> float:
     ranks = [_ranks(values) for values in (left, right)]
     if any(np.ptp(values) == 0 for values in ranks):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
