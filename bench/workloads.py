@@ -10,7 +10,7 @@ from bench.models.catalog import make_model
 from bench.models.zoo import DEFAULT_ZOO
 from bench.suites import SUITES
 from compiler.passes import PassManager
-from compiler.tuning.networks import FIRST_PASS, save_network
+from compiler.tuner.networks import FIRST_PASS, save_network
 
 NAMES = tuple(dict.fromkeys(name for suite in SUITES if suite.name in ("cnn", "transformer") for name in suite.models))
 

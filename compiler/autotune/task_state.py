@@ -59,8 +59,8 @@ class TaskState:
 
     @property
     def progress(self) -> Progress:
-        """For the scheduler, of an estimate where there is no result yet. A task from which nothing is expected any more
-        is done."""
+        """For the scheduler; an estimate where there is no result yet. A task from which nothing is expected any more is
+        done."""
         history = self._history
         if not self.results and self.tuning.rival > 0:
             history = [self.tuning.rival]

@@ -24,6 +24,8 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 SLACK_SECONDS = 60.0
 """For a batch, beside the limits of its candidates: connecting, loading data, waiting for another runner."""
+SHORTEST_SECONDS = 1e-10
+"""What the runner can tell from nothing."""
 MOST_LOSSES = 3
 """A candidate that was running so many times when its device went away is what makes it go away."""
 
@@ -171,15 +173,9 @@ class _Retries:
 
 
 def _measured(candidate: Built, line: RunLine, incumbent: Incumbent | None) -> Measured:
-    """A time is the incumbent's known one, times the ratio of both while they took turns."""
-    seconds = None
-    if line.times and incumbent and line.incumbent_times:
-        seconds = typical(line.times) / max(typical(line.incumbent_times), 1e-9) * incumbent.seconds
-    elif line.times:
-        seconds = typical(line.times)
+    """A time is the incumbent's known one, times the ratio of both while they took turns. Of each the fastest turn
+    counts: what other programs do to a machine only ever adds to a time, at times to most of them."""
+    seconds = min(line.times, default=None)
+    if seconds is not None and incumbent and line.incumbent_times:
+        seconds *= incumbent.seconds / max(min(line.incumbent_times), SHORTEST_SECONDS)
     return Measured(candidate.choice, line.status, seconds, line.times, line.incumbent_times, line.detail)
-
-
-def typical(times: Sequence[float]) -> float:
-    """The lower quartile: what other programs do to a machine only ever adds to a time, at times to most of them."""
-    return sorted(times)[(len(times) - 1) // 4]

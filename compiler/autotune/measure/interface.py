@@ -40,8 +40,9 @@ class Incumbent:
 
 @dataclass(frozen=True)
 class Measured:
-    """How a candidate ran. ``seconds`` is normalized to the incumbent, which ran beside it: the median ratio of both
-    times the incumbent's known seconds; None where nothing was timed, as under an emulator. ``times`` are raw."""
+    """How a candidate ran. ``seconds`` is normalized to the incumbent, which ran beside it: the ratio of both in
+    their fastest turns, times the incumbent's known seconds; None where nothing was timed, as under an emulator.
+    ``times`` are raw: of one run in each turn."""
 
     choice: Choice
     status: Status

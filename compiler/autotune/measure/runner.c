@@ -38,6 +38,7 @@
 
 enum { MOST_COPIES = 16, MOST_TURNS = 32, MOST_RUNS = 10000, CANARY = 0xA5, POISON = 0xFF, NAME = 128 };
 enum { EXIT_MEMORY = 77 };
+enum { TURNS_BEFORE_GIVING_UP = 4 }; /* a disturbance outlasts a turn or two */
 
 /* An array that begins at a multiple of 64 bytes and ends at most 63 before a page that cannot be touched; another such
  * page lies in front. What is mapped between them and not part of the array holds canaries. */
@@ -232,13 +233,14 @@ static int append_times(char *line, int length, int room, const double *times, i
 static void take_turns(char *line, int room, int64_t deadline) {
     double mine[MOST_TURNS], theirs[MOST_TURNS], best = INFINITY, best_other = INFINITY;
     int64_t runs = runs_of_a_turn(candidate), other_runs = incumbent ? runs_of_a_turn(incumbent) : 0;
+    int64_t slow = now() + 4 * turns * turn_ns; /* turns that are single runs, and long ones */
     int taken = 0;
     while (taken < turns) {
         if (incumbent) best_other = fmin(best_other, theirs[taken] = turn(incumbent, other_runs));
         best = fmin(best, mine[taken] = turn(candidate, runs));
         taken++;
-        if (taken >= 2 && best > hopeless * best_other) break;
-        if (now() > deadline) break;
+        if (taken >= TURNS_BEFORE_GIVING_UP && best > hopeless * best_other) break;
+        if (now() > deadline || (2 * taken >= turns && now() > slow)) break;
     }
     int length = append_times(line, snprintf(line, (size_t)room, "ok"), room, mine, taken);
     length += snprintf(line + length, (size_t)(room - length), " |");
@@ -295,7 +297,7 @@ static void limit_memory(void) {
 }
 
 static void try_kernel(kernel *k, kernel *other) {
-    int64_t deadline = now() + limit_ns / 2; /* slow kernels take fewer turns */
+    int64_t deadline = now() + limit_ns / 2;
     candidate = k, incumbent = other;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int nowhere = open("/dev/null", O_WRONLY);

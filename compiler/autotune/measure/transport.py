@@ -8,7 +8,9 @@ mv, rm, test and wc, and the GNU C library.
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,7 +109,10 @@ class Remote:
         """Sent under a name made of its content, complete or not at all, unless a file of that name is there."""
         name = f"{self._folder}/{self._digest(path)}"
         if name not in self._there:
-            if "there" not in self._shell(f"test -f {name} && echo there || echo missing", ASK_SECONDS).split():
+            if (
+                "there"
+                not in self._shell(f"test -f {shlex.quote(name)} && echo there || echo missing", ASK_SECONDS).split()
+            ):
                 self._upload(path, name)
             self._there.add(name)
         return name
@@ -119,7 +124,7 @@ class Remote:
     def remove(self, name: str) -> None:
         """Remove a file over there. Raises TransportError."""
         self._there.discard(name)
-        self._shell(f"rm -f {name}", ASK_SECONDS)
+        self._shell(f"rm -f {shlex.quote(name)}", ASK_SECONDS)
 
     def forget(self) -> None:
         """Ask again whether files are there before they are used."""
@@ -134,11 +139,12 @@ class Remote:
         return self._digests[key]
 
     def _upload(self, path: Path, name: str) -> None:
-        content, part = path.read_bytes(), f"{name}.$$"
+        content, whole = path.read_bytes(), shlex.quote(name)
+        part = f"{whole}.$$"
         # A connection that breaks looks like the end of the file to whoever reads it.
         line = (
-            f"mkdir -p {self._folder} && cat > {part} && test $(wc -c < {part}) = {len(content)}"
-            f" && chmod 755 {part} && mv {part} {name} && echo received"
+            f"mkdir -p {shlex.quote(self._folder)} && cat > {part} && test $(wc -c < {part}) = {len(content)}"
+            f" && chmod 755 {part} && mv {part} {whole} && echo received"
         )
         if "received" not in self._shell(line, SEND_SECONDS, content).split():
             raise TransportError(f"{shlex.join(self._prefix)}: the device did not take a file of {len(content)} bytes")
@@ -148,22 +154,29 @@ class Remote:
 
 
 def _run(command: Sequence[str], timeout: float, content: bytes = b"") -> str:
-    """In a session of its own: an interrupt of this program shall not end what the device is doing."""
-    shown = shlex.join(command[:4])
+    """In a session of its own: an interrupt of this program shall not end what the device is doing, and what does not
+    end in time is ended with all its children, which would hold its output open."""
+    shown, pipe = shlex.join(command[:4]), subprocess.PIPE
     try:
-        done = subprocess.run(
-            command, input=content, capture_output=True, timeout=timeout, check=False, start_new_session=True
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TransportError(f"{shown}: no answer after {timeout:g} s", _text(error.output)) from None
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except OSError as error:
         raise TransportError(f"{shown}: {error.strerror}") from error
-    if done.returncode:
-        said = _text(done.stderr).strip().splitlines()
-        reason = f"{shown}: exit status {done.returncode}: {said[-1] if said else 'it printed nothing'}"
-        raise TransportError(reason, _text(done.stdout))
-    return _text(done.stdout)
+    try:
+        output, messages = process.communicate(content, timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        raise TransportError(f"{shown}: no answer after {timeout:g} s", _text(output)) from None
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode:
+        said = _text(messages).strip().splitlines()
+        reason = f"{shown}: exit status {process.returncode}: {said[-1] if said else 'it printed nothing'}"
+        raise TransportError(reason, _text(output))
+    return _text(output)
 
 
-def _text(output: bytes | None) -> str:
-    return (output or b"").decode(errors="replace")
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace")

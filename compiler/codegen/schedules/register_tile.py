@@ -17,7 +17,7 @@ from compiler.ir import DType
 from compiler.targets import Target
 
 K_STEP = 4
-"""Steps along k that are written out in the innermost loop."""
+"""Steps along k that are written out in the innermost loop, unless said otherwise."""
 
 
 def most_rows(vectors: int, target: Target) -> int:
@@ -61,12 +61,13 @@ def multiply_tile(
     before_step: Callable[[Expr], None] | None = None,
     *,
     by_element: bool = False,
+    steps_together: int = K_STEP,
 ) -> list[Array]:
     """``sum over k of element(row, k) * columns(k)`` for each row of the tile, as registers of ``width`` lanes.
 
     ``shape`` is (rows, width, depth of k). ``before_step`` emits something at the head of each step of the loop, with
-    the step's number, of which there are ``depth // K_STEP``. ``by_element`` loads the elements of a step as a vector
-    for each row: ``element`` is then asked for ``lanes`` of k.
+    the step's number, of which there are ``depth // steps_together``: so many k are written out in it. ``by_element``
+    loads the elements of a step as a vector for each row: ``element`` is then asked for ``lanes`` of k.
     """
     rows, width, depth = shape
     every = lanes(builder.index(0), width)
@@ -79,19 +80,20 @@ def multiply_tile(
         for row, total in enumerate(sums):
             total[every] = total[every] + wide(row) * vector
 
-    if steps := depth // K_STEP:
+    if steps := depth // steps_together:
         with builder.serial(steps, "k") as step:
             if before_step is not None:
                 before_step(step)
-            first = affine(step, K_STEP, 0)
-            along = [builder.let(element(row, lanes(first, K_STEP)), "elements") for row in range(rows * by_element)]
-            for number in range(K_STEP):
-                k = affine(step, K_STEP, number)
+            first = affine(step, steps_together, 0)
+            own = lanes(first, steps_together)
+            along = [builder.let(element(row, own), "elements") for row in range(rows * by_element)]
+            for number in range(steps_together):
+                k = affine(step, steps_together, number)
                 if by_element:
                     multiply(k, lambda row, number=number: repeated(along[row], number, width))
                 else:
                     multiply(k, lambda row, k=k: broadcast(element(row, k), width))
-    for k in range(steps * K_STEP, depth):
+    for k in range(steps * steps_together, depth):
         multiply(k, lambda row, k=k: broadcast(element(row, k), width))
     return sums
 

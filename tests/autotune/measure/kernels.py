@@ -16,6 +16,7 @@ from compiler.codegen.toolchain import find_compiler
 from compiler.ir import DType, Graph, Layout, Rewriter, Task, TensorType
 from compiler.ir.ops.binary import Add
 from compiler.ir.ops.contraction import MatMul
+from compiler.ir.ops.unary import Abs, Cast
 from compiler.targets import Target, resolve
 
 HOST = resolve("host")
@@ -23,11 +24,20 @@ COUNT = 1000
 """Elements of the sum: no multiple of a vector, of a cache line or of a page."""
 
 
-def sum_task(operands: int = 2, count: int = COUNT, dtype: DType = DType.F32) -> Task:
-    """The sum of so many vectors."""
+def cast_task(dtype: DType) -> Task:
+    """Absolute values of float32 numbers as numbers of another type."""
     graph = Graph("task")
     rewriter = Rewriter(graph)
-    values = [rewriter.input(f"x{i}", TensorType(dtype, (count,))) for i in range(operands)]
+    x = rewriter.input("x", TensorType(DType.F32, (COUNT,)))
+    rewriter.output("y", rewriter.emit(Cast(dtype), rewriter.emit(Abs(), x)))
+    return Task.of(graph)
+
+
+def sum_task(operands: int = 2) -> Task:
+    """The sum of so many float32 vectors."""
+    graph = Graph("task")
+    rewriter = Rewriter(graph)
+    values = [rewriter.input(f"x{i}", TensorType(DType.F32, (COUNT,))) for i in range(operands)]
     total = values[0]
     for value in values[1:]:
         total = rewriter.emit(Add(), total, value)
