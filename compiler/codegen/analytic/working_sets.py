@@ -72,8 +72,14 @@ def _product(node: Node, config: Knobs, target: Target) -> WorkingSets:
     assert isinstance(node.op, MatMul)
     a, b = (operand.type for operand in node.operands)
     width = b.layout.blocks[0][1] if b.layout.blocks else config["vectors"] * target.lanes(4)
-    rows = node.result.type.shape[-2]
-    return WorkingSets(4 * a.shape[-1] * width, 4 * rows * a.shape[-1], 4 * rows * width)
+    tiles = -(-node.result.type.shape[-2] // config["rows"])
+    span = min(tiles, config.get("span", tiles))
+    # With panels inside, all of them serve one span of rows before the next one comes.
+    panels_last = bool(config.get("panels_last", 0))
+    rows = min(node.result.type.shape[-2], span * config["rows"])
+    passes, turns = (-(-tiles // span), span) if panels_last else (1, tiles)
+    depth = a.shape[-1]
+    return WorkingSets(4 * depth * width, 4 * rows * depth, 4 * rows * width, passes, turns)
 
 
 def _transformed(node: Node, config: Knobs, target: Target) -> WorkingSets:
