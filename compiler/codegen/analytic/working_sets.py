@@ -62,9 +62,9 @@ def _convolution(node: Node, config: Knobs, target: Target) -> WorkingSets:
         inputs = 4 * s.channels_per_group * min(s.height, s.step_height(span)) * s.width
         outputs = 4 * block * span * s.columns
     # With blocks outside, one block's weights serve all spans before the next ones come.
-    blocks_first = bool(config.get("blocks_first", 0))
+    blocks_first = bool(config["blocks_first"])
     passes = s.images if blocks_first else s.images * -(-extent // span)
-    turns = (extent if blocks_first else span) * (1 if s.rows == 1 else tiles / config.get("rows", 1))
+    turns = (extent if blocks_first else span) * (1 if s.rows == 1 else tiles / config["rows"])
     return WorkingSets(weights, inputs, outputs, passes, turns)
 
 
@@ -73,9 +73,9 @@ def _product(node: Node, config: Knobs, target: Target) -> WorkingSets:
     a, b = (operand.type for operand in node.operands)
     width = b.layout.blocks[0][1] if b.layout.blocks else config["vectors"] * target.lanes(4)
     tiles = -(-node.result.type.shape[-2] // config["rows"])
-    span = min(tiles, config.get("span", tiles))
+    span = min(tiles, config["span"])
     # With panels inside, all of them serve one span of rows before the next one comes.
-    panels_last = bool(config.get("panels_last", 0))
+    panels_last = bool(config["panels_last"])
     rows = min(node.result.type.shape[-2], span * config["rows"])
     passes, turns = (-(-tiles // span), span) if panels_last else (1, tiles)
     depth = a.shape[-1]
