@@ -22,7 +22,7 @@ from compiler.codegen.analytic.machine import (
 )
 from compiler.codegen.analytic.tile_runs import TileRun, multiply_adds, tile_runs
 from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, transforms_cycles
-from compiler.codegen.analytic.working_sets import WorkingSets, working_sets
+from compiler.codegen.analytic.working_sets import STAYS, WorkingSets, working_sets
 from compiler.codegen.cost import node_flops
 from compiler.ir import Graph, Node
 from compiler.ir.ops.contraction import Conv, MatMul
@@ -34,9 +34,6 @@ OVERLAPPED = 1 / 4
 
 TILE_CYCLES, ENTRY_CYCLES = 8.0, 3.0
 """What a tile, and each time that its innermost loop is entered, takes beside arithmetic: addresses and branches."""
-
-LOOKS_AHEAD = 3 / 4
-"""The part of a cache that what is used again can fill: the rest is passed by what is used once."""
 
 
 class NoSumsError(ValueError):
@@ -143,8 +140,7 @@ class _Model:
 
     def computing(self, node: Node, runs: Sequence[TileRun]) -> float:
         """All tiles, each by the slowest of what it keeps busy."""
-        target, sets = self.target, self.sets(node)
-        fetches = sets.weights > LOOKS_AHEAD * target.l1d_bytes
+        target, fetched = self.target, self.sets(node).fetched(self.target)
         total = 0.0
         for run in runs:
             loop, products = self.loop_of(run.sums), run.products / run.count
@@ -153,7 +149,7 @@ class _Model:
             waiting = steps * time.chains / (1 + instruction_window(target) / instructions)
             # Weights of a tile come in order, twice as fast as what machine says of all that a kernel reads.
             fetching = products * run.vectors / run.sums * target.vector_bytes / (2 * near_bytes_per_cycle(target))
-            total += run.count * max(steps * time.throughput, waiting, fetching * fetches)
+            total += run.count * max(steps * time.throughput, waiting, fetching * fetched)
         return total
 
     def writing(self, node: Node, runs: Sequence[TileRun]) -> float:
@@ -166,11 +162,10 @@ class _Model:
         return around + vectors * (store_cycles(self.target) + 1 / self.target.fma_ports)
 
     def weights(self, node: Node) -> float:
-        """All weights from afar, and again for every span of the result, from as near as they stay."""
+        """All weights from afar, and as often as the result has spans if they do not stay near."""
         sets, bytes_ = self.sets(node), node.operands[1].type.bytes
-        far, near = far_bytes_per_cycle(self.target), near_bytes_per_cycle(self.target)
-        stay = bytes_ + sets.inputs <= LOOKS_AHEAD * self.target.l2_bytes
-        return bytes_ / far + (sets.passes - 1) * bytes_ / (near if stay else far)
+        stay = bytes_ + sets.inputs <= STAYS * self.target.l2_bytes
+        return (1 if stay else sets.passes) * bytes_ / far_bytes_per_cycle(self.target)
 
     def activations(self, region: Graph, sums: Sequence[Node]) -> float:
         """Operands and results once, in order, wherever they are."""
