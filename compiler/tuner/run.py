@@ -49,11 +49,11 @@ PATIENCE = 10.0
 """They do run again when the trials since took so many times as long as they do themselves."""
 DEFAULTS_SHARE = 6.0
 """Defaults get one part in so many of the time, before any search."""
-DEPTH = 64
+DEPTH = 52
 """Candidates that are predicted of every task before any task gets more."""
 SIDE_BY_SIDE = 2
 """Tasks that are worked on at a time, so that one is built while the other's results come in."""
-BATCH = 16
+BATCH = 17
 """Candidates that are predicted at once: nothing is gained by knowing some before others."""
 GUIDED, UNGUIDED = "guided", "evolutionary"
 """The search where there is a device; and where the static model has the last word, so that none needs to learn it."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from compiler.autotune.events import Event
-from compiler.autotune.kit import Kit, Spaces
+from compiler.autotune.kit import Kit, Records, Spaces
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
 from compiler.autotune.record import Record, Source, Status
 from compiler.autotune.search.model import Estimate, Kernel, Sample
@@ -142,7 +142,7 @@ def kit(
     *,
     builder: FakeBuilder | None = None,
     device: FakeDevice | None = None,
-    records: FakeRecords | FileRecords | None = None,
+    records: Records | None = None,
     search: str = "random",
     timed: bool = True,
 ) -> Kit:
