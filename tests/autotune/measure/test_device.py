@@ -45,13 +45,13 @@ def test_right_kernels_are_measured_beside_the_incumbent(cache: Path) -> None:
     candidates = everything(task)
     (first,) = device.measure(task, candidates[:1], None)
     assert first.seconds == min(first.times) > 0
-    assert len(first.times) == LIMITS.turns
+    assert 2 <= len(first.times) <= LIMITS.turns  # half of them may do where turns take long
     assert first.incumbent_times == ()
     results = device.measure(task, candidates, Incumbent(candidates[0], 1.0))
     assert [result.choice for result in results] == [one.choice for one in candidates]
     for result in results:
         assert result.status is Status.OK, result
-        assert len(result.times) == len(result.incumbent_times) == LIMITS.turns
+        assert 2 <= len(result.times) == len(result.incumbent_times) <= LIMITS.turns
         assert result.seconds == pytest.approx(min(result.times) / min(result.incumbent_times))
 
 
