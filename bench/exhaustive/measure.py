@@ -19,7 +19,7 @@ from compiler.targets import Target
 BATCH = 100
 """Candidates of one library."""
 
-LIMITS = Limits(turns=3, hopeless=8.0)
+LIMITS = Limits(turns=8, hopeless=8.0)
 """Of one pass: few turns, as there are many passes, and nothing is given up, as slow points teach as well."""
 
 

@@ -26,6 +26,7 @@ from compiler.autotune.search.model import Kernel, Sample
 from compiler.autotune.task_state import TaskState, observations
 from compiler.autotune.tuning_task import TuningTask
 from compiler.codegen.space import Choice
+from compiler.ir import Task
 
 DEFAULT = "default"
 """Stands for a search in the records of templates' defaults."""
@@ -83,7 +84,7 @@ class Session:
         self.seed = seed
         self.name = uuid.uuid4().hex[:12]
         self.states: dict[str, TaskState] = {}
-        self._effort = effort
+        self.effort = effort
         self._tell = listener
         self._clock = clock
         self._end = None if effort.seconds is None else clock() + effort.seconds
@@ -100,10 +101,19 @@ class Session:
         return self._stopped.is_set() or (self._end is not None and self._clock() >= self._end)
 
     @property
+    def spent(self) -> bool:
+        """Whether all trials were made."""
+        return self.effort.trials is not None and self._proposed >= self.effort.trials
+
+    @property
     def exhausted(self) -> bool:
-        """Whether all trials were made, or all tasks are done."""
-        limit = self._effort.trials
-        return (limit is not None and self._proposed >= limit) or self._next_state() is None
+        """Whether all trials were made, or nothing is expected of any task any more."""
+        return self.spent or self._next_state() is None
+
+    def wants(self, task: Task, trials: int) -> bool:
+        """Whether fewer results than so many are known of an adopted task, and there are more to be had."""
+        state = self.states.get(task.hash)
+        return state is not None and len(state.results) < trials and not state.progress.done
 
     def stop(self) -> None:
         """End soon: what is being measured is still finished and kept."""
@@ -148,8 +158,8 @@ class Session:
         return None if name is None else self.states[name]
 
     def _next_batch(self, until: int) -> _Batch | None:
-        limit = until if self._effort.trials is None else min(until, self._effort.trials)
-        asked = min(self._effort.batch, limit - self._proposed)
+        limit = until if self.effort.trials is None else min(until, self.effort.trials)
+        asked = min(self.effort.batch, limit - self._proposed)
         state = self._next_state()
         if asked <= 0 or state is None:
             return None
@@ -187,7 +197,7 @@ class Session:
             (built,) = builder.build(state.tuning.task, [best.choice])
             if built.status is Status.OK and best.seconds is not None:
                 batch.incumbent = Incumbent(built, best.seconds)
-        size = self._effort.part
+        size = self.effort.part
         for start in range(0, len(batch.proposed), size):
             if self.over:
                 return
@@ -271,7 +281,7 @@ class Session:
             try:
                 measured = self.kit.device.measure(batch.state.tuning.task, candidates, incumbent)
             except DeviceLostError as error:
-                wait = self._effort.waits[min(lost, len(self._effort.waits) - 1)]
+                wait = self.effort.waits[min(lost, len(self.effort.waits) - 1)]
                 self._tell(DeviceLost(str(error), wait))
                 lost += 1
                 self._stopped.wait(wait)

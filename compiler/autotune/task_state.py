@@ -59,7 +59,7 @@ class TaskState:
 
     @property
     def progress(self) -> Progress:
-        """For the scheduler; an estimate where there is no result yet. A task from which nothing is expected any more is
+        """For the scheduler; an estimate where there is no result yet. A task of which nothing more is expected is
         done."""
         history = self._history
         if not self.results and self.tuning.rival > 0:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from compiler.autotune.cost_model import CostModel
@@ -18,8 +19,10 @@ from compiler.autotune.measure.clock import measure_hertz
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Builder, Device
 from compiler.autotune.measure.transport import Transport, transport_for
+from compiler.autotune.record import Source as TimeSource
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
+from compiler.autotune.tuning_task import TuningTask
 from compiler.autotune.validity import toolchain_id
 from compiler.codegen.analytic.machine import HERTZ
 from compiler.codegen.extensions import extensions_of
@@ -39,12 +42,19 @@ from compiler.tuning import context_of, open_tuning
 
 Listener = Callable[[Event | ModelsSurveyed], None]
 
+LOCAL = "local"
 ROUND = 32
 """Trials after which the passes may run again."""
 PATIENCE = 10.0
 """They do run again when the trials since took so many times as long as they do themselves."""
 DEFAULTS_SHARE = 6.0
 """Defaults get one part in so many of the time, before any search."""
+DEPTH = 64
+"""Candidates that are predicted of every task before any task gets more."""
+SIDE_BY_SIDE = 2
+"""Tasks that are worked on at a time, so that one is built while the other's results come in."""
+BATCH = 16
+"""Candidates that are predicted at once: nothing is gained by knowing some before others."""
 GUIDED, UNGUIDED = "guided", "evolutionary"
 """The search where there is a device; and where the static model has the last word, so that none needs to learn it."""
 
@@ -70,7 +80,7 @@ class Request:
     search: str | None = None
     runner: str | None = None
     seed: int = 0
-    executor: str = "local"
+    executor: str = LOCAL
 
     @property
     def transport(self) -> Transport | None:
@@ -107,10 +117,12 @@ def tune_models(
             platform.node(),
             transport is not None and transport.times_mean_something,
         )
-        session = Session(kit, request.effort, seed=request.seed, listener=listener)
+        effort = request.effort
+        if kit.device is None:
+            effort = replace(effort, batch=BATCH, part=BATCH)
+        session = Session(kit, effort, seed=request.seed, listener=listener)
         started(session)
-        peak = settings.target.peak_flops_per_cycle * _hertz(request, transport)
-        _rounds(request, session, database, listener, peak)
+        _rounds(request, session, database, listener, peak_of(request))
     return session
 
 
@@ -124,7 +136,10 @@ def _rounds(request: Request, session: Session, database: Database, listener: Li
         if not untuned:
             untuned = now if database.count(fingerprint=target.fingerprint()) == 0 else _untuned(models, target)
         listener(ModelsSurveyed(now, untuned))
-        session.adopt(tuning_tasks(now, untuned, target, peak))
+        tasks = tuning_tasks(now, untuned, target, peak)
+        if session.kit.source is TimeSource.PREDICTED:
+            _sweep(session, [task for task in tasks if task.chosen])
+        session.adopt(tasks)
         took = time.monotonic() - began
         limit = request.effort.seconds
         session.measure_defaults(float("inf") if limit is None else limit / DEFAULTS_SHARE)
@@ -135,6 +150,16 @@ def _rounds(request: Request, session: Session, database: Database, listener: Li
                 break
         if session.exhausted:
             return
+
+
+def _sweep(session: Session, tasks: Sequence[TuningTask]) -> None:
+    """The static model answers at once and never errs by chance: tasks are worked off, the heaviest first."""
+    waiting = list(tasks)
+    while waiting and not (session.over or session.spent):
+        now, waiting = waiting[:SIDE_BY_SIDE], waiting[SIDE_BY_SIDE:]
+        session.adopt(now)
+        session.search(BATCH * SIDE_BY_SIDE)
+        waiting = [task for task in now if session.wants(task.task, DEPTH)] + waiting
 
 
 def _surveys(request: Request, models: Sequence[Model], database: Database) -> list[Survey]:
@@ -173,13 +198,17 @@ def _spaces(settings: Settings, workers: int, tasks: Sequence[Task]) -> dict[Tas
     )
 
 
-def _hertz(request: Request, transport: Transport | None) -> float:
-    if transport is None or not transport.times_mean_something or request.executor != "local":
-        return HERTZ
-    return measure_hertz(find_compiler(request.settings.target), transport, request.settings.cache / "tuner")
+def peak_of(request: Request) -> float:
+    """Float32 operations per second that one core of the device can do at most; where its clock cannot be measured, at
+    the one that the static model assumes. Raises ToolchainError, TransportError, OSError."""
+    target, transport, hertz = request.settings.target, request.transport, HERTZ
+    if transport is not None and transport.times_mean_something and request.executor == LOCAL:
+        hertz = measure_hertz(find_compiler(target), transport, request.settings.cache / "tuner")
+    return target.peak_flops_per_cycle * hertz
 
 
-def _local_builder(settings: Settings, workers: int) -> Builder:
+def local_builder(settings: Settings, workers: int | None = None) -> Builder:
+    """Builds candidates in worker processes of this machine."""
     ops, schedules = extensions_of(settings.ops), extensions_of(settings.schedules)
     return WorkerBuilder(settings.target, settings.cache / "kernels", workers, ops=ops, schedules=schedules)
 
@@ -192,4 +221,12 @@ def _local_device(settings: Settings, runner: str) -> Device:
 def _parts(request: Request, transport: Transport | None, workers: int) -> Generator[tuple[Builder, Device | None]]:
     """What builds candidates, and what runs them."""
     settings, runner = request.settings, request.runner or ""
-    yield _local_builder(settings, workers), None if transport is None else _local_device(settings, runner)
+    if request.executor == LOCAL:
+        yield local_builder(settings, workers), None if transport is None else _local_device(settings, runner)
+        return
+    # Its packages are optional.
+    cluster = importlib.import_module("compiler.autotune.measure.cluster")
+    with cluster.connect(request.executor) as client:
+        builder = cluster.ClusterBuilder(client, partial(local_builder, settings, 1))
+        device = cluster.ClusterDevice(client, partial(_local_device, settings, runner), runner)
+        yield builder, None if transport is None else device

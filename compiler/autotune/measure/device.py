@@ -21,7 +21,7 @@ from compiler.ir import Op, Task
 from compiler.targets import Target
 
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 10.0
 SLACK_SECONDS = 60.0
 """For a batch, beside the limits of its candidates: connecting, loading data, waiting for another runner."""
 SHORTEST_SECONDS = 1e-10
@@ -36,10 +36,11 @@ class RunnerRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a device that does not answer is asked again. The pause between attempts doubles from ``pause_seconds``
-    up to ``longest_pause_seconds``; what the device does answer starts all this anew."""
+    """How long a device that does not answer is asked again before it counts as lost; whoever measures may ask a lost
+    one later. The pause between attempts doubles from ``pause_seconds`` up to ``longest_pause_seconds``; what the
+    device does answer starts all this anew."""
 
-    seconds: float = 600.0
+    seconds: float = 30.0
     pause_seconds: float = FIRST_PAUSE_SECONDS
     longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
 
@@ -70,6 +71,9 @@ class KernelDevice:
         self._compiler = find_compiler(self.target)
         self._runner = build_runner(self._compiler, self.cache)
         self._data: dict[Task, TaskData] = {}
+        # Of kernels, by symbol; they outlast the errors that tell of a lost device.
+        self._losses: Counter[str] = Counter()
+        self._banned: dict[str, RunLine] = {}
         if not self.transport.times_mean_something:
             self.limits = replace(self.limits, turns=0)
 
@@ -110,8 +114,8 @@ class KernelDevice:
         """Run all, again and again while the device does not answer for some."""
         kernels = [KernelInfo.from_json(candidate.info) for candidate in candidates]
         rival = KernelInfo.from_json(incumbent.built.info) if incumbent else None
-        ended: dict[int, RunLine] = {}
-        losses: Counter[int] = Counter()
+        banned = {index: self._banned.get(kernel.symbol) for index, kernel in enumerate(kernels)}
+        ended = {index: line for index, line in banned.items() if line is not None}
         retries = _Retries(self.patience)
         while left := [index for index in range(len(kernels)) if index not in ended]:
             plan = library.with_name("plan.txt")
@@ -120,14 +124,22 @@ class KernelDevice:
             news = {left[index]: line for index, line in answer.ended.items() if index < len(left)}
             if answer.running is not None and answer.running < len(left):
                 culprit = left[answer.running]
-                losses[culprit] += 1
-                if losses[culprit] == MOST_LOSSES:
-                    news[culprit] = RunLine(Status.CRASHED, detail=f"the device went away while it ran: {reason}")
+                if (line := self._blame(kernels[culprit].symbol, reason)) is not None:
+                    news[culprit] = line
             ended |= news
             if len(ended) < len(kernels):
                 retries.pause(answer, reason, progress=bool(news))
                 self.transport.forget()
         return [ended[index] for index in range(len(kernels))]
+
+    def _blame(self, symbol: str, reason: str) -> RunLine | None:
+        """A kernel was running when the device went away. If that is its habit, this is how it ends, now and later."""
+        self._losses[symbol] += 1
+        if self._losses[symbol] < MOST_LOSSES:
+            return None
+        return self._banned.setdefault(
+            symbol, RunLine(Status.CRASHED, detail=f"the device went away while it ran: {reason}")
+        )
 
     def _once(self, files: Sequence[Path], count: int) -> tuple[Answer, str]:
         """What the runner says, and why it does not say more."""

@@ -152,6 +152,17 @@ def test_a_board_that_does_not_come_back(board: Board, cache: Path) -> None:
     assert statuses(device) == ALL_RIGHT
 
 
+def test_a_candidate_that_takes_its_board_along_is_found(board: Board, cache: Path) -> None:
+    """Though the board takes so long to come back that it counts as lost each time."""
+    killer = written_in_c("kill(getppid(), 9); sleep(5);", before="#include <signal.h>")
+    device = board.device(cache, Patience(seconds=0.0))
+    for _ in range(3):
+        with pytest.raises(DeviceLostError):
+            device.measure(sum_task(), [killer, *CANDIDATES], None)
+    results = device.measure(sum_task(), [killer, *CANDIDATES], None)
+    assert [result.status for result in results] == [Status.CRASHED, *ALL_RIGHT]
+
+
 def test_what_does_not_end_in_time_is_ended_with_its_children() -> None:
     """Or else its output, which they hold open, would never end."""
     with pytest.raises(TransportError, match=r"no answer after 0.5 s") as caught:
