@@ -70,16 +70,19 @@ def tasks_of(model: str, target: Target, zoo: Path) -> dict[str, Task]:
 
 
 STANDARD = (
-    "resnet50:64<-64 1x1/1 56x56",
-    "resnet50:128<-512 1x1/1 28x28",
-    "resnet50:512<-128 1x1/1 28x28",
-    "resnet50:64<-64 3x3/1 56x56",
-    "mobilenetv2:192<-32 1x1/1 28x28",
-    "mobilenetv2:32<-144 1x1/1 28x28",
-    "mobilenetv2:384<-64 1x1/1 14x14",
-    "mobilenetv2:96<-576 1x1/1 14x14",
+    "mobilenetv2:64<-192 1x1/1 14x14",
+    "mobilenetv2:160<-576 1x1/1 7x7",
+    "mobilenetv2:64<-384 1x1/1 14x14",
     "mobilenetv2:160<-960 1x1/1 7x7",
+    "mobilenetv2:96<-384 1x1/1 14x14",
+    "mobilenetv2:960<-160 1x1/1 7x7",
+    "mobilenetv2:96<-576 1x1/1 14x14",
+    "mobilenetv2:320<-960 1x1/1 7x7",
+    "resnet50:512<-2048 1x1/1 7x7",
+    "resnet50:512<-512 3x3/2 7x7",
+    "resnet50:2048<-512 1x1/1 7x7",
+    "resnet50:256<-1024 1x1/1 14x14",
+    "encoder:128x1024x256",
     "encoder:128x256x256",
-    "encoder:128x256x1024",
 )
-"""Of convolutions and matrix products, each of well under 2 ms."""
+"""Of convolutions and matrix products, each of less than 2 ms and with 500 points or more."""

@@ -162,10 +162,14 @@ class _Model:
         return around + vectors * (store_cycles(self.target) + 1 / self.target.fma_ports)
 
     def weights(self, node: Node) -> float:
-        """All weights from afar, and as often as the result has spans if they do not stay near."""
-        sets, bytes_ = self.sets(node), node.operands[1].type.bytes
-        stay = bytes_ + sets.inputs <= STAYS * self.target.l2_bytes
-        return (1 if stay else sets.passes) * bytes_ / far_bytes_per_cycle(self.target)
+        """All weights from afar. Those that do not stay in the second-level cache come again for every span of the
+        result: in order, from the third one, where there is one that holds them, as fast as the second one delivers."""
+        sets, target, bytes_ = self.sets(node), self.target, node.operands[1].type.bytes
+        far = far_bytes_per_cycle(target)
+        if bytes_ + sets.inputs <= STAYS * target.l2_bytes:
+            return bytes_ / far
+        again = 2 * near_bytes_per_cycle(target) if bytes_ <= STAYS * target.l3_bytes else far
+        return bytes_ / far + (sets.passes - 1) * bytes_ / again
 
     def activations(self, region: Graph, sums: Sequence[Node]) -> float:
         """Operands and results once, in order, wherever they are."""

@@ -73,20 +73,20 @@ def _convolution(node: Node, config: Knobs, target: Target) -> Iterator[TileRun]
     vectors = block // target.lanes(4)
     whole, rest = divmod(-(-shape.filters // target.lanes(4)), vectors)
     chunks = -(-shape.channels_per_group // inner)
-    written_out = target.multiplies_by_element or config["channels"] >= inner
     for width, blocks in ((vectors, whole), (rest, 1)):
         for columns, repeats in _tiles_of(shape, config["tile"], config["rows"]) if width else ():
             tile, row_taps = columns
             taps = row_taps * sum(map(len, tile.taps)) / tile.rows
             count = blocks * repeats * shape.images
             products = count * width * shape.channels_per_group * taps
-            entries = _entries(shape, chunks, row_taps / tile.rows, written_out=written_out)
+            entries = _entries(shape, chunks, row_taps / tile.rows, target)
             yield TileRun(width * tile.cells, width, count, products, entries)
 
 
-def _entries(shape: ConvShape, chunks: int, row_taps: float, *, written_out: bool) -> float:
-    """How often a tile enters the loop over the channels of a block; where that is written out, the one around it."""
-    if not written_out:
+def _entries(shape: ConvShape, chunks: int, row_taps: float, target: Target) -> float:
+    """How often a tile enters the loop over the channels of a block; where a multiply-add takes an element of a
+    register, that one is always written out, and it is the one around it."""
+    if not target.multiplies_by_element:
         return chunks * row_taps * shape.window[1]
     return 1.0 if shape.window == (1, 1) else chunks * row_taps
 
