@@ -6,6 +6,8 @@ from compiler.ir.ops import (
     bits,
     constant,
     contraction,
+    forest,
+    forest_walk,
     indexing,
     movement,
     pooling,
@@ -104,6 +106,11 @@ OPS: tuple[type[Op], ...] = (
     # quantization
     quantization.Quantize,
     quantization.Dequantize,
+    # ensembles of trees
+    forest.ForestSums,
+    forest.ForestLeaves,
+    forest_walk.ForestWalk,
+    forest_walk.SumLeaves,
     # nested graphs
     region.Fused,
     region.If,
