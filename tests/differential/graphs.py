@@ -20,6 +20,7 @@ from compiler.ir.ops import (
     forest_walk,
     indexing,
     movement,
+    ordered,
     pooling,
     quantization,
     reduction,
@@ -323,6 +324,13 @@ def _resample(region: Region, value: Value) -> Value:
     return region.emit(resampling.Resample(axis), value, indices, region.input(value.type.with_shape(table)))
 
 
+def _ordered_sum(region: Region, value: Value) -> Value:
+    if value.type.rank != 3 or value.type.dtype not in (DType.F32, DType.F64):
+        return value
+    rows, _, outputs = value.type.shape
+    return region.emit(ordered.OrderedSum(), operand(region, value.type.with_shape((rows, outputs))), value)
+
+
 def _forest(region: Region, value: Value) -> Value:
     if value.type.rank != 2 or not value.type.elements:
         return value
@@ -353,7 +361,7 @@ STEPS: tuple[Step, ...] = (
     *(_elementwise,) * 8,
     *(_slice, _transpose, _pad, _concat, _reshape, _broadcast, _tile, _relayout, _shape_of, _bitcast),
     *(_reduce, _reduce, _along_axis, _top_k, _softmax, _matmul, _matmul, _conv, _conv, _pool, _winograd_conv),
-    *(_gather, _gather_elements, _gather_nd, _scatter, _resample, _forest),
+    *(_gather, _gather_elements, _gather_nd, _scatter, _resample, _forest, _ordered_sum),
 )
 
 COVERED: frozenset[type[Op]] = frozenset(
@@ -374,7 +382,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(reduction.ArgMin, reduction.CumulativeSum, reduction.CumulativeProd, sorting.TopK),
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
-        *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves),
+        *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

@@ -1,4 +1,4 @@
-"""Kernels of the walk through trees and of the sum of leaves: one walk, or one row, at a time."""
+"""Kernels of the walk through trees and of sums in a fixed order: one walk, or one row, at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from compiler.codegen.computes.positions import clamp
 from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
 from compiler.ir import DType, Op
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.ordered import OrderedSum
 
 Arrays = Sequence[Array]
 
@@ -75,6 +76,20 @@ def _sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: A
                     result[row, first + value] = result[row, first + value] + leaf[chosen, value]
 
 
+def _ordered_sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
+    start, terms = operands
+    (result,) = results
+    rows, outputs = result.shape
+    with k.parallel(rows * outputs) as element:
+        row, output = k.let(element // outputs, "row"), k.let(element % outputs, "output")
+        total = k.registers("total", result.dtype, (1,))
+        total[0] = start[row, output]
+        if terms.shape[1]:
+            with k.serial(terms.shape[1], "term") as term:
+                total[0] = total[0] + terms[row, term, output]
+        result[row, output] = total[0]
+
+
 def _safe(k: KernelBuilder, index: Expr, size: int, name: str) -> Expr:
     """An index of data clamped into ``[0, size)``."""
     safe = clamp(index, size)
@@ -89,4 +104,4 @@ def _between(index: Expr, size: int) -> Expr:
     return safe
 
 
-ROWS: dict[type[Op], Compute] = {ForestWalk: Whole(_walk), SumLeaves: Whole(_sum)}
+ROWS: dict[type[Op], Compute] = {ForestWalk: Whole(_walk), SumLeaves: Whole(_sum), OrderedSum: Whole(_ordered_sum)}

@@ -10,6 +10,7 @@ from compiler.ir.ops import (
     forest_walk,
     indexing,
     movement,
+    ordered,
     pooling,
     quantization,
     reduction,
@@ -93,6 +94,7 @@ OPS: tuple[type[Op], ...] = (
     reduction.ArgMin,
     reduction.CumulativeSum,
     reduction.CumulativeProd,
+    ordered.OrderedSum,
     pooling.MaxPool,
     pooling.SumPool,
     # data-dependent indices
