@@ -38,7 +38,8 @@ class Trees:
 
     fields: Sequence[Field]
     targets: Array
-    weights: Array
+    weights: Array | None
+    """Of dart."""
     starts: Array
     """The first tree of each iteration, and the number of trees."""
     width: int
@@ -55,7 +56,8 @@ class Trees:
         if not (0 <= begin < end <= count or (begin, end) == (0, count)):
             raise InputError(f"iterations {begin} to {end} are not in the model, which has {count}")
         own = slice(int(self.starts[begin]), int(self.starts[end]))
-        return forest_of(self.fields[own], self.targets[own], self.weights[own], base, features, self.width)
+        weights = None if self.weights is None else self.weights[own]
+        return forest_of(self.fields[own], self.targets[own], weights, base, features, self.width)
 
 
 @dataclass(frozen=True)
@@ -145,10 +147,12 @@ def _linear(field: Field, features: int, outputs: int) -> LinearBooster:
     return LinearBooster(table[:-1], table[-1])
 
 
-def _tree_weights(booster: Field, model: Field, trees: int) -> Array:
+def _tree_weights(booster: Field, model: Field, trees: int) -> Array | None:
     """What dart multiplies trees by."""
     field = model.get("weight_drop") or booster.get("weight_drop")
-    weights = np.ones(trees, np.float32) if field is None else field.floats()
+    if field is None:
+        return None
+    weights = field.floats()
     if weights.size != trees:
         model.fail(f"it has {trees} trees, and weights of {weights.size}")
     return weights

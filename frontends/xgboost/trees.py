@@ -43,11 +43,13 @@ class _Nodes:
         return np.repeat(np.arange(self.first.size - 1), np.diff(self.first))
 
 
-def forest_of(trees: Sequence[Field], targets: Array, weights: Array, base: Array, features: int, width: int) -> Forest:
+def forest_of(
+    trees: Sequence[Field], targets: Array, weights: Array | None, base: Array, features: int, width: int
+) -> Forest:
     """The forest of these trees.
 
-    ``targets i32[trees]``: the output that each adds to. ``weights f32[trees]``: what its leaves are multiplied by.
-    ``base f32[outputs]``. ``width``: values per leaf. Raises MalformedModel.
+    ``targets i32[trees]``: the output that each adds to. ``weights f32[trees]``: what dart multiplies its leaves
+    by. ``base f32[outputs]``. ``width``: values per leaf. Raises MalformedModel.
     """
     nodes = _gathered(trees)
     _check(trees, nodes, features)
@@ -60,7 +62,10 @@ def forest_of(trees: Sequence[Field], targets: Array, weights: Array, base: Arra
     turned = nodes.is_categorical[splits]
     per_tree = np.bincount(nodes.tree[splits], minlength=len(trees))
     sets = _sets(trees, nodes, splits[turned])
-    values = _leaf_values(trees, nodes, leaves, width) * weights[nodes.tree[leaves], None]
+    values = _leaf_values(trees, nodes, leaves, width)
+    if weights is not None:
+        # As XGBoost does: it adds the leaf to zero, multiplies, and adds the product, so that no -0 is left.
+        values = (values + np.float32(0)) * weights[nodes.tree[leaves], None]
     try:
         return Forest(
             features=features,

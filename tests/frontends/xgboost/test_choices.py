@@ -104,3 +104,11 @@ def test_a_linear_model_has_neither_leaves_nor_iterations() -> None:
 def test_not_a_number_is_always_missing() -> None:
     assert math.isnan(Prediction(booster()).missing_value)
     assert Prediction(booster(), missing=3).missing_value == 3
+
+
+@pytest.mark.parametrize("score", [0.4903261661529541, 0.5218820571899414, 1e-6, 1e-7, 0.9999999])
+def test_a_base_score_of_which_the_logarithm_is_hard(score: float) -> None:
+    data = xgboost.DMatrix(X, label=LABELS > 0)
+    model = xgboost.train({"objective": "binary:logistic", "base_score": score, "nthread": 1}, data, 1)
+    want = model.predict(xgboost.DMatrix(X), output_margin=True)
+    assert_same_bits(outputs_of(Prediction(model, "margin"), {"data": X}), want)
