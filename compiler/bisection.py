@@ -19,8 +19,9 @@ from compiler.ir import ROW_MAJOR, Graph, Node, Rewriter, Value, clone, evaluate
 from compiler.ir.interpreter import evaluate_node
 from compiler.ir.literal import Array
 from compiler.ir.ops.movement import Relayout
-from compiler.passes import PassManager, context_for
+from compiler.passes import PassManager
 from compiler.source import OracleError, Source
+from compiler.tuning import context_of
 from compiler.verification import build_runner, differences, tolerance_for
 
 
@@ -60,15 +61,15 @@ def find_wrong_import(source: Source, graph: Graph, inputs: Mapping[str, Array])
 
 def find_wrong_pass(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> Finding | None:
     """Run the pipeline pass by pass; the first one after which the reference gives other outputs."""
-    context = context_for(settings.target)
     before, expected = clone(graph), evaluate(graph, inputs)
-    for step in settings.manager.passes:
-        after = PassManager([step]).run(before, context=context)
-        wrong = _compare(graph, evaluate(after, inputs), expected)
-        if wrong:
-            place = _first_changed_value(before, after, inputs)
-            return Finding("pass", str(step), f"{place}{wrong[0]}")
-        before = after
+    with settings.open_tuning() as tuned:
+        for step in settings.manager.passes:
+            after = PassManager([step]).run(before, context=context_of(tuned))
+            wrong = _compare(graph, evaluate(after, inputs), expected)
+            if wrong:
+                place = _first_changed_value(before, after, inputs)
+                return Finding("pass", str(step), f"{place}{wrong[0]}")
+            before = after
     return None
 
 
@@ -112,7 +113,8 @@ def expose_results(graph: Graph) -> tuple[Graph, dict[Value, str]]:
 
 
 def _optimize(graph: Graph, settings: Settings) -> Graph:
-    return settings.manager.run(graph, settings.target)
+    with settings.open_tuning() as tuned:
+        return settings.manager.run(graph, context=context_of(tuned))
 
 
 def _run_compiled(graph: Graph, inputs: Mapping[str, Array], settings: Settings) -> dict[str, Array]:

@@ -47,8 +47,11 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="arithmetic (default: f32)")
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was built")
+    tuning = p.add_mutually_exclusive_group()
+    tuning.add_argument("--db", type=Path, metavar="FILE", help="use this tuning database instead of the user's")
+    tuning.add_argument("--no-tuning", action="store_true", help="use no tuning records")
     p.add_argument("--no-verify", action="store_true", help="do not compare with the source framework")
-    p.add_argument("-v", "--verbose", action="store_true", help="print the time of each step")
+    p.add_argument("-v", "--verbose", action="store_true", help="print times, and how many kernels are tuned")
     return p
 
 
@@ -93,6 +96,7 @@ def _build(options: argparse.Namespace) -> int:
             ops=loaded.ops,
             schedules=loaded.schedules,
             verify=not options.no_verify,
+            tuning=options.db or not options.no_tuning,
             workers=options.jobs,
             progress=progress,
         )
@@ -123,6 +127,7 @@ def _summarize(artifact: Artifact, model: Path, output: Path, verbose: bool) -> 
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     if verbose:
+        print(f"  {report.tuned} of {kernels} kernels from tuning records")
         print("  " + ", ".join(f"{step} {seconds:.2f} s" for step, seconds in report.seconds.items()))
 
 

@@ -37,15 +37,18 @@ class Extensions:
     schedules: list[type[object]] = field(default_factory=list)
 
 
-def command_parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser for MODEL and the options that every command has."""
+def command_parser(
+    command: str, description: str, examples: str, *, several_models: bool = False
+) -> argparse.ArgumentParser:
+    """A parser for MODEL, or any number of them, and the options that every command has."""
     p = argparse.ArgumentParser(
         prog=f"python -m compiler.{command}",
         description=description,
         epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("model", metavar="MODEL", help="an .onnx file, or a graph as .kiln text")
+    number = "*" if several_models else None
+    p.add_argument("model", nargs=number, metavar="MODEL", help="an .onnx file, or a graph as .kiln text")
     p.add_argument("--target", default="host", help="what to compile for (default: host; see compiler.targets)")
     p.add_argument(
         "--bind",
@@ -64,11 +67,12 @@ def command_parser(command: str, description: str, examples: str) -> argparse.Ar
         metavar="FILE.py",
         help="a file whose tuples PASSES, OPS and SCHEDULES are used too",
     )
-    p.add_argument("--jobs", type=_positive, metavar="N", help="processes that compile (default: one per CPU)")
+    p.add_argument("--jobs", type=positive, metavar="N", help="processes that compile (default: one per CPU)")
     return p
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
@@ -124,7 +128,8 @@ def run_command(action: Callable[[argparse.Namespace], int], options: argparse.N
         return _fail("interrupted")
     except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like the user's mistake
         what = f"{type(error).__name__}: {error}"
-        return _fail(f"internal error on {options.model}: {what} (KILN_DEBUG=1 shows where)")
+        models = options.model if isinstance(options.model, str) else " ".join(options.model)
+        return _fail(f"internal error on {models}: {what} (KILN_DEBUG=1 shows where)")
 
 
 def _fail(message: str, code: int = FAILED) -> int:

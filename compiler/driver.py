@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from compiler.artifact import (
     write_manifest,
     write_vectors,
 )
+from compiler.autotune.database import DatabaseError
+from compiler.autotune.lookup import TunedChoices
 from compiler.cache import default_cache, prune
 from compiler.codegen.csource import model_source
 from compiler.codegen.extensions import ExtensionError, extensions_of
@@ -38,6 +40,7 @@ from compiler.proof import Proof
 from compiler.source import LoadError, Source
 from compiler.steps import Progress, Steps
 from compiler.targets import Target, TargetError, resolve
+from compiler.tuning import RecordsUsed, Tuning, context_of, open_tuning, records_used
 from compiler.verification import RunError, tolerance_for
 from runtime import __version__
 from runtime.jsonfields import Json
@@ -58,11 +61,16 @@ class Settings:
     verify: bool = True
     workers: int | None = None
     cache: Path = field(default_factory=default_cache)
+    tuning: Tuning = True
 
     @property
     def manager(self) -> PassManager:
         """The pipeline. Raises PipelineError."""
         return PassManager.parse(self.pipeline, self.passes)
+
+    def open_tuning(self) -> AbstractContextManager[TunedChoices]:
+        """The tuning records to use. Raises DatabaseError."""
+        return open_tuning(self.tuning, self.target, self.cache / "kernels", self.schedules, self.workers)
 
 
 def load(
@@ -99,6 +107,7 @@ def compile(
     ops: Sequence[type[Op]] = (),
     schedules: Sequence[type[object]] = (),
     verify: bool = True,
+    tuning: Tuning = True,
     workers: int | None = None,
     cache_dir: str | Path | None = None,
     progress: Progress | None = None,
@@ -112,6 +121,8 @@ def compile(
         pipeline: the passes, as text; must end in ``fuse`` or in a pass that does its work.
         passes, ops, schedules: classes from outside the tree, defined at the top level of a file.
         verify: compare the compiled model with the source framework; golden vectors come from there too.
+        tuning: whose tuning records to use: True for those of the user's database, a database or its file for others,
+            in each case before those that ship with the package; False for none.
         workers: processes that compile kernels; None: one per CPU.
         cache_dir: where kernels are kept between builds; None: ``default_cache()``.
         progress: told about steps and how far they are.
@@ -130,6 +141,7 @@ def compile(
             verify=verify,
             workers=workers,
             cache=Path(cache_dir) if cache_dir else default_cache(),
+            tuning=tuning,
         )
         return build(_source(model, inputs, bind, ops), settings, progress)
 
@@ -147,11 +159,13 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
         directory.mkdir()
         with steps.step("load"):
             graph = source.load()
-        with steps.step("passes"):
-            optimized = settings.manager.run(graph, target, verify=DEBUG.verify)
-        with steps.step("kernels"):
-            tasks = graph_tasks(optimized)
-            kernels = _kernels(tasks, settings, steps)
+        with settings.open_tuning() as tuned:
+            with steps.step("passes"):
+                optimized = settings.manager.run(graph, context=context_of(tuned), verify=DEBUG.verify)
+            with steps.step("kernels"):
+                tasks = graph_tasks(optimized)
+                kernels = _kernels(tasks, tuned, settings, steps)
+                records = records_used(kernels, tuned, settings.schedules)
         with steps.step("plan"):
             plan = plan_graph(optimized, tasks, {task: kernel.info for task, kernel in kernels.items()})
         with steps.step("expect"):
@@ -163,15 +177,15 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
             if proof.golden:
                 write_vectors(directory, *proof.golden)
             tolerance = tolerance_for(result.type for node in graph for result in node.results)
-            provenance = _provenance(source, settings, proof)
+            provenance = _provenance(source, settings, records, proof)
             versions = _versions(c_compiler)
             manifest = write_manifest(directory, plan, target, library.elf.glibc, tolerance, versions, provenance)
         with steps.step("verify"):
             proof.check(directory, manifest, c_compiler, cache / "c")
         prune(cache)
         on_failure.pop_all()
-    warnings = tuple(filter(None, (*proof.warnings, _glibc_warning(library, target))))
-    report = BuildReport(target, graph, optimized, plan, steps.seconds, proof.summary, warnings)
+    warnings = tuple(filter(None, (*proof.warnings, records.warning, _glibc_warning(library, target))))
+    report = BuildReport(target, graph, optimized, plan, steps.seconds, proof.summary, len(records.used), warnings)
     return Artifact(staging, directory, manifest, report)
 
 
@@ -185,13 +199,16 @@ def _source(
     return Source(model, dict(inputs or {}), bound, tuple(ops))
 
 
-def _kernels(tasks: Mapping[Node, Task], settings: Settings, steps: Steps) -> dict[Task, CompiledKernel]:
+def _kernels(
+    tasks: Mapping[Node, Task], tuned: TunedChoices, settings: Settings, steps: Steps
+) -> dict[Task, CompiledKernel]:
     """A kernel per distinct task; an error names the nodes whose kernels failed."""
     try:
         return compile_kernels(
             dict.fromkeys(tasks.values()),
             settings.target,
             settings.cache / "kernels",
+            choose=tuned.choose,
             ops=extensions_of(settings.ops),
             schedules=extensions_of(settings.schedules),
             workers=settings.workers,
@@ -230,11 +247,12 @@ def _versions(c_compiler: CCompiler) -> dict[str, str]:
     return {"kiln": __version__, "tvm": importlib.metadata.version("apache-tvm"), "c": c_compiler.identity}
 
 
-def _provenance(source: Source, settings: Settings, proof: Proof) -> dict[str, Json]:
+def _provenance(source: Source, settings: Settings, records: RecordsUsed, proof: Proof) -> dict[str, Json]:
     return {
         "model_sha256": source.digest,
         "pipeline": str(settings.manager),
         "precision": settings.precision,
+        "tuning_records": records.digest,
         "verification": proof.summary,
     }
 
@@ -259,6 +277,7 @@ _EXPECTED_ERRORS = (
     WorkerStartError,
     ToolchainError,
     RunError,
+    DatabaseError,
 )
 
 

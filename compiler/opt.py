@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from compiler.build import input_type
 from compiler.cli import DONE, FAILED, WRONG_USAGE, Extensions, binding, load_files, run_command
-from compiler.driver import load
+from compiler.driver import Settings, build_errors, load
 from compiler.errors import os_error_text
 from compiler.ir import Graph, VerificationError, print_graph, save_graph
 from compiler.passes import (
     PASSES,
     PIPELINES,
     Pass,
+    PassContext,
     PassError,
     PassManager,
     PassRecord,
@@ -26,6 +28,7 @@ from compiler.passes import (
     PipelineReport,
 )
 from compiler.targets import Target, TargetError, resolve
+from compiler.tuning import context_of
 from runtime.progress import Progress
 
 EXAMPLES = """\
@@ -104,14 +107,14 @@ def _opt(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace, loaded: Extensions, manager: PassManager, target: Target | None) -> int:
     graph = load(options.model, inputs=dict(options.input), bind=dict(options.bind), ops=loaded.ops)
     report = PipelineReport()
-    with Progress("running passes") as bar:
+    with _context(target, loaded) as context, Progress("running passes") as bar:
 
         def advance(record: PassRecord, _: Graph) -> None:
             bar.update(len(report.records) / len(manager.passes))
 
         result = manager.run(
             graph,
-            target,
+            context=context,
             verify=options.verify or None,
             print_ir_after=options.print_ir_after,
             observers=(report, advance),
@@ -124,6 +127,16 @@ def _run(options: argparse.Namespace, loaded: Extensions, manager: PassManager, 
     if options.timing:
         print(report, file=sys.stderr)
     return DONE
+
+
+@contextmanager
+def _context(target: Target | None, loaded: Extensions) -> Generator[PassContext]:
+    """What passes know in a build for the target."""
+    if target is None:
+        yield PassContext()
+        return
+    with build_errors(), Settings(target, schedules=tuple(loaded.schedules)).open_tuning() as tuned:
+        yield context_of(tuned)
 
 
 def _check_names(names: Sequence[str], manager: PassManager) -> None:

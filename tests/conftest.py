@@ -32,6 +32,12 @@ settings.register_profile(
 settings.load_profile(os.environ.get("KILN_HYPOTHESIS_PROFILE", "ci"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_tuning_database(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test reads or writes the user's tuning database; shipped records are used as users use them."""
+    os.environ["KILN_DATABASE"] = str(tmp_path_factory.mktemp("tuning") / "tuning.db")
+
+
 @pytest.fixture(scope="session")
 def zoo() -> Path:
     """A folder of real models beside the repository; tests that need it skip where it is absent."""

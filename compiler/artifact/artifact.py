@@ -32,6 +32,7 @@ class BuildReport:
     """What a build did, for people and for the report page.
 
     ``seconds`` gives the time of each step; ``verification`` one line on what the numbers were compared with.
+    ``tuned`` is the number of kernels that were made from tuning records.
     """
 
     target: Target
@@ -40,6 +41,7 @@ class BuildReport:
     plan: Plan
     seconds: Mapping[str, float]
     verification: str
+    tuned: int = 0
     warnings: tuple[str, ...] = ()
 
 

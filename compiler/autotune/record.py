@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -50,6 +51,8 @@ class Record:
             is ``OK``.
         times: every timing that was taken, in seconds, in order; empty for predicted records.
         detail: one line on a failure, else empty.
+        is_default: whether an untuned build makes this choice. What is known of defaults says how far estimates are
+            from measured times.
         provenance: who found it, when and how: ``machine``, ``unix_time``, ``session``, ``search``, ``seed``,
             ``trial``.
     """
@@ -64,8 +67,14 @@ class Record:
     seconds: float | None
     times: tuple[float, ...] = ()
     detail: str = ""
+    is_default: bool = False
     provenance: Mapping[str, Fact] = field(default_factory=dict[str, Fact])
 
     def __post_init__(self) -> None:
         if (self.seconds is None) == (self.status is Status.OK):
             raise ValueError(f"a record that is {self.status} has seconds {self.seconds}")
+        numbers = [self.seconds or 0.0, *self.times]
+        if not all(math.isfinite(seconds) and seconds >= 0 for seconds in numbers):
+            raise ValueError(f"seconds of a record are finite and not negative: {numbers}")
+        if any(isinstance(fact, float) and not math.isfinite(fact) for fact in self.provenance.values()):
+            raise ValueError(f"numbers of a record's provenance are finite: {dict(self.provenance)}")

@@ -6,13 +6,15 @@ Owns the form of a request to the worker (``kernel_worker``) and where what it s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from compiler.codegen.extensions import Extension
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.objects import Job, ObjectFile, compile_tasks
+from compiler.codegen.space import Choice
 from compiler.ir import Task
 from compiler.targets import Target
 
@@ -26,14 +28,25 @@ class CompiledKernel:
     code: bytes
     info: KernelInfo
 
+    @property
+    def choice(self) -> Choice:
+        """What it was made from."""
+        return Choice.of(self.info.template.partition("/")[0], json.loads(self.info.config))
+
+
+Choose: TypeAlias = Callable[[Task, Target], Choice | None]
+"""Says from which template and knobs to make a task's kernel; None: the first template that matches, its default."""
+
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """What a worker is asked: a task's text, and the classes from outside the tree that may have a say."""
+    """What a worker is asked: a task's text, the classes from outside the tree that may have a say, and which template
+    is to compute it with which knobs (None: the first that matches, with its default)."""
 
     task: str
     ops: tuple[Extension, ...] = ()
     schedules: tuple[Extension, ...] = ()
+    choice: tuple[str, Mapping[str, int]] | None = None
 
     def to_json(self) -> str:
         """JSON text with sorted keys: it is part of the cache key."""
@@ -44,7 +57,8 @@ class KernelRequest:
         """The inverse of ``to_json``."""
         fields = json.loads(text)
         ops, schedules = (tuple(Extension(**row) for row in fields[key]) for key in ("ops", "schedules"))
-        return KernelRequest(fields["task"], ops, schedules)
+        choice = fields["choice"]
+        return KernelRequest(fields["task"], ops, schedules, (choice[0], choice[1]) if choice else None)
 
 
 def compile_kernels(
@@ -52,6 +66,7 @@ def compile_kernels(
     target: Target,
     cache: Path,
     *,
+    choose: Choose | None = None,
     ops: tuple[Extension, ...] = (),
     schedules: tuple[Extension, ...] = (),
     workers: int | None = None,
@@ -59,11 +74,16 @@ def compile_kernels(
 ) -> dict[Task, CompiledKernel]:
     """A kernel for each task.
 
-    ``progress`` is called with (kernels done, kernels in all). Raises JobsFailedError when kernels cannot be
-    made, CacheUnwritableError, WorkerStartError.
+    A choice that the task's space does not have makes way for the default, and so does one of another template where
+    one of ``schedules`` matches; ``CompiledKernel.choice`` says what was made. ``progress`` is called with (kernels
+    done, kernels in all). Raises JobsFailedError when kernels cannot be made, CacheUnwritableError, WorkerStartError.
     """
     wanted = {task.hash: task for task in tasks}
-    jobs = [Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()]
+    jobs: list[Job] = []
+    for key, task in wanted.items():
+        chosen = choose(task, target) if choose else None
+        choice = (chosen.template, chosen.config) if chosen else None
+        jobs.append(Job(key, EMITTER, KernelRequest(task.text, ops, schedules, choice).to_json()))
     made = compile_tasks(jobs, target, cache_dir=cache, workers=workers, progress=progress)
     return {task: _kernel(made[key]) for key, task in wanted.items()}
 

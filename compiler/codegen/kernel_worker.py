@@ -2,29 +2,110 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+from compiler.codegen.analytic.assembly import read_code
+from compiler.codegen.analytic.features import kernel_features, predicted_seconds
 from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
-from compiler.codegen.kernels import build_kernel
-from compiler.codegen.schedules import Template
+from compiler.codegen.kernels import (
+    IllegalConfigError,
+    NoTemplateError,
+    build_kernel,
+    check_choice,
+    choose_template,
+    emit_kernel,
+)
+from compiler.codegen.schedules import SCHEDULES, Template
+from compiler.codegen.tir import object_and_assembly
 from compiler.ir import Op, Task
 from compiler.targets import Target
+from compiler.targets.llvm import llvm_target_dict
 
 
 def emit(arguments: str, target: Target) -> tuple[bytes, str]:
     """The object for a request, and what is to be known of it, as ``KernelInfo``'s JSON.
 
-    A file that defines an op from outside the tree says how it is computed in a table ``COMPUTES`` of its
-    own, whose rows join the compiler's for the life of this worker; a template from outside may do without.
+    A choice is a wish: where it does not fit, the default is made, as ``KernelInfo`` shows.
     """
     request = KernelRequest.from_json(arguments)
+    ops, schedules = load_extensions(request)
+    choice = request.choice if _fits(request, target, ops, schedules) else None
+    code, info = build_kernel(Task(request.task), target, choice, ops=ops, schedules=schedules)
+    return code, info.to_json()
+
+
+def _fits(request: KernelRequest, target: Target, ops: Sequence[type[Op]], schedules: Sequence[Template]) -> bool:
+    """Whether there is a choice that can be made. A template from outside the tree that matches is what its author
+    wants to see: a choice of another one does not fit then."""
+    if request.choice is None:
+        return False
+    task, outside = Task(request.task), {template.name for template in schedules}
+    default = choose_template(task.graph(ops), target, (*schedules, *SCHEDULES))
+    if default.name in outside and request.choice[0] not in outside:
+        return False
+    try:
+        check_choice(task, target, request.choice, ops=ops, schedules=schedules)
+    except (NoTemplateError, IllegalConfigError):
+        return False
+    return True
+
+
+def spaces(arguments: str, target: Target) -> tuple[bytes, str]:
+    """No object; as JSON the version and the space of every template that computes a task, the default one first."""
+    request = KernelRequest.from_json(arguments)
+    ops, schedules = load_extensions(request)
+    region = Task(request.task).graph(ops)
+    found = [template for template in (*schedules, *SCHEDULES) if template.matches(region, target)]
+    rows = {t.name: {"version": t.version, "space": t.space(region, target).to_json()} for t in reversed(found)}
+    return b"", json.dumps(dict(reversed(rows.items())))
+
+
+def versions(arguments: str, target: Target) -> tuple[bytes, str]:
+    """No object; as JSON the version of every template by its name, of those from outside the tree too."""
+    _, schedules = load_extensions(KernelRequest.from_json(arguments))
+    return b"", json.dumps({template.name: template.version for template in (*SCHEDULES, *schedules)})
+
+
+def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
+    """The object for a request that has a choice, under a symbol of its own, and as JSON what tuners want to know of
+    it: ``info``, ``version``, ``features`` and ``predicted_seconds``."""
+    request = KernelRequest.from_json(arguments)
+    ops, schedules = load_extensions(request)
+    assert request.choice is not None, "a candidate has a template and knobs"
+    task = Task(request.task)
+    check_choice(task, target, request.choice, ops=ops, schedules=schedules)
+    symbol = f"k_{task.hash}_{_digest(json.dumps(request.choice, sort_keys=True))}"
+    emitted = emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
+    code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
+    read = read_code(text, target.isa)
+    features = kernel_features(emitted.region, emitted.template.name, emitted.config, read, emitted.info, target)
+    note = {
+        "info": emitted.info.to_json(),
+        "version": emitted.template.version,
+        "features": features,
+        "predicted_seconds": predicted_seconds(features, target),
+    }
+    return code, json.dumps(note)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def load_extensions(request: KernelRequest) -> tuple[list[type[Op]], list[Template]]:
+    """The ops and templates from outside the tree.
+
+    A file that defines an op says how it is computed in a table ``COMPUTES`` of its own, whose rows join the
+    compiler's for the life of this worker; a template may do without.
+    """
     ops = [cast("type[Op]", extension.load()) for extension in request.ops]
     for extension in request.ops:
         module = load_module(extension.module, Path(extension.path))
         COMPUTES.update(cast("dict[type[Op], Compute]", getattr(module, "COMPUTES", {})))
-    schedules = [cast("type[Template]", extension.load())() for extension in request.schedules]
-    code, info = build_kernel(Task(request.task), target, ops=ops, schedules=schedules)
-    return code, info.to_json()
+    return ops, [cast("type[Template]", extension.load())() for extension in request.schedules]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from compiler.codegen.cost import region_bytes, region_flops
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.schedules import SCHEDULES, Config, Template
+from compiler.codegen.schedules import SCHEDULES, Config, Kernel, Template
 from compiler.codegen.tir import build_object, parallel_extent
 from compiler.ir import Graph, Op, Task
 from compiler.targets import Target
@@ -20,6 +21,10 @@ from compiler.targets.llvm import llvm_target_dict
 
 class NoTemplateError(Exception):
     """No schedule template computes a task; the message has the task's text."""
+
+
+class IllegalConfigError(Exception):
+    """A config that the space of its template does not have; the message names both."""
 
 
 def build_kernel(
@@ -34,12 +39,36 @@ def build_kernel(
 
     ``config`` names a template and gives its knobs; without it the first template that matches is taken with its
     analytic default. ``ops`` and ``schedules`` come from outside the tree; those templates are tried first.
-    Raises NoTemplateError.
+    A config need not be one of the template's space: whoever asks for it knows what it does. Raises NoTemplateError.
     """
+    emitted = emit_kernel(task, target, config, f"k_{task.hash}", ops=ops, schedules=schedules)
+    return build_object([emitted.kernel.func], llvm_target_dict(target)), emitted.info
+
+
+@dataclass(frozen=True)
+class Emitted:
+    """A kernel as TIR, with where it comes from."""
+
+    region: Graph
+    template: Template
+    config: Config
+    kernel: Kernel
+    info: KernelInfo
+
+
+def emit_kernel(
+    task: Task,
+    target: Target,
+    config: tuple[str, Config] | None,
+    symbol: str,
+    *,
+    ops: Sequence[type[Op]] = (),
+    schedules: Sequence[Template] = (),
+) -> Emitted:
+    """The kernel of ``build_kernel`` before it is machine code, exported as ``symbol``."""
     region = task.graph(ops)
     template = choose_template(region, target, (*schedules, *SCHEDULES), config[0] if config else None)
     knobs = config[1] if config else template.space(region, target).default
-    symbol = f"k_{task.hash}"
     kernel = template.emit(region, knobs, target, symbol)
     info = KernelInfo(
         symbol=symbol,
@@ -51,7 +80,22 @@ def build_kernel(
         template=f"{template.name}/{template.version}",
         config=json.dumps(dict(knobs), sort_keys=True),
     )
-    return build_object([kernel.func], llvm_target_dict(target)), info
+    return Emitted(region, template, knobs, kernel, info)
+
+
+def check_choice(
+    task: Task,
+    target: Target,
+    choice: tuple[str, Config],
+    *,
+    ops: Sequence[type[Op]] = (),
+    schedules: Sequence[Template] = (),
+) -> None:
+    """Raise NoTemplateError or IllegalConfigError for a choice that is none, such as that of a stale record."""
+    region = task.graph(ops)
+    template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0])
+    if choice[1] not in template.space(region, target):
+        raise IllegalConfigError(f"the space of {template.name}/{template.version} for this task lacks {choice[1]}")
 
 
 def choose_template(region: Graph, target: Target, templates: Sequence[Template], name: str | None = None) -> Template:

@@ -12,7 +12,7 @@ import json
 import math
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
@@ -77,8 +77,24 @@ class Pinned:
         return config[self.knob] == self.value or all(config[name] >= least for name, least in self.unless)
 
 
-Constraint: TypeAlias = AtMost | Pinned
-_CONSTRAINTS = {"at-most": AtMost, "pinned": Pinned}
+@dataclass(frozen=True)
+class Among:
+    """The values of some knobs are one of ``rows``, in the order of the knobs: a rule that only the template knows."""
+
+    knobs: tuple[str, ...]
+    rows: tuple[tuple[int, ...], ...]
+
+    def holds(self, config: Config) -> bool:
+        """Whether a configuration satisfies it."""
+        return tuple(config[name] for name in self.knobs) in self._rows
+
+    @cached_property
+    def _rows(self) -> frozenset[tuple[int, ...]]:
+        return frozenset(self.rows)
+
+
+Constraint: TypeAlias = AtMost | Pinned | Among
+_CONSTRAINTS = {"at-most": AtMost, "pinned": Pinned, "among": Among}
 
 
 @dataclass(frozen=True)
@@ -134,7 +150,7 @@ class Space:
         """Canonical JSON text."""
         knobs = [{"name": knob.name, "values": knob.values, "default": knob.default} for knob in self.knobs]
         kinds = {kind: name for name, kind in _CONSTRAINTS.items()}
-        constraints = [{"kind": kinds[type(rule)], **vars(rule)} for rule in self.constraints]
+        constraints = [{"kind": kinds[type(rule)], **_fields(rule)} for rule in self.constraints]
         return json.dumps({"knobs": knobs, "constraints": constraints}, sort_keys=True)
 
     @staticmethod
@@ -150,6 +166,10 @@ class Space:
 
     def _allows(self, config: Config) -> bool:
         return all(rule.holds(config) for rule in self.constraints)
+
+
+def _fields(rule: Constraint) -> dict[str, Any]:
+    return {field.name: getattr(rule, field.name) for field in fields(rule)}
 
 
 def _constraint(row: dict[str, Any]) -> Constraint:

@@ -53,6 +53,7 @@ def _facts(artifact: Artifact, times: Sequence[KernelTime] | None) -> str:
         "weights": quantity(plan.weights_bytes, "B"),
         "working memory": quantity(plan.arena_bytes, "B"),
         "calls": f"{len(plan.calls)} of {len({call.symbol for call in plan.calls if call.symbol})} kernels",
+        "kernels from tuning records": str(artifact.report.tuned),
         "arithmetic": quantity(sum(call.flops for call in plan.calls), "flop"),
         "build": ", ".join(f"{step} {time:.2f} s" for step, time in seconds.items()),
     }

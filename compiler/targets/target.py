@@ -56,6 +56,7 @@ class Target:
         load_ports: vectors of ``vector_bytes`` that can be loaded from the first-level cache per cycle.
         issue_width: instructions that the core decodes per cycle.
         l1d_bytes, l2_bytes, l3_bytes: one core's share of each cache when its neighbours work too (0: none).
+        l1d_way_bytes: addresses that differ by a multiple of this share a set of the first-level data cache.
         cache_line_bytes: unit of transfer, and the alignment that keeps two threads apart.
         min_glibc: the oldest GNU C library that an artifact must load with, such as ``2.28``;
             ``None`` accepts whatever the compiler's own is.
@@ -78,6 +79,7 @@ class Target:
     l1d_bytes: int
     l2_bytes: int
     l3_bytes: int = 0
+    l1d_way_bytes: int = 4096
     cache_line_bytes: int = 64
     issue_width: int = 4
     mattr: tuple[str, ...] = ()
@@ -102,6 +104,11 @@ class Target:
     def pointer_bytes(self) -> int:
         """Size of an address: 8, or 4 on 32-bit Arm."""
         return 4 if self.isa == "arm" else 8
+
+    @property
+    def l1d_ways(self) -> int:
+        """Lines that a set of the first-level data cache holds."""
+        return max(1, self.l1d_bytes // self.l1d_way_bytes)
 
     @property
     def has_fma(self) -> bool:
@@ -212,6 +219,7 @@ def _check_values(target: Target) -> None:
         ("load_ports", 0 < target.load_ports <= 8, "between 0 and 8"),
         ("issue_width", 1 <= target.issue_width <= 16, "between 1 and 16"),
         ("l1d_bytes", target.l1d_bytes >= 1024, "at least 1024"),
+        ("l1d_way_bytes", target.l1d_way_bytes >= 256, "at least 256"),
         ("l2_bytes", target.l2_bytes >= 0, "0 or more"),
         ("l3_bytes", target.l3_bytes >= 0, "0 or more"),
         ("cache_line_bytes", target.cache_line_bytes in (32, 64, 128, 256), "32, 64, 128 or 256"),

@@ -12,8 +12,9 @@ from tests.architecture.sources import REPOSITORY, Source, sources
 
 MOST_SWITCHES = 8
 
-# Not switches: they say where files go, and belong to the module that puts them there.
-PLACES = {"KILN_CACHE"}
+# Not switches of what the compiler shows: they say where files are, or not to use them, and belong to the module that
+# reads them.
+PLACES = {"KILN_CACHE", "KILN_DATABASE", "KILN_TUNING"}
 
 
 def environment_names(source: Source) -> set[str]:

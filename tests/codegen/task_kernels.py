@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import random
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.kernels import build_kernel
 from compiler.codegen.plan.packing import pack, unpack
-from compiler.codegen.schedules import Config
+from compiler.codegen.schedules import Config, Template
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
 from compiler.targets import Target, resolve
@@ -64,6 +65,24 @@ def load_kernels(wanted: Iterable[tuple[Graph, Choice | None]], target: Target =
         LoadedKernel(graph, info, getattr(loaded[home], info.symbol))
         for (graph, _, info), home in zip(built, homes, strict=True)
     ]
+
+
+def sampled_choices(template: Template, graph: Graph, target: Target, count: int, seed: int = 0) -> list[Choice]:
+    """The default of a template's space and ``count`` random configurations of it."""
+    space, rng = template.space(graph, target), random.Random(seed)
+    configs = [space.default, *(space.sample(rng) for _ in range(count))]
+    return [(template.name, config) for config in configs if config is not None]
+
+
+def check_that_knobs_matter(template: Template, graph: Graph, target: Target, seed: int = 0) -> None:
+    """A random configuration, and each that differs from it in one knob, make code of their own."""
+    space = template.space(graph, target)
+    config = space.sample(random.Random(seed))
+    assert config is not None
+    seen: dict[str, Config] = {}
+    for other in (config, *space.neighbours(config)):
+        twin = seen.setdefault(str(template.emit(graph, other, target, "k").func), other)
+        assert twin is other, f"{twin} and {other} make the same code"
 
 
 def blank_results(kernel: LoadedKernel, fill: int = 0x5A) -> list[Array]:

@@ -13,7 +13,16 @@ from compiler.ir.ops.binary import Add, Maximum
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.sampling import random_array
-from tests.codegen.task_kernels import HOST, load_kernel, load_kernels, run_kernel
+from compiler.targets import resolve
+from tests.codegen.native import CORTEX_A72
+from tests.codegen.task_kernels import (
+    HOST,
+    check_that_knobs_matter,
+    load_kernel,
+    load_kernels,
+    run_kernel,
+    sampled_choices,
+)
 from tests.codegen.test_computes import assert_close
 
 
@@ -107,19 +116,43 @@ BLOCKED_CASES = {
 
 
 @pytest.mark.parametrize("name", BLOCKED_CASES)
-def test_conv_blocked_equals_reference_in_all_tilings(name: str) -> None:
+def test_conv_blocked_equals_reference_whatever_the_configuration(name: str) -> None:
     x, w, op, vectors, blocked_image = BLOCKED_CASES[name]
     graph = blocked_graph(x, w, op, HOST.lanes(4), vectors, blocked_image=blocked_image)
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
     (expected,) = run_graph(graph, operands)
-    tiles, rows, _ = ConvBlocked().space(graph, HOST).knobs
-    narrow = [{"tile": tile, "span": span, "rows": 1} for tile in tiles.values[-3:] for span in (1, 2, 9)]
-    joined = [{"tile": max(tiles.values), "span": 64, "rows": count} for count in rows.values]
-    configs = [None, *(("conv_blocked", config) for config in (*narrow, *joined))]
+    configs = [None, *sampled_choices(ConvBlocked(), graph, HOST, 5)]
     for kernel in load_kernels([(graph, config) for config in configs]):
         assert kernel.info.template.startswith("conv_blocked/")
         (actual,) = run_kernel(kernel, operands)
         assert_close(actual / np.abs(expected).max(), expected / np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", BLOCKED_CASES)
+def test_knobs_of_conv_blocked_matter(name: str) -> None:
+    x, w, op, vectors, blocked_image = BLOCKED_CASES[name]
+    for target in (HOST, CORTEX_A72):
+        graph = blocked_graph(x, w, op, target.lanes(4), vectors, blocked_image=blocked_image)
+        check_that_knobs_matter(ConvBlocked(), graph, target)
+
+
+RESNET = {
+    "128<-128 3x3/2 28x28": ((1, 128, 56, 56), (128, 128, 3, 3), conv2d(2, 1, 1), 2, True),
+    "128<-128 3x3 28x28": ((1, 128, 28, 28), (128, 128, 3, 3), conv2d(1, 1, 1), 2, True),
+    "512<-128 1x1 28x28": ((1, 128, 28, 28), (512, 128, 1, 1), conv2d(), 2, True),
+    "256<-1024 1x1 14x14": ((1, 1024, 14, 14), (256, 1024, 1, 1), conv2d(), 2, True),
+    "2048<-512 1x1 7x7": ((1, 512, 7, 7), (2048, 512, 1, 1), conv2d(), 4, True),
+    "64<-3 7x7/2": ((1, 3, 224, 224), (64, 3, 7, 7), conv2d(2, 3, 3), 2, False),
+}
+
+
+@pytest.mark.parametrize("name", RESNET)
+def test_spaces_of_real_convolutions_are_rich(name: str) -> None:
+    x, w, op, vectors, blocked_image = RESNET[name]
+    target = resolve("znver4")
+    space = ConvBlocked().space(blocked_graph(x, w, op, 16, vectors, blocked_image=blocked_image), target)
+    assert 500 <= space.size <= 2000
+    assert space.default in space
 
 
 def test_a_single_filter_makes_no_block() -> None:

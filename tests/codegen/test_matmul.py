@@ -10,14 +10,22 @@ import pytest
 from compiler.codegen.schedules import Template
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.tir import assembly
-from compiler.ir import DType, Graph, Layout, Rewriter, TensorType
+from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.contraction import MatMul
 from compiler.ir.ops.unary import Erf
-from compiler.targets import Target
+from compiler.targets import Target, resolve
+from tests.codegen.blocked_regions import run_guarded
 from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4, instructions, llvm
-from tests.codegen.task_kernels import load_kernel, run_kernel
+from tests.codegen.task_kernels import (
+    HOST,
+    check_that_knobs_matter,
+    load_kernel,
+    load_kernels,
+    run_kernel,
+    sampled_choices,
+)
 
 
 def product(rows: int, depth: int, columns: int, block: int) -> Graph:
@@ -27,6 +35,15 @@ def product(rows: int, depth: int, columns: int, block: int) -> Graph:
     a = rewriter.input("a", TensorType(DType.F32, (rows, depth)))
     b = rewriter.input("b", TensorType(DType.F32, (columns, depth), Layout(((0, block),))))
     rewriter.output("y", rewriter.emit(MatMul(transpose_b=True), a, b))
+    return graph
+
+
+def row_major_product(a: Shape, b: Shape, *, transposed: bool) -> Graph:
+    """``a @ b``, or ``a @ b.T``, as both lie in memory."""
+    graph = Graph("matmul")
+    rewriter = Rewriter(graph)
+    operands = [rewriter.input(name, TensorType(DType.F32, shape)) for name, shape in (("a", a), ("b", b))]
+    rewriter.output("y", rewriter.emit(MatMul(transpose_b=transposed), *operands))
     return graph
 
 
@@ -91,6 +108,47 @@ def test_results_of_a_long_epilogue_are_right(shape: tuple[int, int, int]) -> No
     operands = [rng.standard_normal(value.type.shape, dtype=np.float32) for value in graph.inputs]
     for actual, expected in zip(run_kernel(load_kernel(graph), operands), run_graph(graph, operands), strict=True):
         np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5)
+
+
+REAL = [(128, 768, 3072), (128, 3072, 768), (128, 768, 768), (128, 256, 1024), (128, 1024, 256)]
+
+
+@pytest.mark.parametrize("shape", REAL, ids=lambda shape: "x".join(map(str, shape)))
+def test_spaces_of_real_products_are_rich(shape: tuple[int, int, int]) -> None:
+    space = MatMulTiled().space(product(*shape, 32), resolve("znver4"))
+    assert 500 <= space.size <= 2000
+    assert space.default in space
+
+
+SAMPLED = {
+    "packed": product(57, 70, 200, 32),
+    "packed tail": product(40, 33, 70, 2 * HOST.lanes(4)),
+    "packed, one tile": product(3, 64, 150, HOST.lanes(4)),
+    "half a vector": product(30, 40, 8, HOST.lanes(4) // 2),
+    "row-major": row_major_product((2, 45, 40), (40, 100), transposed=False),
+    "turned around": row_major_product((2, 45, 40), (2, 100, 40), transposed=True),
+    "few steps": product(90, 5, 70, 32),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_results_are_right_whatever_the_configuration(name: str) -> None:
+    graph = SAMPLED[name]
+    rng = np.random.default_rng(7)
+    operands = [rng.standard_normal(value.type.shape, dtype=np.float32) for value in graph.inputs]
+    (expected,) = run_graph(graph, operands)
+    for number, kernel in enumerate(
+        load_kernels((graph, choice) for choice in sampled_choices(MatMulTiled(), graph, HOST, 8))
+    ):
+        (actual,) = run_guarded(kernel, operands, flush_end=number % 2 == 0)
+        np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("target", [HOST, CORTEX_A72], ids=lambda target: target.name)
+@pytest.mark.parametrize("name", SAMPLED)
+def test_knobs_matter(name: str, target: Target) -> None:
+    for seed in range(2):
+        check_that_knobs_matter(MatMulTiled(), SAMPLED[name], target, seed)
 
 
 @pytest.mark.parametrize("shape", [(5, 2, 100), (40, 9, 40), (3, 64, 64), (1, 5, 33), (129, 4, 70)])

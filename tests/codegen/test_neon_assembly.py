@@ -24,10 +24,10 @@ CORES = [resolve(f"arm_cortex_{name}") for name in ("a72", "a76")]
 ON_EVERY_CORE = pytest.mark.parametrize("target", CORES, ids=lambda target: target.name)
 
 
-def code_of(region: Graph, target: Target, config: Mapping[str, int] | None = None) -> Code:
-    """The kernel of an untuned build, or of a config."""
+def code_of(region: Graph, target: Target, knobs: Mapping[str, int] | None = None) -> Code:
+    """The kernel of an untuned build, but for the knobs given."""
     template = choose_template(region, target, SCHEDULES)
-    config = config or template.space(region, target).default
+    config = {**template.space(region, target).default, **(knobs or {})}
     return read_code(
         assembly(template.emit(region, config, target, "kernel").func, llvm_target_dict(target)), target.isa
     )

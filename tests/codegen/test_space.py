@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.codegen.space import AtMost, Choice, Knob, Pinned, Space
+from compiler.codegen.space import Among, AtMost, Choice, Knob, Pinned, Space
 
 NAMES = ("a", "b", "c")
 
@@ -20,7 +20,10 @@ def spaces(draw: st.DrawFn) -> Space:
         draw(st.sampled_from([("a",), ("a", "b"), NAMES])), draw(st.integers(1, 300)), draw(st.integers(1, 3))
     )
     pinned = Pinned("c", knobs[2].values[0], (("a", draw(st.integers(1, 9))),))
-    return Space(tuple(knobs), (at_most, pinned))
+    pairs = draw(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=30))
+    among = Among(("b", "a"), tuple(pairs))
+    rules = draw(st.lists(st.sampled_from([at_most, pinned, among]), unique=True))
+    return Space(tuple(knobs), tuple(rules))
 
 
 @given(spaces())
@@ -57,3 +60,8 @@ def test_what_is_no_configuration_is_not_in_a_space() -> None:
 def test_a_pinned_knob_varies_only_where_it_means_something() -> None:
     space = Space((Knob("tile", (1, 4), 4), Knob("rows", (1, 2), 1)), (Pinned("rows", 1, (("tile", 4),)),))
     assert list(space) == [{"tile": 1, "rows": 1}, {"tile": 4, "rows": 1}, {"tile": 4, "rows": 2}]
+
+
+def test_knobs_that_are_legal_together_only() -> None:
+    space = Space((Knob("tile", (1, 4), 4), Knob("span", (1, 2), 1)), (Among(("span", "tile"), ((1, 4), (2, 1))),))
+    assert list(space) == [{"tile": 1, "span": 2}, {"tile": 4, "span": 1}]

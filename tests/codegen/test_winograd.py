@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.codegen.analytic.convolution import largest_tile
-from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.winograd import Winograd
 from compiler.codegen.tir import assembly
 from compiler.ir import DType, Graph, Layout, Literal, Rewriter, Shape, TensorType, Value, parse_graph
@@ -27,7 +26,14 @@ from compiler.passes.layouts.winograd import winograd_region, winograd_weights
 from compiler.targets import Target, resolve
 from tests.codegen.blocked_regions import run_guarded
 from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4, llvm
-from tests.codegen.task_kernels import HOST, LoadedKernel, load_kernel, load_kernels
+from tests.codegen.task_kernels import (
+    HOST,
+    LoadedKernel,
+    check_that_knobs_matter,
+    load_kernel,
+    load_kernels,
+    sampled_choices,
+)
 from tests.differential.emulated import Job, run_emulated
 
 TOLERANCE = {2: 4e-6, 4: 1.5e-5}
@@ -126,15 +132,11 @@ def test_equals_the_direct_convolution(name: str, outputs: int) -> None:
 
 
 @pytest.mark.parametrize("outputs", [2, 4])
-def test_every_knob_gives_the_same_results(outputs: int) -> None:
+def test_every_configuration_gives_the_same_results(outputs: int) -> None:
     case = Case((1, 35, 13, 15), 70, residual=True, activation="relu")
     graph = case.blocked(outputs, HOST, 2)
-    knobs = {knob.name: knob for knob in Winograd().space(graph, HOST).knobs}
-    default = {name: knob.default for name, knob in knobs.items()}
-    forced = [
-        {**default, name: value} for name, knob in knobs.items() for value in knob.values[:: 1 + len(knob.values) // 5]
-    ]
-    check(case, outputs, load_kernels((graph, ("winograd", config)) for config in forced))
+    choices = sampled_choices(Winograd(), graph, HOST, 20)
+    check(case, outputs, load_kernels((graph, choice) for choice in choices))
 
 
 @settings(max_examples=15)
@@ -146,10 +148,23 @@ def test_random_convolutions(data: st.DataObject) -> None:
         data.draw(st.sampled_from(TARGETS)),
     )
     graph = case.blocked(outputs, target, data.draw(st.integers(1, 3), "vectors"))
-    config: Config = {
-        knob.name: data.draw(st.sampled_from(knob.values), knob.name) for knob in Winograd().space(graph, target).knobs
-    }
-    check(case, outputs, [load_kernel(graph, target, ("winograd", config))])
+    choice = sampled_choices(Winograd(), graph, target, 1, data.draw(st.integers(0, 2**32), "seed"))[-1]
+    check(case, outputs, [load_kernel(graph, target, choice)])
+
+
+@pytest.mark.parametrize("target", [HOST, CORTEX_A72], ids=lambda target: target.name)
+def test_knobs_matter(target: Target) -> None:
+    graph = Case((1, 35, 13, 15), 70, residual=True).blocked(4, target, 2)
+    for seed in range(3):
+        check_that_knobs_matter(Winograd(), graph, target, seed)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(64, 56), (128, 28)])
+def test_spaces_of_real_convolutions_are_rich(channels: int, size: int) -> None:
+    graph = Case((1, channels, size, size), channels).blocked(4, resolve("znver4"), 2)
+    space = Winograd().space(graph, resolve("znver4"))
+    assert 500 <= space.size <= 2000
+    assert space.default in space
 
 
 @st.composite
@@ -180,7 +195,9 @@ def test_the_innermost_loop_holds_its_sums_in_registers(target: Target) -> None:
     """A register tile is all multiply-adds and loads: nothing is spilled around it."""
     graph = Case((1, 64, 28, 48), 64).blocked(4, target, 2)
     tile = largest_tile(2, target)
-    kernel = Winograd().emit(graph, {"run": tile, "share": 2, "tile": tile}, target, "k")
+    kernel = Winograd().emit(
+        graph, {"run": tile, "share": 2, "tile": tile, "channels": 1, "shares_last": 0, "fetch": 1}, target, "k"
+    )
     loops = innermost_loops(assembly(kernel.func, llvm(target)))
     densest = max(loops, key=lambda loop: sum(map(is_fma, loop)))
     assert sum(map(is_fma, densest)) == 2 * tile

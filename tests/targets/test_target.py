@@ -105,6 +105,7 @@ def test_fingerprint_tells_machines_apart(change: dict[str, object]) -> None:
         ("fma_latency", 0),
         ("issue_width", 0),
         ("l1d_bytes", 0),
+        ("l1d_way_bytes", 0),
         ("cache_line_bytes", 48),
         ("min_glibc", "two"),
         ("mattr", ["dotprod"]),

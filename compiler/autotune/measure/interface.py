@@ -16,7 +16,7 @@ class Built:
     """A candidate as machine code, or why there is none.
 
     ``features`` describe the lowered kernel for models; ``predicted_seconds`` is the static model's answer, None where
-    it has none. ``version`` is the template's. ``code`` is empty unless ``status`` is ``OK``.
+    it has none. ``version`` is the template's. Of a candidate that failed only choice, status and detail are known.
     """
 
     choice: Choice
@@ -31,9 +31,18 @@ class Built:
 
 
 @dataclass(frozen=True)
+class Incumbent:
+    """The best kernel of a task so far, beside which others are measured, and what it takes."""
+
+    built: Built
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Measured:
-    """How a candidate ran. ``seconds`` is normalized to the incumbent, which ran beside it: the ratio of both medians
-    times the incumbent's known seconds. ``times`` are raw."""
+    """How a candidate ran. ``seconds`` is normalized to the incumbent, which ran beside it: the ratio of both in
+    their fastest turns, times the incumbent's known seconds; None where nothing was timed, as under an emulator.
+    ``times`` are raw: of one run in each turn."""
 
     choice: Choice
     status: Status
@@ -54,7 +63,7 @@ class Builder(Protocol):
 class Device(Protocol):
     """Runs candidates of one target, one at a time; a candidate's failure is a ``Measured`` with a status."""
 
-    def measure(self, task: Task, candidates: Sequence[Built], incumbent: Built | None) -> list[Measured]:
+    def measure(self, task: Task, candidates: Sequence[Built], incumbent: Incumbent | None) -> list[Measured]:
         """One result per candidate, in their order. The incumbent, where there is one, runs beside each of them.
 
         Raises:

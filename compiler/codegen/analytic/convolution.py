@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from compiler.codegen.analytic.machine import far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
@@ -13,6 +13,12 @@ from compiler.targets import Target
 
 FEWEST_ITERATIONS = 16
 """Iterations of the parallel loop that let threads share a kernel evenly."""
+
+MANY_TILES = 8
+"""Of so many widths of tiles only those are tried that differ enough."""
+
+TELLING = 0.8
+"""Widths differ enough when one is this much smaller than the next, or less."""
 
 
 WIDEST_BY_ELEMENT = 12
@@ -208,6 +214,74 @@ def default_tiling(shape: ConvShape, vectors: int, target: Target) -> Tiling:
     span = max(1, min(extent, cached, shared))
     joins = 1 < shape.rows <= span and pieces == 1
     return Tiling(tile, span, min(shape.rows, largest_tile(vectors, target) // tile) if joins else 1)
+
+
+@dataclass(frozen=True)
+class TilingSpace:
+    """The tilings worth trying: ``default``, and tiles of about equal width that keep multiply-adds busy, with spans of
+    about equal length that leave as many iterations as threads need, if the default does."""
+
+    shape: ConvShape
+    vectors: int
+    target: Target
+
+    @property
+    def default(self) -> Tiling:
+        """That of the analytic rule."""
+        return default_tiling(self.shape, self.vectors, self.target)
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of filters."""
+        return -(-self.shape.filters // (self.vectors * self.target.lanes(4)))
+
+    def __iter__(self) -> Iterator[Tiling]:
+        """Each once, the default first."""
+        default, s = self.default, self.shape
+        yield default
+        fewest = min(FEWEST_ITERATIONS, self.iterations(default))
+        for tile in self.tiles():
+            extent = -(-s.columns // tile) if s.rows == 1 else s.rows
+            spans = {extent} if s.rows == 1 and s.is_padded else {default.span, *halvings(extent)}
+            for span in sorted((span for span in spans if span <= extent), reverse=True):
+                joins = s.rows > 1 and tile == s.columns and span == s.rows
+                most = min(s.rows, largest_tile(self.vectors, self.target) // tile) if joins else 1
+                for rows in range(most, 0, -1):
+                    tiling = Tiling(tile, span, rows)
+                    if tiling != default and self.iterations(tiling) >= fewest:
+                        yield tiling
+
+    def iterations(self, tiling: Tiling) -> int:
+        """Iterations of the parallel loop."""
+        s = self.shape
+        extent = -(-s.columns // tiling.tile) if s.rows == 1 else s.rows
+        return s.images * self.blocks * -(-extent // tiling.span)
+
+    def tiles(self) -> list[int]:
+        """Widths of tiles, falling."""
+        s, target = self.shape, self.target
+        fewest = -(-int(target.fma_latency * target.fma_ports) // self.vectors)
+        largest = min(s.columns, largest_tile(self.vectors, target))
+        even = {-(-s.columns // pieces) for pieces in range(1, s.columns + 1)}
+        default = self.default.tile
+        return graded((tile for tile in even if tile == default or fewest <= tile <= largest), keep=default)
+
+
+def halvings(extent: int) -> list[int]:
+    """``extent`` in equal pieces: one, two, four, and so on."""
+    return list(dict.fromkeys(-(-extent // (1 << power)) for power in range(extent.bit_length() + 1)))
+
+
+def graded(values: Iterable[int], keep: int) -> list[int]:
+    """Falling values, of many those that differ enough; the largest and ``keep``, if it is a value, are among them."""
+    falling = sorted(set(values), reverse=True)
+    if len(falling) < MANY_TILES:
+        return falling
+    chosen: list[int] = []
+    for value in falling:
+        if not chosen or value == keep or value <= TELLING * chosen[-1]:
+            chosen.append(value)
+    return chosen
 
 
 def multiply_adds(shape: ConvShape) -> int:

@@ -35,7 +35,7 @@ def kernel_features(
     features |= {f"knob_{name}": math.log2(1 + max(0, value)) for name, value in config.items()}
     features |= _whole(code, info, target)
     try:
-        time = kernel_time(region, template, config, code, target)
+        time = kernel_time(region, template, config, code, target, info.extent)
     except NoSumsError:
         return features | _of_moving(moving_time(region, code, target), info, target)
     return features | _of_sums(time, target) | _of_caches(region, template, config, info, target)

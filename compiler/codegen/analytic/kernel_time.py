@@ -1,23 +1,29 @@
 """Cycles of a whole kernel of sums of products, from its assembly and its task: a model, nothing is run.
 
-Its multiply-adds are spread over the innermost loops as its register tiles are: a loop belongs to the tiles of as many
-sums as it has accumulators. The code around the loops, which clears the sums and writes them back, is charged once per
-tile. Memory comes from ``machine``: of arithmetic, weights and activations the slowest counts fully, as the others
-overlap with it, but for a quarter.
+Its multiply-adds are spread over the innermost loops as its register tiles are (``tile_runs``): a loop belongs to the
+tiles of as many sums as it has accumulators. A tile takes as long as its loop keeps the busiest part of the core busy,
+or its chains of sums, as far as the core does not go on to the next tile meanwhile, or its weights on their way from
+the second-level cache, if they do not stay in the first. Memory comes from ``machine``: of arithmetic, weights and
+activations the slowest counts fully, as the others overlap with it, but for a quarter.
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.codegen.analytic.assembly import Code, Loop
-from compiler.codegen.analytic.convolution import ConvShape, column_tiles, flat_shape
-from compiler.codegen.analytic.loop_time import LoopTime, loop_time
-from compiler.codegen.analytic.machine import far_bytes_per_cycle, streaming_cycles
-from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, even_pieces, transforms_cycles
+from compiler.codegen.analytic.loop_time import LoopTime, loop_time, store_cycles
+from compiler.codegen.analytic.machine import (
+    far_bytes_per_cycle,
+    instruction_window,
+    near_bytes_per_cycle,
+    streaming_cycles,
+)
+from compiler.codegen.analytic.tile_runs import TileRun, multiply_adds, tile_runs
+from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, transforms_cycles
+from compiler.codegen.analytic.working_sets import STAYS, WorkingSets, working_sets
+from compiler.codegen.cost import node_flops
 from compiler.ir import Graph, Node
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.winograd import WinogradConv
@@ -25,6 +31,9 @@ from compiler.targets import Target
 
 OVERLAPPED = 1 / 4
 """What is left of the time of a part that runs beside a slower one."""
+
+TILE_CYCLES, ENTRY_CYCLES = 8.0, 3.0
+"""What a tile, and each time that its innermost loop is entered, takes beside arithmetic: addresses and branches."""
 
 
 class NoSumsError(ValueError):
@@ -37,18 +46,18 @@ class NoSumsError(ValueError):
 @dataclass(frozen=True)
 class KernelTime:
     """``multiply_adds``: vectors that must be multiplied and added, those of padding left out; ``loop``: the innermost
-    loop that does most of them, of which an iteration takes ``loop_time``; the rest is cycles of the whole kernel."""
+    loop that does most of them, of which an iteration takes ``loop_time``; ``remainder``: the part of them that tiles
+    of another size do; the rest is cycles of the whole kernel."""
 
     multiply_adds: float
     loop: Loop
     loop_time: LoopTime
+    remainder: float
     computing: float
     writing: float
     weights: float
     activations: float
     fma_ports: float
-    remainder: float = 0.0
-    """The part of the multiply-adds that tiles of another size than the most usual one do."""
 
     @property
     def cycles(self) -> float:
@@ -62,8 +71,10 @@ class KernelTime:
         return self.multiply_adds / self.fma_ports / self.cycles
 
 
-def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: Code, target: Target) -> KernelTime:
-    """The model's answer for the kernel that a template made of a region.
+def kernel_time(
+    region: Graph, template: str, config: Mapping[str, int], code: Code, target: Target, extent: int = 1
+) -> KernelTime:
+    """The model's answer for the kernel that a template made of a region; ``extent``: iterations of its parallel loop.
 
     Raises NoSumsError for a kernel without a loop of multiply-adds.
     """
@@ -71,24 +82,23 @@ def kernel_time(region: Graph, template: str, config: Mapping[str, int], code: C
     sums = sums_of(region)
     if not loops or not sums:
         raise NoSumsError(template)
-    multiply_adds = sum(_multiply_adds(node, target) for node in sums) / target.lanes(4)
-    tiles = _tiles(sums, template, config, target) or Counter({max(len(loop.chains) for loop in loops): 1})
-    usual = max(tiles, key=lambda size: tiles[size])
-    main = _loop_of(usual, loops, target)
-    each = sum(n * _cycles_each(_loop_of(size, loops, target), target) for size, n in tiles.items()) / tiles.total()
-    around = loop_time(code.around, target).throughput / sum(len(loop.chains) for loop in loops)
-    weights = [node.operands[1] for node in sums]
-    data = [value for value in (*region.inputs, *region.outputs) if value not in weights]
+    model = _Model(loops, template, config, target, extent)
+    runs = {node: model.runs(node) for node in sums}
+    every = [run for found in runs.values() for run in found]
+    usual = max(every, key=lambda run: run.products)
+    alike = sum(run.products for run in every if run.sums == usual.sums)
+    main = model.loop_of(usual.sums)
+    epilogue = sum(node_flops(node) for node in region if node not in sums) / target.lanes(4) / target.fma_ports
     return KernelTime(
-        multiply_adds=multiply_adds,
+        multiply_adds=sum(multiply_adds(node, target) for node in sums),
         loop=main,
         loop_time=loop_time(main, target),
-        computing=multiply_adds * each,
-        writing=sum(_writing(node, config, around, target) for node in sums),
-        weights=sum(value.type.bytes for value in weights) / far_bytes_per_cycle(target),
-        activations=streaming_cycles(sum(value.type.bytes for value in data), target),
+        remainder=1 - alike / sum(run.products for run in every),
+        computing=sum(model.computing(node, found) for node, found in runs.items()),
+        writing=sum(model.writing(node, found) for node, found in runs.items()) + epilogue,
+        weights=sum(model.weights(node) for node in sums),
+        activations=model.activations(region, sums),
         fma_ports=target.fma_ports,
-        remainder=1 - tiles[usual] / tiles.total(),
     )
 
 
@@ -97,92 +107,68 @@ def sums_of(region: Graph) -> list[Node]:
     return [node for node in region if isinstance(node.op, Conv | MatMul | WinogradConv)]
 
 
-def _cycles_each(loop: Loop, target: Target) -> float:
-    return loop_time(loop, target).cycles / loop.multiply_adds
+@dataclass(frozen=True)
+class _Model:
+    """A kernel's loops of multiply-adds, and what its nest does with them."""
 
+    loops: Sequence[Loop]
+    template: str
+    config: Mapping[str, int]
+    target: Target
+    extent: int
 
-def _loop_of(sums: int, loops: Sequence[Loop], target: Target) -> Loop:
-    """The loop of the tiles of so many sums: the slowest with as many accumulators; with none, one of the next smaller
-    number; the one with most multiply-adds when nothing is known."""
-    sizes = {len(loop.chains) for loop in loops if len(loop.chains) <= sums}
-    if not sizes:
-        return max(loops, key=lambda loop: loop.multiply_adds)
-    alike = [loop for loop in loops if len(loop.chains) == max(sizes)]
-    return max(alike, key=lambda loop: _cycles_each(loop, target))
+    def runs(self, node: Node) -> list[TileRun]:
+        """The register tiles of a sum of products; of an unknown nest, those of the loop with most accumulators."""
+        if found := tile_runs(node, self.template, self.config, self.target):
+            return found
+        sums = max(len(loop.chains) for loop in self.loops)
+        count = max(1.0, node.result.type.elements / self.target.lanes(4) / sums)
+        return [TileRun(sums, 1, count, multiply_adds(node, self.target))]
 
+    def loop_of(self, sums: int) -> Loop:
+        """The loop of the tiles of so many sums: the fastest with as many accumulators, since LLVM also makes loops of
+        what surrounds a loop and of what is left over of it; with none, one of the next smaller number."""
+        sizes = {len(loop.chains) for loop in self.loops if len(loop.chains) <= sums}
+        if not sizes:
+            return max(self.loops, key=lambda loop: loop.multiply_adds)
+        alike = [loop for loop in self.loops if len(loop.chains) == max(sizes)]
+        return min(alike, key=lambda loop: loop_time(loop, self.target).cycles / loop.multiply_adds)
 
-def _writing(node: Node, config: Mapping[str, int], around: float, target: Target) -> float:
-    """The code around the loops, ``around`` cycles per sum; of Winograd's algorithm, its transforms."""
-    if isinstance(node.op, WinogradConv):
-        tiling = WinogradTiling(config["run"], config["share"], config["tile"])
-        return transforms_cycles(WinogradCut.of(node, target), tiling)
-    return around * node.result.type.elements / target.lanes(4)
+    def sets(self, node: Node) -> WorkingSets:
+        """What the nest keeps using."""
+        return working_sets(node, self.template, self.config, self.extent, self.target)
 
+    def computing(self, node: Node, runs: Sequence[TileRun]) -> float:
+        """All tiles, each by the slowest of what it keeps busy."""
+        target, fetched = self.target, self.sets(node).fetched(self.target)
+        total = 0.0
+        for run in runs:
+            loop, products = self.loop_of(run.sums), run.products / run.count
+            time, steps = loop_time(loop, target), products / loop.multiply_adds
+            instructions = steps * len(loop.instructions) + 3 * run.sums
+            waiting = steps * time.chains / (1 + instruction_window(target) / instructions)
+            # Weights of a tile come in order, twice as fast as what machine says of all that a kernel reads.
+            fetching = products * run.vectors / run.sums * target.vector_bytes / (2 * near_bytes_per_cycle(target))
+            total += run.count * max(steps * time.throughput, waiting, fetching * fetched)
+        return total
 
-def _multiply_adds(node: Node, target: Target) -> float:
-    """Products that are added, those with padding left out; of Winograd's algorithm, those of transformed tiles."""
-    if isinstance(node.op, WinogradConv):
-        cut = WinogradCut.of(node, target)
-        return float(cut.shape.images * cut.tiles * cut.points * cut.shape.channels * cut.shape.filters)
-    if isinstance(node.op, MatMul):
-        return float(node.result.type.elements * node.operands[0].type.shape[-1])
-    s = ConvShape.of(node)
-    taps = [
-        sum(
-            0 <= at * s.strides[i] - s.low[i] + tap * s.dilations[i] < size
-            for at in range(n)
-            for tap in range(s.window[i])
-        )
-        for i, (n, size) in enumerate(((s.rows, s.height), (s.columns, s.width)))
-    ]
-    return float(s.images * s.filters * s.channels_per_group * math.prod(taps))
+    def writing(self, node: Node, runs: Sequence[TileRun]) -> float:
+        """What surrounds the loops of all tiles, and stores of the sums; of Winograd's algorithm, its transforms."""
+        around = sum(run.count * (TILE_CYCLES + run.entries * ENTRY_CYCLES) for run in runs)
+        if isinstance(node.op, WinogradConv):
+            tiling = WinogradTiling(self.config["run"], self.config["share"], self.config["tile"])
+            return around + transforms_cycles(WinogradCut.of(node, self.target), tiling)
+        vectors = sum(run.count * run.sums for run in runs)
+        return around + vectors * (store_cycles(self.target) + 1 / self.target.fma_ports)
 
+    def weights(self, node: Node) -> float:
+        """All weights from afar, and as often as the result has spans if they do not stay near."""
+        sets, bytes_ = self.sets(node), node.operands[1].type.bytes
+        stay = bytes_ + sets.inputs <= STAYS * self.target.l2_bytes
+        return (1 if stay else sets.passes) * bytes_ / far_bytes_per_cycle(self.target)
 
-def _tiles(sums: Sequence[Node], template: str, config: Mapping[str, int], target: Target) -> Counter[int]:
-    """Multiply-adds by the number of sums in the register tile that does them, in any unit; empty if not known."""
-    tiles: Counter[int] = Counter()
-    if len(sums) == 1:
-        for size, share in _KNOWN.get(template, _no_tiles)(sums[0], config, target):
-            tiles[size] += share
-    return +tiles
-
-
-def _no_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    yield from ()
-
-
-def _convolution_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    shape = flat_shape(ConvShape.of(node))
-    vectors = node.operands[1].type.layout.blocks[1][1] // target.lanes(4)
-    whole, rest = divmod(-(-shape.filters // target.lanes(4)), vectors)
-    for width, blocks in ((vectors, whole), (rest, 1)):
-        for tile, repeats in column_tiles(shape, config["tile"]):
-            yield width * tile.columns, width * blocks * repeats * sum(map(len, tile.taps))
-
-
-def _window_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    for tile, repeats in column_tiles(ConvShape.of(node), config["tile"]):
-        yield tile.columns, repeats * sum(map(len, tile.taps))
-
-
-def _product_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    whole, rest = divmod(node.result.type.shape[-2], config["rows"])
-    for rows, tiles in ((config["rows"], whole), (rest, 1)):
-        yield rows * config["vectors"], rows * tiles
-
-
-def _transformed_tiles(node: Node, config: Mapping[str, int], target: Target) -> Iterator[tuple[int, int]]:
-    cut = WinogradCut.of(node, target)
-    whole, rest = divmod(cut.tiles, config["run"])
-    for run, repeats in ((config["run"], whole), (rest, 1)):
-        for tiles, pieces in even_pieces(run, config["tile"]) if run else ():
-            yield tiles * cut.vectors, tiles * pieces * repeats
-
-
-_KNOWN = {
-    "conv_blocked": _convolution_tiles,
-    "depthwise_blocked": _window_tiles,
-    "matmul_tiled": _product_tiles,
-    "winograd": _transformed_tiles,
-}
-"""Templates by name, and how they cut a result into register tiles."""
+    def activations(self, region: Graph, sums: Sequence[Node]) -> float:
+        """Operands and results once, in order, wherever they are."""
+        weights = [node.operands[1] for node in sums]
+        data = [value for value in (*region.inputs, *region.outputs) if value not in weights]
+        return streaming_cycles(sum(value.type.bytes for value in data), self.target)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from compiler.codegen.analytic.assembly import Kind, Loop
 from compiler.targets import Target
 
-STORES_PER_CYCLE = 1.0
-
 
 @dataclass(frozen=True)
 class LoopTime:
@@ -24,12 +22,13 @@ class LoopTime:
     loads: float
     stores: float
     issue: float
+    spilling: float
     multiply_adds: float
 
     @property
     def throughput(self) -> float:
-        """Of the busiest part if no instruction had to wait for another."""
-        return max(self.arithmetic, self.loads, self.stores, self.issue)
+        """Of the busiest part if no instruction had to wait for another, but for what is spilled."""
+        return max(self.arithmetic, self.loads, self.stores, self.issue) + self.spilling
 
     @property
     def cycles(self) -> float:
@@ -54,14 +53,31 @@ def loop_time(loop: Loop, target: Target) -> LoopTime:
     return LoopTime(
         arithmetic=(counts[Kind.FMA] + counts[Kind.SIMD]) / target.fma_ports,
         chains=float(max(loop.chains.values(), default=0) * target.fma_latency),
-        loads=sum(_load_cycles(size, target) for size in loop.loads)
-        + counts[Kind.PREFETCH] / max(1, target.load_ports),
-        stores=len(loop.stores) / STORES_PER_CYCLE,
+        loads=sum(_load_cycles(size, target) for size in loop.loads) + counts[Kind.PREFETCH] / _narrow_loads(target),
+        stores=len(loop.stores) * store_cycles(target),
         issue=len(loop.instructions) / target.issue_width,
+        spilling=loop.spills * _spill_cycles(target),
         multiply_adds=counts[Kind.FMA] / target.fma_ports,
     )
 
 
+def store_cycles(target: Target) -> float:
+    """Of a vector, or of less: a store takes as long as the two loads that the other ports could do."""
+    return min(2.0, max(1.0, 2 / target.load_ports))
+
+
 def _load_cycles(size: int, target: Target) -> float:
-    """A narrow load takes a port for a cycle; where a vector takes several cycles it takes one of these."""
-    return max(1 / max(1, target.load_ports), size / target.vector_bytes / target.load_ports)
+    """A vector may take several cycles, or several ports."""
+    return max(1 / _narrow_loads(target), size / target.vector_bytes / target.load_ports)
+
+
+def _narrow_loads(target: Target) -> float:
+    """Elements that are loaded per cycle, and prefetches: where a vector is loaded in halves of 32 bytes, one for each
+    half; no core has many more than two ports for them."""
+    return min(2.0, max(1.0, target.load_ports, target.load_ports * target.vector_bytes / 32))
+
+
+def _spill_cycles(target: Target) -> float:
+    """What a vector that goes to the stack costs beside its store or load: slots are not aligned, so that a vector as
+    long as a line lies in two."""
+    return 1.0 if target.vector_bytes == target.cache_line_bytes else 0.0

@@ -12,6 +12,19 @@ HERTZ = 2.5e9
 """A clock for all targets: only ratios matter."""
 
 
+IN_ORDER_WIDTH = 2
+"""Cores that decode no more than this execute in order."""
+
+WINDOW = 16
+"""Instructions that schedulers hold for a core that decodes one more than this; wider ones look ahead much further: 128
+on Zen 4 (Software Optimization Guide 57647, its floating-point schedulers), some 40 on Cortex-A76."""
+
+
+def instruction_window(target: Target) -> float:
+    """How many instructions behind one that waits for its operands a core begins meanwhile."""
+    return WINDOW * max(0, target.issue_width - IN_ORDER_WIDTH) ** 1.5
+
+
 def near_bytes_per_cycle(target: Target) -> float:
     """From the second-level cache: a quarter of a line."""
     return target.cache_line_bytes / 4

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compiler.codegen.objects.cache import ObjectCache
 from compiler.codegen.objects.job import Job, JobError, JobsFailedError, ObjectFile
-from compiler.codegen.objects.pool import SHARED, Outcome, available_cpus
+from compiler.codegen.objects.pool import SHARED, JobLimits, Outcome, available_cpus
 from compiler.targets import Target
 
 Progress = Callable[[int, int], None]
@@ -30,6 +30,7 @@ def compile_tasks(
     cache_dir: Path | None,
     workers: int | None = None,
     limit_seconds: float = DEFAULT_LIMIT_SECONDS,
+    limit_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, ObjectFile]:
     """The objects of all jobs, by key, in the order of the jobs.
@@ -40,6 +41,7 @@ def compile_tasks(
         cache_dir: where objects are kept between processes; None keeps none.
         workers: the most processes to use; by default one for each CPU this process may run on.
         limit_seconds: how long one job may take.
+        limit_bytes: how much address space one job may take beyond what its worker has; None: as much as there is.
         progress: called as objects become available.
 
     Raises:
@@ -55,7 +57,7 @@ def compile_tasks(
             missing,
             target.to_json(),
             workers=workers or available_cpus(),
-            limit=limit_seconds,
+            limits=JobLimits(limit_seconds, limit_bytes),
             done=batch.add,
         )
     return batch.result()

@@ -61,6 +61,10 @@ class JobTimeoutError(JobError):
     """The job took longer than its limit and its worker was killed."""
 
 
+class JobMemoryError(JobError):
+    """The job needed more memory than there is, or than it was allowed; its worker may have died of it."""
+
+
 class JobsFailedError(Exception):
     """Some jobs of a batch failed; the others were completed and are in ``completed``."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import select
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from compiler.codegen.objects.channel import ChannelClosedError, Header, receive, send
@@ -24,6 +26,7 @@ from compiler.codegen.objects.job import (
     Job,
     JobCrashedError,
     JobError,
+    JobMemoryError,
     JobRaisedError,
     JobTimeoutError,
     ObjectFile,
@@ -36,7 +39,18 @@ _JOBS_WORTH_A_WORKER = 16
 _JOBS_PER_LIFE = 4000
 """A worker is replaced after so many jobs, in case the code generator leaks."""
 
+_OUT_OF_MEMORY = re.compile(r"\bMemoryError\b|bad_alloc|out of memory|Cannot allocate memory", re.IGNORECASE)
+"""How Python, C++, LLVM and the system say that there is no more memory."""
+
 Outcome = ObjectFile | JobError
+
+
+@dataclass(frozen=True)
+class JobLimits:
+    """What one job may take: seconds, and bytes of address space beyond its worker's own (None: no bound)."""
+
+    seconds: float
+    memory_bytes: int | None = None
 
 
 def available_cpus() -> int:
@@ -59,24 +73,32 @@ class Worker:
         self._ready = False
         self._jobs = 0
 
-    def run(self, job: Job, target_json: str, limit: float) -> Outcome:
-        """Do one job; after JobCrashedError or JobTimeoutError the worker is gone.
+    def run(self, job: Job, target_json: str, limits: JobLimits) -> Outcome:
+        """Do one job; after JobCrashedError or JobTimeoutError the worker is gone, after JobMemoryError it may be.
 
         Raises:
             WorkerStartError: the process does not come up at all.
         """
         self._wait_until_ready()
         self._jobs += 1
-        request: Header = {"emitter": job.emitter, "arguments": job.arguments, "target": target_json}
+        request: Header = {
+            "emitter": job.emitter,
+            "arguments": job.arguments,
+            "target": target_json,
+            "memory_bytes": limits.memory_bytes,
+        }
         try:
             send(self._input, request)
-            if not self._answers_within(limit):
+            if not self._answers_within(limits.seconds):
                 self.kill()
-                return JobTimeoutError(job.key, f"killed after {limit:g} s")
+                return JobTimeoutError(job.key, f"killed after {limits.seconds:g} s")
             reply, data = receive(self._output)
         except ChannelClosedError:
-            return JobCrashedError(job.key, self._epitaph())
+            epitaph = self._epitaph()
+            return (JobMemoryError if _OUT_OF_MEMORY.search(epitaph) else JobCrashedError)(job.key, epitaph)
         if reply["status"] == "raised":
+            if _OUT_OF_MEMORY.search(reply["reason"]):
+                return JobMemoryError(job.key, reply["reason"])
             return JobRaisedError(job.key, reply["reason"], reply["details"])
         return ObjectFile(data, reply["note"])
 
@@ -152,7 +174,7 @@ class Pool:
         target_json: str,
         *,
         workers: int,
-        limit: float,
+        limits: JobLimits,
         done: Callable[[Job, Outcome], None],
     ) -> None:
         """Do all jobs, calling ``done`` for each as it ends, one call at a time.
@@ -166,7 +188,7 @@ class Pool:
 
         def drive() -> None:
             try:
-                self._drive(waiting, target_json, limit, done)
+                self._drive(waiting, target_json, limits, done)
             except BaseException as error:  # noqa: BLE001 -- raised again by the calling thread
                 errors.append(error)
                 waiting.clear()
@@ -201,7 +223,9 @@ class Pool:
             warm = len(self._idle)
         return max(1, min(limit, jobs, max(warm, -(-jobs // _JOBS_WORTH_A_WORKER)))) if jobs else 0
 
-    def _drive(self, waiting: list[Job], target_json: str, limit: float, done: Callable[[Job, Outcome], None]) -> None:
+    def _drive(
+        self, waiting: list[Job], target_json: str, limits: JobLimits, done: Callable[[Job, Outcome], None]
+    ) -> None:
         worker = self._take()
         try:
             while True:
@@ -212,7 +236,7 @@ class Pool:
                 if not worker.usable:
                     worker.close()
                     worker = Worker()
-                outcome = worker.run(job, target_json, limit)
+                outcome = worker.run(job, target_json, limits)
                 with self._lock:
                     done(job, outcome)
         finally:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from compiler.codegen.objects.channel import ChannelClosedError, Header, receive, send
@@ -52,11 +55,29 @@ def _private_stdout() -> BinaryIO:
 def _answer(request: Header) -> tuple[Header, bytes]:
     try:
         target = Target.from_json(request["target"])
-        data, note = _emitter(request["emitter"])(request["arguments"], target)
+        emitter = _emitter(request["emitter"])
+        with _memory_limit(request["memory_bytes"]):
+            data, note = emitter(request["arguments"], target)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is this job's failure and is reported as such
         reason = f"{type(error).__name__}: {error}".strip()
         return {"status": "raised", "reason": reason, "details": traceback.format_exc()}, b""
     return {"status": "done", "note": note}, data
+
+
+@contextmanager
+def _memory_limit(count: int | None) -> Iterator[None]:
+    """At most ``count`` bytes of address space beyond what this process has: who asks for more is refused."""
+    if count is None:
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() + count
+    most = min([wanted, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)])
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _emitter(name: str) -> Emitter:

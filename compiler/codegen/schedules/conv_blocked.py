@@ -3,18 +3,18 @@
 Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``, NCHW16c with AVX-512); weights are packed as
 ``[o / block, c / inner, kh, kw, inner, block]`` (layout ``{1:inner,0:block}``), in the order in which they are read::
 
-    for image, span of rows or columns, block:          # shared by threads
-        for row, tile of columns in span:
+    for image, span of rows or columns, block:          # shared by threads; or image, block, span
+        for row, tile of columns in span:               # or tile of columns, row
             for channels in blocks, kh, kw, channel:
                 for column in tile, vector in block:    # unrolled
                     acc[column, vector] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, vector]
             y[row, tile] = epilogue(acc)                # from registers, in whole vectors
 
 Where the processor multiplies by an element of a register, the loop over the channels of a block is written out: one
-load brings them all for a column.
+load brings them all for a column. Elsewhere some are: ``channels`` of them.
 
 Nothing is padded in memory: taps that fall outside the image are left out, rows by the bounds of the ``kh`` loop,
-columns by unrolling ``kw`` for the tiles that touch an edge. Where images are narrow, a tile is several whole rows,
+columns by writing out ``kw`` for the tiles that touch an edge. Where images are narrow, a tile is several whole rows,
 except at the upper and lower edge. While a block's weights are used for one tile after another, those of the next
 block are fetched into the second-level cache, a little with every channel. The image may also be row-major, as the
 pictures that a network reads are. After Georganas et al., Anatomy of High-Performance Deep Learning Convolutions on
@@ -26,7 +26,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 from tvm import tirx
@@ -35,18 +35,18 @@ from tvm.ir import Expr
 from compiler.codegen.analytic.convolution import (
     ConvShape,
     Tile,
+    Tiling,
     column_tiles,
-    default_tiling,
     joined_rows,
-    largest_tile,
 )
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
+from compiler.codegen.schedules.conv_blocked_space import BlockedWeights, conv_space, tiles_of_iteration
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
-from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.schedules.window_rows import limited, row_taps
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
 from compiler.ir import ROW_MAJOR, DType, Graph
@@ -58,7 +58,7 @@ class ConvBlocked:
     """A float32 convolution over one or two spatial axes, with a pointwise epilogue, whose result is blocked."""
 
     name = "conv_blocked"
-    version = 4
+    version = 5
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -82,21 +82,14 @@ class ConvBlocked:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``tile``: output columns in registers at once; ``rows``: rows of them, where a tile is a whole row and an
-        iteration all of them; ``span``: rows of an iteration, or tiles of an image in which each pixel is read once."""
-        anchor = _anchored(flatten_image(region)).anchor
-        vectors = anchor.operands[1].type.layout.blocks[1][1] // target.lanes(4)
-        shape = ConvShape.of(anchor)
-        tiling = default_tiling(shape, vectors, target)
-        most = min(shape.columns, largest_tile(vectors, target))
-        tiles = tuple(dict.fromkeys((tiling.tile, *range(most, 0, -1))))
-        rows = tuple(range(1, max(1, largest_tile(vectors, target) // shape.columns) + 1))
-        return Space(
-            (
-                Knob("tile", tiles, tiling.tile),
-                Knob("rows", rows, tiling.rows),
-                Knob("span", _spans(shape, tiling.span), tiling.span),
-            )
-        )
+        iteration all of them; ``span``: rows of an iteration, or tiles of an image in which each pixel is read once.
+
+        ``channels``: channels that are written out in the innermost loop, at most; ``unrolls_taps``: whether taps of a
+        row are too where none is outside the image; ``blocks_first``: whether an iteration is followed by the next span
+        for the same block of filters, not the next block; ``columns_first``: whether a tile of columns is computed for
+        all rows of a span before the next one; ``fetch``: whether the next block's weights are asked for.
+        """
+        return conv_space(BlockedWeights.of(_anchored(flatten_image(region)), target), target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loop nest of the module's docstring."""
@@ -108,15 +101,6 @@ def _anchored(region: Graph) -> Anchored:
     found = anchored_region(region, Conv, Pointwise)
     assert found is not None, "emitted only where it matches"
     return found
-
-
-def _spans(shape: ConvShape, default: int) -> tuple[int, ...]:
-    extent = shape.columns if shape.rows == 1 else shape.rows
-    return tuple(dict.fromkeys((default, *(1 << power for power in range(extent.bit_length())))))
-
-
-MOST_TOGETHER = 4
-"""Channels that are written out in the innermost loop, at most."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +121,9 @@ class Place:
         return add(self.row, row), add(self.column, column)
 
 
+Runs = list[tuple[Tile, int]]
+"""The tiles of a row from left to right, each with how many of its kind follow each other."""
+
 Tap = tuple[Index, Index, Index]
 """A block of channels, and a row and a column of the window."""
 
@@ -146,41 +133,38 @@ class _ConvKernel:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
         self.region = region
         self.anchor = found.anchor
-        self.shape = s = ConvShape.of(found.anchor)
-        self.tile, self.span = config["tile"], config["span"]
-        joins_rows = self.tile >= s.columns and self.span >= s.rows
-        self.rows = config["rows"] if joins_rows else 1
+        weights = BlockedWeights.of(found, target)
+        self.shape = s = weights.shape
+        self.tile, self.span, self.rows = config["tile"], config["span"], config["rows"]
+        self.channels, self.unrolls_taps = config["channels"], bool(config["unrolls_taps"])
+        self.blocks_first, self.columns_first = bool(config["blocks_first"]), bool(config["columns_first"])
         self.lanes = target.lanes(4)
         inputs, self.results = parameters(self.builder, region)
         self.reader = RegionReader(self.builder, input_sources(region, inputs))
         arrays = dict(zip(region.inputs, inputs, strict=True))
         x, w = found.anchor.operands
         (_, self.inner), (_, self.block) = w.type.layout.blocks
-        self.vectors = self.block // self.lanes
+        self.vectors, self.blocks, self.by_element = weights.vectors, weights.blocks, weights.by_element
         self.x_layout = x.type.layout
-        self.by_element = target.multiplies_by_element and self.x_layout != ROW_MAJOR
         self.x = arrays[x].reshape(replace(x.type, shape=(s.images, s.channels, s.height, s.width)).physical_shape)
-        self.blocks = -(-s.filters // self.block)
         channel_blocks = -(-s.channels_per_group // self.inner)
         self.w = arrays[w].reshape((self.blocks, channel_blocks, *s.window, self.inner, self.block))
         self.by_column = s.rows == 1 and not s.is_padded
-        self.tiles = self.span if s.rows == 1 else -(-s.columns // self.tile) * min(self.span, s.rows)
-        if self.rows > 1:
-            self.tiles = sum(repeats for _, _, repeats in joined_rows(s, self.rows))
-        # What a tile fetches of the next block with each channel, and the channels after which that is a line.
-        worthwhile = w.type.bytes > target.l2_bytes // 8 and self.blocks > 1 and self.tiles > 1
-        self.share = -(-self.block // self.tiles) if worthwhile else 0
-        lines = target.cache_line_bytes // (4 * self.share) if self.share else 1
-        self.channels_per_line = min(MOST_TOGETHER, 1 << max(0, lines.bit_length() - 1))
+        tiles = tiles_of_iteration(s, Tiling(self.tile, self.span, self.rows))
+        self.share = weights.share(tiles, self.lanes) if config["fetch"] else 0
+        self.line = target.cache_line_bytes // 4
 
     def emit(self) -> Kernel:
         s, k = self.shape, self.builder
         by_column = self.by_column
         runs = list(column_tiles(s, self.tile))
         spans = -(-s.columns // (self.span * self.tile)) if by_column else -(-s.rows // self.span)
-        outer = (s.images, spans, self.blocks)
+        extents = {"n": s.images, "s": spans, "o": self.blocks}
+        names = "nos" if self.blocks_first else "nso"
+        outer = tuple(extents[name] for name in names)
         with k.parallel(math.prod(outer)) as index:
-            image, span, block = (self.builder.bind(i, n) for i, n in zip(unflatten(index, outer), "nso", strict=True))
+            at = {name: k.bind(i, name) for i, name in zip(unflatten(index, outer), names, strict=True)}
+            image, span, block = at["n"], at["s"], at["o"]
             for vectors in self.block_parts(block):
                 if by_column and spans > 1:
                     self.emit_columns(Place(image, block, 0), span, vectors)
@@ -190,9 +174,7 @@ class _ConvKernel:
                     continue
                 first = self.builder.bind(affine(span, self.span, 0), "first_row") if not by_column else 0
                 count = limited(self.builder, self.span, s.rows, first) if not by_column else 1
-                with ExitStack() as loops:
-                    row = loops.enter_context(k.serial(count, "row", start=first)) if count != 1 else first
-                    self.emit_row(Place(image, block, row), runs, vectors)
+                self.emit_rows(Place(image, block, first), count, runs, vectors)
         return Kernel(k.finish())
 
     def block_parts(self, block: Index) -> Iterator[int]:
@@ -208,22 +190,38 @@ class _ConvKernel:
             with self.builder.else_():
                 yield rest
 
-    def emit_row(self, place: Place, runs: list[tuple[Tile, int]], vectors: int) -> None:
-        """All tiles of a row; ``runs`` says how many tiles of a kind follow each other."""
-        number: Index = 0
-        for tile, repeats in runs:
-            with ExitStack() as loops:
-                step = loops.enter_context(self.builder.serial(repeats, "tile")) if repeats > 1 else 0
-                column = affine(step, tile.columns, tile.first)
-                self.emit_tile(replace(place, column=column), tile, vectors, add(number, step))
-            number += repeats
+    def emit_rows(self, place: Place, count: Index, runs: Runs, vectors: int) -> None:
+        """All tiles of ``count`` rows from the place's on; ``runs`` says how many tiles of a kind follow each other."""
+        numbers = itertools.accumulate((repeats for _, repeats in runs), initial=0)
+        if self.columns_first:
+            for (tile, repeats), number in zip(runs, numbers, strict=False):
+                with self.loop(repeats, "tile") as step, self.loop(count, "row", place.row) as row:
+                    self.emit_step(replace(place, row=row), tile, step, vectors, number)
+            return
+        with self.loop(count, "row", place.row) as row:
+            for (tile, repeats), number in zip(runs, numbers, strict=False):
+                with self.loop(repeats, "tile") as step:
+                    self.emit_step(replace(place, row=row), tile, step, vectors, number)
+
+    def emit_step(self, place: Place, tile: Tile, step: Index, vectors: int, number: int) -> None:
+        """The tile ``step`` steps of its width behind ``tile``, which has that number in its row."""
+        column = affine(step, tile.columns, tile.first)
+        self.emit_tile(replace(place, column=column), tile, vectors, add(number, step))
+
+    @contextmanager
+    def loop(self, count: Index, name: str, start: Index = 0) -> Iterator[Index]:
+        """A loop of ``count`` steps from ``start`` on, or what it would run once."""
+        if isinstance(count, int) and count == 1:
+            yield start
+            return
+        with self.builder.serial(count, name, start=start) as index:
+            yield index
 
     def emit_joined_rows(self, place: Place, vectors: int) -> None:
         """All rows, several at once where none of them touches an edge of the image."""
         tile, number = Tile.at(self.shape, 0, self.shape.columns), 0
         for first, rows, repeats in joined_rows(self.shape, self.rows):
-            with ExitStack() as loops:
-                step = loops.enter_context(self.builder.serial(repeats, "rows")) if repeats > 1 else 0
+            with self.loop(repeats, "rows") as step:
                 row = self.builder.bind(affine(step, rows, first), "row")
                 self.emit_tile(replace(place, row=row), tile.joined(rows), vectors, add(number, step))
             number += repeats
@@ -281,7 +279,7 @@ class _ConvKernel:
         """The taps of a row, each with the results of the tile that it has an element for."""
         k, width = self.builder, self.shape.window[1]
         everywhere = tuple(range(tile.cells))
-        if width > 1 and tile.is_inner:
+        if width > 1 and tile.is_inner and not self.unrolls_taps:
             yield loops.enter_context(k.serial(k.opaque(width), "kw")), everywhere
             return
         yield from ((kw, columns) for kw, columns in enumerate(tile.taps) if columns)
@@ -292,12 +290,12 @@ class _ConvKernel:
         if self.by_element:
             self.multiply_by_element(accumulators, place, tap, columns, channels)
             return
-        together = math.gcd(channels, self.channels_per_line)
+        together = math.gcd(channels, self.channels)
         with ExitStack() as loops:
             steps = channels // together
             step = loops.enter_context(k.serial(k.opaque(steps), "channel")) if steps > 1 else 0
             first = affine(step, together, 0)
-            self.fetch_ahead(place, tap, first)
+            self.fetch_ahead(place, tap, first, together)
             for channel in (add(first, number) for number in range(together)):
                 weights = self.weights(accumulators[0], place, tap, channel)
                 for number in columns:
@@ -315,7 +313,7 @@ class _ConvKernel:
         k, (chunk, kh, kw) = self.builder, tap
         if isinstance(kw, int) and self.shape.window[1] > 1:
             tap = (chunk, kh, k.let(k.opaque(kw, salt=kw), "kw"))
-        self.fetch_ahead(place, tap, 0)
+        self.fetch_ahead(place, tap, 0, channels)
         pixels = [k.let(self.element(place, tap, self.every, number), "x") for number in columns]
         for channel in range(channels):
             weights = self.weights(accumulators[0], place, tap, channel)
@@ -359,8 +357,8 @@ class _ConvKernel:
             return 0
         return affine(block // (self.blocks // s.groups), s.channels_per_group // unit, 0)
 
-    def fetch_ahead(self, place: Place, tap: Tap, channel: Index) -> None:
-        """Fetch a share of the next block's weights, which follow this block's in memory.
+    def fetch_ahead(self, place: Place, tap: Tap, channel: Index, channels: int) -> None:
+        """Fetch a share of the next block's weights, which follow this block's in memory, with ``channels`` channels.
 
         Weights that are few stay in the cache anyway. Each of the tiles that use a block fetches its part of the next
         one, a little with every channel: several lines at once would take the buffers that this block's weights come
@@ -373,7 +371,8 @@ class _ConvKernel:
         for index, extent in zip((*tap, channel), (chunks, kh, kw, inner), strict=True):
             turn = add(affine(turn, extent, 0), index)
         flat = self.w.reshape((self.blocks, math.prod(self.w.shape[1:])))
-        self.builder.prefetch(flat, (add(place.block, 1), affine(turn, self.share, 0)))
+        for line in range(max(1, channels * self.share // self.line)):
+            self.builder.prefetch(flat, (add(place.block, 1), affine(turn, self.share, line * self.line)))
 
     def write(self, accumulators: list[Array], place: Place) -> None:
         """Epilogue and store, column by column, a vector of filters at a time."""

@@ -22,33 +22,25 @@ from compiler.codegen.computes.interface import Index, Pointwise, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, unflatten
 from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
+from compiler.codegen.schedules.matmul_space import NEXT_PANEL, Product, product_space
 from compiler.codegen.schedules.packing import LanePanels, Panel
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters
 from compiler.codegen.schedules.register_tile import (
-    K_STEP,
-    balanced_rows,
-    most_rows,
     multiply_tile,
     power_of_two_pieces,
 )
-from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, lanes
-from compiler.ir import ROW_MAJOR, DType, Graph, Node, TensorType
+from compiler.ir import ROW_MAJOR, DType, Graph, Node
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target
-
-AHEAD_BYTES = 4096
-"""How far ahead of their use weights are asked for that are used only once: what memory delivers in its latency."""
-
-ROW_BLOCK = 8
-"""Row tiles that one iteration of the parallel loop computes, so that a panel of b is used while it is in cache."""
 
 
 class MatMulTiled:
     """A float32 matrix product, batched or not, with a pointwise epilogue."""
 
     name = "matmul_tiled"
-    version = 4
+    version = 5
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a product and b is row-major or packed in column blocks."""
@@ -65,21 +57,14 @@ class MatMulTiled:
         )
 
     def space(self, region: Graph, target: Target) -> Space:
-        """``rows``: rows of the register tile; ``vectors``: its width in SIMD vectors (fixed by packed panels)."""
+        """``rows``: rows of the register tile; ``vectors``: its width in SIMD vectors (fixed by packed panels);
+        ``steps``: steps along k that are written out in the innermost loop; ``span``: row tiles of one iteration;
+        ``panels_last``: whether an iteration is followed by the next panel for the same rows, not by the next rows;
+        ``fetch``: packed weights that are asked for ahead: none (0), the next panel (1), or what lies so many bytes
+        ahead in memory."""
         found = anchored_region(region, MatMul, Pointwise)
         assert found is not None
-        rows = found.anchor.result.type.shape[-2]
-        block = _packed_block(found.anchor.operands[1].type)
-        columns = found.anchor.result.type.shape[-1]
-        vectors = block // target.lanes(4) if block else min(2, -(-columns // target.lanes(4)))
-        vectors = max(vectors, 1)
-        choices = tuple(range(1, min(most_rows(vectors, target), rows) + 1))
-        return Space(
-            (
-                Knob("rows", choices, balanced_rows(rows, vectors, target)),
-                Knob("vectors", (vectors,) if block else (1, 2, 4), vectors),
-            )
-        )
+        return product_space(Product.of(found.anchor, target), target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loop nest of the module's docstring."""
@@ -93,10 +78,6 @@ def _op(node: Node) -> MatMul:
     return node.op
 
 
-def _packed_block(b: TensorType) -> int | None:
-    return b.layout.blocks[0][1] if b.layout.blocks else None
-
-
 class _MatMulKernel:
     def __init__(self, region: Graph, anchor: Node, config: Config, target: Target, symbol: str) -> None:
         self.builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
@@ -107,33 +88,31 @@ class _MatMulKernel:
         arrays = dict(zip(region.inputs, inputs, strict=True))
         self.a, self.b = (arrays[operand] for operand in anchor.operands)
         self.a_type, self.b_type = (operand.type for operand in anchor.operands)
+        product = Product.of(anchor, target)
         *self.batch, self.m, self.n = anchor.result.type.shape
-        self.k = self.a_type.shape[-1]
-        self.packed = _packed_block(self.b_type)
+        self.k, self.packed, self.transposes = product.depth, product.packed, product.transposes
         self.lane_count = target.lanes(4)
-        self.width = self.packed or config["vectors"] * self.lane_count
-        self.tile = config["rows"]
+        self.width = config["vectors"] * self.lane_count if not self.packed else self.packed
+        self.tile, self.step, self.span = config["rows"], config["steps"], config["span"]
+        self.panels_last, self.fetch = bool(config["panels_last"]), config["fetch"]
         self.tiles = -(-self.m // self.tile)
+        self.panels = -(-self.n // self.width)
         self.line = target.cache_line_bytes // 4
         self.by_element = target.multiplies_by_element
-        self.l2_bytes = target.l2_bytes
-        self.panels = -(-self.n // self.width)
-        self.transposes = _op(anchor).transpose_b and not self.packed
         self.has_long_epilogue = any(node.op.name in TRANSCENDENTAL for node in region)
         self.scratch_bytes = 4 * self.k * self.width if self.transposes else 0
         if self.transposes:
             self.panel = self.builder.pointer("scratch", DType.F32, (self.k * self.width,))
 
     def emit(self) -> Kernel:
-        # With a panel to transpose, all rows share it; otherwise blocks of row tiles are work of their own.
-        blocks = 1 if self.transposes else max(1, self.tiles // ROW_BLOCK)
-        per_block = -(-self.tiles // blocks)
+        per_block = self.span
         blocks = -(-self.tiles // per_block)
-        outer = (math.prod(self.batch), self.panels, blocks)
+        names = "brp" if self.panels_last else "bpr"
+        extents = {"b": math.prod(self.batch), "p": self.panels, "r": blocks}
+        outer = tuple(extents[name] for name in names)
         with self.builder.parallel(math.prod(outer)) as index:
-            batch, panel, block = (
-                self.builder.bind(i, name) for i, name in zip(unflatten(index, outer), "bpr", strict=True)
-            )
+            at = {name: self.builder.bind(i, name) for i, name in zip(unflatten(index, outer), names, strict=True)}
+            batch, panel, block = at["b"], at["p"], at["r"]
             place = tuple(self.builder.bind(i, "b") for i in unflatten(batch, self.batch))
             for first, width in self.column_pieces(panel):
                 self.emit_panel(place, panel, first, width, block, per_block)
@@ -205,29 +184,30 @@ class _MatMulKernel:
             lambda k: self.load_b(batch, panel, first, width, k),
             lambda step: self.prefetch(panel, tile, step),
             by_element=self.by_element,
+            steps_together=self.step,
         )
         self.write_tile(sums, batch, first, row, width)
 
     def prefetch(self, panel: Index, tile: Index, step: Expr) -> None:
-        """Ask for weights that will be needed next, for one of ``k // K_STEP`` steps of a tile."""
-        if not self.packed:
-            return
-        if self.tiles == 1 or 2 * 4 * self.k * self.packed > self.l2_bytes:
-            self.prefetch_ahead(panel, step)
-        elif self.panels > 1:
+        """Ask for weights that will be needed next, for one of ``k // self.step`` steps of a tile."""
+        if self.fetch == NEXT_PANEL:
             self.prefetch_next_panel(panel, tile, step)
+        elif self.fetch:
+            self.prefetch_ahead(panel, step)
 
     def prefetch_ahead(self, panel: Index, step: Expr) -> None:
         """Panels that are read once, or too large to wait in the cache: what lies a little way ahead in memory."""
-        of_step, size = K_STEP * self.packed, self.panels * self.k * self.packed
+        assert self.packed, "only packed panels are fetched"
+        of_step, size = self.step * self.packed, self.panels * self.k * self.packed
         here = self.builder.index(affine(panel, self.k * self.packed, 0)) + affine(step, of_step, 0)
-        ahead = tirx.Min(here + AHEAD_BYTES // 4, self.builder.index(size - of_step))
+        ahead = tirx.Min(here + self.fetch // 4, self.builder.index(size - of_step))
         for start in range(0, of_step, self.line):
             self.builder.prefetch(self.b.reshape((size,)), (ahead + start,), level=1)
 
     def prefetch_next_panel(self, panel: Index, tile: Index, step: Expr) -> None:
         """Every tile of rows asks for a part of it, every step for a few lines."""
-        steps = self.k // K_STEP
+        assert self.packed, "only packed panels are fetched"
+        steps = self.k // self.step
         lines = self.k * self.packed // self.line
         of_tile = -(-lines // self.tiles)
         of_step = min(-(-of_tile // steps), lines // steps)

@@ -5,6 +5,7 @@ Owns the innermost loop and the rule for the number of rows. Knows nothing of wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from tvm.ir import Expr
@@ -16,7 +17,7 @@ from compiler.ir import DType
 from compiler.targets import Target
 
 K_STEP = 4
-"""Steps along k that are written out in the innermost loop."""
+"""Steps along k that are written out in the innermost loop, unless said otherwise."""
 
 
 def most_rows(vectors: int, target: Target) -> int:
@@ -28,8 +29,10 @@ def most_rows(vectors: int, target: Target) -> int:
     return max(1, (target.vector_registers - vectors - 1) // vectors)
 
 
-def balanced_rows(rows: int, vectors: int, target: Target) -> int:
-    """Rows per tile that cover ``rows`` in the fewest cycles: a tile of few rows waits for its own sums."""
+def balanced_rows(rows: int, vectors: int, target: Target, stride_bytes: int = 0) -> int:
+    """Rows per tile that cover ``rows`` in the fewest cycles: a tile of few rows waits for its own sums. Of rows that
+    lie ``stride_bytes`` apart (0: unknown) no more than the first-level cache can hold at once, if that is half a tile.
+    """
     most = min(most_rows(vectors, target), rows)
     fewest = -(-int(target.fma_latency * target.fma_ports) // vectors)
 
@@ -37,7 +40,17 @@ def balanced_rows(rows: int, vectors: int, target: Target) -> int:
         full, rest = divmod(rows, tile)
         return full * max(tile, fewest) + (max(rest, fewest) if rest else 0)
 
-    return min(range(most, (most + 1) // 2, -1), key=cycles, default=most)
+    heights = list(range(most, (most + 1) // 2, -1)) or [most]
+    held = [tile for tile in heights if _lines_of_a_set(tile, stride_bytes, target) <= target.l1d_ways]
+    return min(held or heights, key=cycles)
+
+
+def _lines_of_a_set(rows: int, stride_bytes: int, target: Target) -> int:
+    """The most elements at one k of ``rows`` rows whose lines share a set of the first-level cache."""
+    if not stride_bytes:
+        return 1
+    line = target.cache_line_bytes
+    return max(Counter(row * stride_bytes % target.l1d_way_bytes // line for row in range(rows)).values())
 
 
 def multiply_tile(
@@ -48,12 +61,13 @@ def multiply_tile(
     before_step: Callable[[Expr], None] | None = None,
     *,
     by_element: bool = False,
+    steps_together: int = K_STEP,
 ) -> list[Array]:
     """``sum over k of element(row, k) * columns(k)`` for each row of the tile, as registers of ``width`` lanes.
 
     ``shape`` is (rows, width, depth of k). ``before_step`` emits something at the head of each step of the loop, with
-    the step's number, of which there are ``depth // K_STEP``. ``by_element`` loads the elements of a step as a vector
-    for each row: ``element`` is then asked for ``lanes`` of k.
+    the step's number, of which there are ``depth // steps_together``: so many k are written out in it. ``by_element``
+    loads the elements of a step as a vector for each row: ``element`` is then asked for ``lanes`` of k.
     """
     rows, width, depth = shape
     every = lanes(builder.index(0), width)
@@ -66,19 +80,20 @@ def multiply_tile(
         for row, total in enumerate(sums):
             total[every] = total[every] + wide(row) * vector
 
-    if steps := depth // K_STEP:
+    if steps := depth // steps_together:
         with builder.serial(steps, "k") as step:
             if before_step is not None:
                 before_step(step)
-            first = affine(step, K_STEP, 0)
-            along = [builder.let(element(row, lanes(first, K_STEP)), "elements") for row in range(rows * by_element)]
-            for number in range(K_STEP):
-                k = affine(step, K_STEP, number)
+            first = affine(step, steps_together, 0)
+            own = lanes(first, steps_together)
+            along = [builder.let(element(row, own), "elements") for row in range(rows * by_element)]
+            for number in range(steps_together):
+                k = affine(step, steps_together, number)
                 if by_element:
                     multiply(k, lambda row, number=number: repeated(along[row], number, width))
                 else:
                     multiply(k, lambda row, k=k: broadcast(element(row, k), width))
-    for k in range(steps * K_STEP, depth):
+    for k in range(steps * steps_together, depth):
         multiply(k, lambda row, k=k: broadcast(element(row, k), width))
     return sums
 

@@ -27,30 +27,27 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.convolution import largest_tile
-from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, default_winograd_tiling, even_pieces
+from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, even_pieces
 from compiler.codegen.computes.filtering import product
 from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
-from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.template import Config, Kernel, Space
+from compiler.codegen.schedules.winograd_space import winograd_space
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, select
 from compiler.ir import DType, Graph, Layout, Node
 from compiler.ir.cook_toom import filtering
 from compiler.ir.ops.winograd import WinogradConv
 from compiler.targets import Target
 
-SET_BYTES = 4096
-"""Addresses that differ by a multiple of this share a set of the first-level cache."""
-
 
 class Winograd:
     """A ``winograd_conv`` with a pointwise epilogue; image and result are blocked."""
 
     name = "winograd"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -68,19 +65,15 @@ class Winograd:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``run``: tiles of an iteration; ``share``: blocks of filters of an iteration; ``tile``: tiles of a matrix
-        product in registers at once, at most."""
-        cut = WinogradCut.of(_anchor(region), target)
-        default = default_winograd_tiling(cut)
-        runs = (default.run, *(-(-cut.tiles // pieces) for pieces in range(1, cut.tiles + 1)))
-        shares = (default.share, *(-(-cut.blocks // parts) for parts in range(1, cut.blocks + 1)))
-        tiles = (default.tile, *range(largest_tile(cut.vectors, target), 0, -1))
-        knobs = (("run", runs), ("share", shares), ("tile", tiles))
-        return Space(tuple(Knob(name, tuple(dict.fromkeys(values)), values[0]) for name, values in knobs))
+        product in registers at once, at most; ``channels``: channels that are written out in its innermost loop, at
+        most; ``shares_last``: whether an iteration is followed by the next share for the same run of tiles, not by the
+        next run; ``fetch``: whether the weights that are read next are asked for."""
+        return winograd_space(WinogradCut.of(_anchor(region), target))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """The loop nest of the module's docstring."""
         tiling = WinogradTiling(config["run"], config["share"], config["tile"])
-        return _WinogradKernel(region, tiling, target, symbol).emit()
+        return _WinogradKernel(region, tiling, config, target, symbol).emit()
 
 
 def _anchor(region: Graph) -> Node:
@@ -126,13 +119,14 @@ class Piece:
 
 
 class _WinogradKernel:
-    def __init__(self, region: Graph, tiling: WinogradTiling, target: Target, symbol: str) -> None:
+    def __init__(self, region: Graph, tiling: WinogradTiling, config: Config, target: Target, symbol: str) -> None:
         self.builder = k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes)
         self.region = region
         self.anchor = _anchor(region)
         self.cut = cut = WinogradCut.of(self.anchor, target)
         self.shape, self.vectors, self.outputs = cut.shape, cut.vectors, cut.outputs
-        self.tiling = tiling
+        self.tiling, self.channels, self.fetches = tiling, config["channels"], bool(config["fetch"])
+        self.way_bytes, self.shares_last = target.l1d_way_bytes, bool(config["shares_last"])
         self.lanes = target.lanes(4)
         self.line_elements = target.cache_line_bytes // 4
         self.matrices = filtering(self.outputs)
@@ -148,7 +142,7 @@ class _WinogradKernel:
         rows and of its columns, ``line`` a row of a tile that is partly outside the image."""
         tiling, points = self.tiling, self.cut.points
         # One point of neighbouring channels, which a matrix product reads together, is to lie in neighbouring sets.
-        gap = (tiling.run * (1 - points)) % (SET_BYTES // (4 * self.lanes))
+        gap = (tiling.run * (1 - points)) % (self.way_bytes // (4 * self.lanes))
         shapes = (
             (self.cut.chunks, points * tiling.run + gap, self.lanes),
             (tiling.share, points, tiling.run, self.vectors * self.lanes),
@@ -164,9 +158,12 @@ class _WinogradKernel:
     def emit(self) -> Kernel:
         k, cut = self.builder, self.cut
         run, share = self.tiling.run, self.tiling.share
-        outer = (self.shape.images, -(-cut.blocks // share), -(-cut.tiles // run))
+        extents = {"n": self.shape.images, "o": -(-cut.blocks // share), "r": -(-cut.tiles // run)}
+        names = "nro" if self.shares_last else "nor"
+        outer = tuple(extents[name] for name in names)
         with k.parallel(math.prod(outer)) as index:
-            image, part, number = (self.builder.bind(i, n) for i, n in zip(unflatten(index, outer), "nor", strict=True))
+            at = {name: k.bind(i, name) for i, name in zip(unflatten(index, outer), names, strict=True)}
+            image, part, number = at["n"], at["o"], at["r"]
             first = self.builder.bind(affine(part, share, 0), "first_block")
             filters = Share(first, self.at_most(share, cut.blocks, first))
             first_tile = self.builder.bind(affine(number, run, 0), "first_tile")
@@ -302,9 +299,13 @@ class _WinogradKernel:
         for start, chunks, channels in ((0, full, self.lanes), (full, int(rest > 0), rest)):
             if chunks:
                 with k.serial(chunks, "c", start=start) as chunk:
-                    self.fetch_ahead(piece, chunk, *ahead)
-                    with k.serial(k.opaque(channels), "channel") as channel:
-                        self.step(accumulators, piece, point, panel, (chunk, channel))
+                    if self.fetches:
+                        self.fetch_ahead(piece, chunk, *ahead)
+                    together = math.gcd(channels, self.channels)
+                    with k.serial(k.opaque(channels // together), "channel") as step:
+                        for number in range(together):
+                            channel = affine(step, together, number)
+                            self.step(accumulators, piece, point, panel, (chunk, channel))
         for number, part in places:
             where = (block, point, add(piece.first, number), self.part(part))
             self.sums[where] = accumulators[number][part, self.every]

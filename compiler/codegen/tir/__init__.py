@@ -39,6 +39,7 @@ from compiler.codegen.tir.lowering import (
     build_object,
     llvm_ir,
     lower,
+    object_and_assembly,
 )
 from compiler.codegen.tir.shuffle import every, interleaved, repeated, transposed
 
@@ -70,6 +71,7 @@ __all__ = [
     "maximum",
     "minimum",
     "not_equal",
+    "object_and_assembly",
     "parallel_extent",
     "reinterpret",
     "reinterpret_vector",

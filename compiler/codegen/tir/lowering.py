@@ -53,15 +53,13 @@ def build_object(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> bytes:
 
     Raises UnresolvedSymbolError when the object needs anything but libc, libm and compiler support.
     """
-    with tempfile.TemporaryDirectory(prefix="kiln-object-") as folder:
-        path = Path(folder) / "kernel.o"
-        _generate(funcs, target).write_to_file(str(path), "o")
-        data = path.read_bytes()
-    foreign = sorted(name for name in undefined_symbols(data) if not _PROVIDED.fullmatch(name))
-    if foreign:
-        names = ", ".join(str(func.attrs["global_symbol"]) for func in funcs)
-        raise UnresolvedSymbolError(f"{names}: no artifact provides {', '.join(foreign)}")
-    return data
+    return _object(_generate(funcs, target), funcs)
+
+
+def object_and_assembly(func: tirx.PrimFunc, target: LlvmTarget) -> tuple[bytes, str]:
+    """The object of ``build_object`` and its text, from one run of the optimizer. Raises UnresolvedSymbolError."""
+    module = _generate([func], target)
+    return _object(module, [func]), module.inspect_source("asm")
 
 
 def assembly(func: tirx.PrimFunc, target: LlvmTarget) -> str:
@@ -76,6 +74,18 @@ def llvm_ir(func: tirx.PrimFunc, target: LlvmTarget) -> str:
 
 def _generate(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.runtime.Module:
     return _LLVM(lower(funcs, target), _target(target))
+
+
+def _object(module: tvm.runtime.Module, funcs: Sequence[tirx.PrimFunc]) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="kiln-object-") as folder:
+        path = Path(folder) / "kernel.o"
+        module.write_to_file(str(path), "o")
+        data = path.read_bytes()
+    foreign = sorted(name for name in undefined_symbols(data) if not _PROVIDED.fullmatch(name))
+    if foreign:
+        names = ", ".join(str(func.attrs["global_symbol"]) for func in funcs)
+        raise UnresolvedSymbolError(f"{names}: no artifact provides {', '.join(foreign)}")
+    return data
 
 
 _LLVM_OPTIONS = (

@@ -26,6 +26,7 @@ ARM_CORTEX_A53: Final = Target(
     load_ports=0.5,
     issue_width=2,
     l1d_bytes=32 << 10,
+    l1d_way_bytes=8 << 10,
     l2_bytes=128 << 10,
     min_glibc="2.28",
     qemu_cpu="cortex-a53",

@@ -26,6 +26,7 @@ ARM_CORTEX_A72: Final = Target(
     load_ports=1,
     issue_width=3,
     l1d_bytes=32 << 10,
+    l1d_way_bytes=16 << 10,
     l2_bytes=256 << 10,
     min_glibc="2.28",
     qemu_cpu="cortex-a72",

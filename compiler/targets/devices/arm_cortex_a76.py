@@ -24,6 +24,7 @@ ARM_CORTEX_A76: Final = Target(
     fma_latency=2,
     load_ports=2,
     l1d_bytes=64 << 10,
+    l1d_way_bytes=16 << 10,
     l2_bytes=512 << 10,
     l3_bytes=512 << 10,
     min_glibc="2.28",

@@ -54,12 +54,12 @@ class Landscape:
         if rows == 8 and vectors == 1:
             return None
         return {
-            "predicted_seconds": self._bound(rows, vectors) * (3.0 if choice.template == "rowwise" else 1.0),
+            "cycles": 1e9 * self._bound(rows, vectors) * (3.0 if choice.template == "rowwise" else 1.0),
             "loads_per_sum": (rows + vectors) / (rows * vectors),
             "log_footprint": math.log2(config.get("depth", 1) * (rows + 16 * vectors)),
             "log_trips": math.log2(config.get("depth", 1) / config["unroll"]),
             "log_size": math.log2(self.size),
-            "packed": float(config.get("pack", 0)),
+            **{f"knob_{name}": float(value) for name, value in config.items()},
         }
 
     def workload(self, excluded: frozenset[Choice] = frozenset()) -> Workload:
@@ -118,4 +118,4 @@ class StaticModel:
 
     def estimate(self, kernels: Sequence[Kernel]) -> list[Estimate]:
         """The prediction, without doubt."""
-        return [Estimate(-math.log(kernel.features.get("predicted_seconds", 1.0)), 0.0) for kernel in kernels]
+        return [Estimate(-math.log(kernel.features.get("cycles", 1.0)), 0.0) for kernel in kernels]

@@ -52,7 +52,7 @@ def choices_of(found: dict[str, Space]) -> list[Choice]:
 
 
 def features_of(illegal: int, choices: Sequence[Choice]) -> list[Features | None]:
-    return [None if illegal in c.config.values() else {"predicted_seconds": 1.0 + len(str(c))} for c in choices]
+    return [None if illegal in c.config.values() else {"cycles": 1.0 + len(str(c))} for c in choices]
 
 
 def seconds_of(choice: Choice) -> float | None:
@@ -106,7 +106,7 @@ def test_what_was_known_before_is_not_proposed(name: str, workload: Workload, kn
 def test_results_of_choices_outside_the_spaces_are_no_harm(name: str) -> None:
     landscape = Landscape(64)
     search = search_of(name, landscape.workload())
-    search.tell([Observation(Choice.of("retired", {"tile": 4}), 1e-9, {"predicted_seconds": 1.0})])
+    search.tell([Observation(Choice.of("retired", {"tile": 4}), 1e-9, {"cycles": 1.0})])
     found = run(search, landscape, 40)
     assert len(found) == 40
     assert {observation.choice.template for observation in found} <= {"tiled", "rowwise"}

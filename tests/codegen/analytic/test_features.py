@@ -11,7 +11,7 @@ from bench.lowered import lower
 from compiler.codegen.analytic.features import predicted_seconds
 from compiler.codegen.kernels import choose_template
 from compiler.codegen.schedules import SCHEDULES
-from compiler.ir import Graph
+from compiler.ir import Graph, Task, print_graph
 from compiler.targets import Target, resolve
 from tests.codegen.analytic.template_regions import template_regions
 from tests.codegen.test_conv_templates import blocked_graph, conv2d
@@ -24,7 +24,7 @@ NAMES = [template.name for template in SCHEDULES]
 def features_of(region: Graph, target: Target, **knobs: int) -> dict[str, float]:
     template = choose_template(region, target, SCHEDULES)
     config = {**template.space(region, target).default, **knobs}
-    return lower(region, template, config, target).features
+    return lower(Task(print_graph(region)), target, (template.name, config)).features
 
 
 def seconds_of(region: Graph, target: Target, **knobs: int) -> float:

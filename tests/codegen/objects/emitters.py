@@ -54,3 +54,16 @@ def calls_stranger(arguments: str, target: Target) -> tuple[bytes, str]:
     with k.parallel(1) as i:
         y[i] = libm("strange", x[i])
     return build_object([k.finish()], llvm_target_dict(target)), ""
+
+
+def hoards(arguments: str, target: Target) -> tuple[bytes, str]:
+    """Ask for more and more memory."""
+    kept: list[bytearray] = []
+    while True:
+        kept.append(bytearray(64 << 20))
+
+
+def aborts_for_want_of_memory(arguments: str, target: Target) -> tuple[bytes, str]:
+    """Die as LLVM does when it gets no memory."""
+    os.write(2, b"LLVM ERROR: out of memory\nAllocation failed\n")
+    os.abort()

@@ -17,6 +17,7 @@ from compiler.codegen.objects import (
     CacheUnwritableError,
     Job,
     JobCrashedError,
+    JobMemoryError,
     JobRaisedError,
     JobsFailedError,
     JobTimeoutError,
@@ -25,7 +26,7 @@ from compiler.codegen.objects import (
     compile_tasks,
 )
 from compiler.codegen.objects.compile import compiler_digest
-from compiler.codegen.objects.pool import Pool, available_cpus
+from compiler.codegen.objects.pool import JobLimits, Pool, available_cpus
 from compiler.targets import host_target, resolve
 
 HOST = host_target()
@@ -80,6 +81,14 @@ def test_failures_are_named_and_the_other_jobs_finish(tmp_path: Path) -> None:
     assert compile_tasks(good, HOST, cache_dir=tmp_path).keys() == {job.key for job in good}
 
 
+def test_memory_is_limited_for_each_job() -> None:
+    bad = [job("hoards"), job("aborts_for_want_of_memory")]
+    with pytest.raises(JobsFailedError) as caught:
+        compile_tasks([*bad, job("add_constant", "8.0")], HOST, cache_dir=None, workers=1, limit_bytes=1 << 30)
+    assert [type(failure) for failure in caught.value.failures] == [JobMemoryError, JobMemoryError]
+    assert set(caught.value.completed) == {"add_constant(8.0)"}
+
+
 def test_the_pool_stays_warm_between_calls() -> None:
     compile_tasks([job("add_constant", "11.0")], HOST, cache_dir=None)
     start = time.perf_counter()
@@ -123,7 +132,9 @@ def test_nothing_to_do_starts_nothing(tmp_path: Path) -> None:
 
 def test_workers_end_with_their_pool() -> None:
     pool, outcomes = Pool(), []
-    pool.run([job("prints")], HOST.to_json(), workers=1, limit=60, done=lambda _, result: outcomes.append(result))
+    pool.run(
+        [job("prints")], HOST.to_json(), workers=1, limits=JobLimits(60), done=lambda _, result: outcomes.append(result)
+    )
     assert isinstance(outcomes[0], ObjectFile)
     (worker,) = pool._idle
     pid = worker._process.pid
@@ -140,7 +151,7 @@ def test_warm_workers_have_loaded_the_emitter() -> None:
         [job("add_constant")],
         HOST.to_json(),
         workers=1,
-        limit=60,
+        limits=JobLimits(60),
         done=lambda _, result: outcomes.append(result),
     )
     pool.close()
@@ -154,4 +165,4 @@ def test_default_crew_is_the_affinity_mask() -> None:
 def test_a_worker_that_cannot_start_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(WorkerStartError, match="exit status 1"):
-        Pool().run([job("prints")], HOST.to_json(), workers=1, limit=60, done=lambda *_: None)
+        Pool().run([job("prints")], HOST.to_json(), workers=1, limits=JobLimits(60), done=lambda *_: None)

@@ -1,0 +1,97 @@
+"""What there is in a database, and forgetting what is of no use any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from compiler.autotune.database.canonical import digest_of, record_text
+from compiler.autotune.database.database import Database
+from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.validity import Validity
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """What is known of a task on one kind of machine. ``stale`` records are those that hold no more; ``best`` is what a
+    build would use, ``default`` the best record of the choice that an untuned build makes."""
+
+    task: str
+    text: str
+    fingerprint: str
+    measured: int
+    predicted: int
+    failed: int
+    stale: int
+    best: Record | None
+    default: Record | None
+
+
+def summaries(database: Database, validity: Validity, fingerprint: str | None = None) -> list[TaskSummary]:
+    """One row per task and kind of machine, or of one kind only."""
+    texts = database.tasks()
+    grouped: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in database.records(fingerprint=fingerprint):
+        grouped[record.task, record.fingerprint].append(record)
+    return [
+        _summary(texts[task], records, database.best(task, machine, validity), validity)
+        for (task, machine), records in sorted(grouped.items())
+    ]
+
+
+def _summary(text: str, records: list[Record], best: Record | None, validity: Validity) -> TaskSummary:
+    held = [record for record in records if validity.holds(record)]
+    good = [record for record in held if record.status is Status.OK]
+    measured = sum(record.source is Source.MEASURED for record in good)
+    return TaskSummary(
+        task=records[0].task,
+        text=text,
+        fingerprint=records[0].fingerprint,
+        measured=measured,
+        predicted=len(good) - measured,
+        failed=len(held) - len(good),
+        stale=len(records) - len(held),
+        best=best,
+        default=min((record for record in good if record.is_default), key=_rank, default=None),
+    )
+
+
+def prune(database: Database, validity: Validity | None = None, keep: int | None = None) -> int:
+    """Forget records; returns how many.
+
+    Args:
+        database: what to prune.
+        validity: drop the records that do not hold under it; None: none for that reason.
+        keep: drop, of each task and kind of machine, all good records but the best ``keep`` and those of the default;
+            None: none for that reason. Failures stay, so that nobody tries again.
+    """
+    kept = None if keep is None else set(_best_digests(database, keep, validity))
+
+    def unwanted(record: Record) -> bool:
+        if validity is not None and not validity.holds(record):
+            return True
+        if kept is None or record.is_default or record.status is not Status.OK:
+            return False
+        return _digest(record) not in kept
+
+    return database.remove(unwanted)
+
+
+def _best_digests(database: Database, keep: int, validity: Validity | None) -> Iterator[str]:
+    grouped: defaultdict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in database.records():
+        if record.status is Status.OK and (validity is None or validity.holds(record)):
+            grouped[record.task, record.fingerprint].append(record)
+    for records in grouped.values():
+        yield from map(_digest, sorted(records, key=_rank)[:keep])
+
+
+def _digest(record: Record) -> str:
+    return digest_of(record_text(record))
+
+
+def _rank(record: Record) -> tuple[str, float, str]:
+    """The order of ``Database.best``."""
+    assert record.seconds is not None
+    return record.source.value, record.seconds, _digest(record)

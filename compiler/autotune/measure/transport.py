@@ -1,0 +1,182 @@
+"""Where the runner runs: a command prefix, before which nothing is assumed of a device.
+
+An empty prefix is this machine, an emulator's is this machine too; ``ssh …`` and ``adb …`` are other machines, to which
+files are sent once, under names that their content gives them. What a device must have: a shell with cat, chmod, mkdir,
+mv, rm, test and wc, and the GNU C library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+SEND_SECONDS = 600.0
+ASK_SECONDS = 60.0
+_FOLDERS = {"ssh": ".kiln-runner", "adb": "/data/local/tmp/kiln-runner"}
+"""Where files lie on a device; relative to the home folder where there is one."""
+
+_EMULATORS = "qemu-"
+
+
+class TransportError(Exception):
+    """The device did not take a file or did not run a program to its end; it may later. ``output`` is what the program
+    had written by then."""
+
+    def __init__(self, reason: str, output: str = "") -> None:
+        super().__init__(reason)
+        self.output = output
+
+
+class Transport(Protocol):
+    """How programs run somewhere."""
+
+    @property
+    def times_mean_something(self) -> bool:
+        """Whether what is timed there tells how fast the target is."""
+        ...
+
+    def send(self, path: Path) -> str:
+        """The name of a file over there, which is sent unless it is there. Raises TransportError."""
+        ...
+
+    def run(self, arguments: Sequence[str], timeout: float) -> str:
+        """The standard output of a program. Raises TransportError."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file that was sent and is needed no more. Raises TransportError."""
+        ...
+
+    def forget(self) -> None:
+        """The device was away: what it had may be gone."""
+        ...
+
+
+def transport_for(prefix: str) -> Transport:
+    """The transport that a command prefix stands for. Raises ValueError for a prefix that no shell could read."""
+    words = tuple(shlex.split(prefix))
+    kind = Path(words[0]).name if words else ""
+    return Remote(words, _FOLDERS[kind]) if kind in _FOLDERS else Local(words)
+
+
+class Local:
+    """This machine, or an emulator on it."""
+
+    def __init__(self, prefix: Sequence[str] = ()) -> None:
+        self._prefix = tuple(prefix)
+
+    @property
+    def times_mean_something(self) -> bool:
+        """Not under an emulator."""
+        return not any(Path(word).name.startswith(_EMULATORS) for word in self._prefix)
+
+    def send(self, path: Path) -> str:
+        """The path itself."""
+        return str(path)
+
+    def run(self, arguments: Sequence[str], timeout: float) -> str:
+        """The standard output of a program. Raises TransportError."""
+        return _run((*self._prefix, *arguments), timeout)
+
+    def remove(self, name: str) -> None:
+        """Files here belong to others."""
+
+    def forget(self) -> None:
+        """This machine was not away."""
+
+
+class Remote:
+    """A machine behind a command that takes a shell's line as its last argument, as ssh and ``adb shell`` do."""
+
+    def __init__(self, prefix: Sequence[str], folder: str) -> None:
+        self._prefix = tuple(prefix)
+        self._folder = folder
+        self._there: set[str] = set()
+        self._digests: dict[tuple[Path, int, int], str] = {}
+
+    @property
+    def times_mean_something(self) -> bool:
+        """A device is what it is."""
+        return True
+
+    def send(self, path: Path) -> str:
+        """Sent under a name made of its content, complete or not at all, unless a file of that name is there."""
+        name = f"{self._folder}/{self._digest(path)}"
+        if name not in self._there:
+            if (
+                "there"
+                not in self._shell(f"test -f {shlex.quote(name)} && echo there || echo missing", ASK_SECONDS).split()
+            ):
+                self._upload(path, name)
+            self._there.add(name)
+        return name
+
+    def run(self, arguments: Sequence[str], timeout: float) -> str:
+        """The standard output of a program. Raises TransportError."""
+        return self._shell(shlex.join(arguments), timeout)
+
+    def remove(self, name: str) -> None:
+        """Remove a file over there. Raises TransportError."""
+        self._there.discard(name)
+        self._shell(f"rm -f {shlex.quote(name)}", ASK_SECONDS)
+
+    def forget(self) -> None:
+        """Ask again whether files are there before they are used."""
+        self._there.clear()
+
+    def _digest(self, path: Path) -> str:
+        """Of a file's content; data of tasks are large, so it is remembered as long as the file does not change."""
+        status = path.stat()
+        key = (path, status.st_size, status.st_mtime_ns)
+        if key not in self._digests:
+            self._digests[key] = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+        return self._digests[key]
+
+    def _upload(self, path: Path, name: str) -> None:
+        content, whole = path.read_bytes(), shlex.quote(name)
+        part = f"{whole}.$$"
+        # A connection that breaks looks like the end of the file to whoever reads it.
+        line = (
+            f"mkdir -p {shlex.quote(self._folder)} && cat > {part} && test $(wc -c < {part}) = {len(content)}"
+            f" && chmod 755 {part} && mv {part} {whole} && echo received"
+        )
+        if "received" not in self._shell(line, SEND_SECONDS, content).split():
+            raise TransportError(f"{shlex.join(self._prefix)}: the device did not take a file of {len(content)} bytes")
+
+    def _shell(self, line: str, timeout: float, content: bytes = b"") -> str:
+        return _run((*self._prefix, line), timeout, content)
+
+
+def _run(command: Sequence[str], timeout: float, content: bytes = b"") -> str:
+    """In a session of its own: an interrupt of this program shall not end what the device is doing, and what does not
+    end in time is ended with all its children, which would hold its output open."""
+    shown, pipe = shlex.join(command[:4]), subprocess.PIPE
+    try:
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
+    except OSError as error:
+        raise TransportError(f"{shown}: {error.strerror}") from error
+    try:
+        output, messages = process.communicate(content, timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()
+        raise TransportError(f"{shown}: no answer after {timeout:g} s", _text(output)) from None
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode:
+        said = _text(messages).strip().splitlines()
+        reason = f"{shown}: exit status {process.returncode}: {said[-1] if said else 'it printed nothing'}"
+        raise TransportError(reason, _text(output))
+    return _text(output)
+
+
+def _text(output: bytes) -> str:
+    return output.decode(errors="replace")

@@ -1,0 +1,232 @@
+"""``tune_models``: from models, or the standard networks, to a database that knows good kernels for them."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from compiler.autotune.cost_model import CostModel
+from compiler.autotune.database import Database
+from compiler.autotune.events import Event
+from compiler.autotune.kit import Kit, Spaces
+from compiler.autotune.measure.builder import EMITTER, WorkerBuilder
+from compiler.autotune.measure.clock import measure_hertz
+from compiler.autotune.measure.device import KernelDevice
+from compiler.autotune.measure.interface import Builder, Device
+from compiler.autotune.measure.transport import Transport, transport_for
+from compiler.autotune.record import Source as TimeSource
+from compiler.autotune.search.table import SEARCHES
+from compiler.autotune.session import Effort, Session
+from compiler.autotune.tuning_task import TuningTask
+from compiler.autotune.validity import toolchain_id
+from compiler.codegen.analytic.machine import HERTZ
+from compiler.codegen.extensions import extensions_of
+from compiler.codegen.objects import warm_up
+from compiler.codegen.objects.pool import available_cpus
+from compiler.codegen.task_spaces import task_spaces
+from compiler.codegen.toolchain import find_compiler, how_to_run
+from compiler.driver import Settings
+from compiler.ir import Task
+from compiler.passes import PassManager, context_for
+from compiler.source import Source
+from compiler.targets import Target
+from compiler.tuner.forecast import ModelsSurveyed
+from compiler.tuner.networks import FIRST_PASS, load_network, network_names
+from compiler.tuner.survey import Model, Survey, tuning_tasks, without_costs
+from compiler.tuning import context_of, open_tuning
+
+Listener = Callable[[Event | ModelsSurveyed], None]
+
+LOCAL = "local"
+ROUND = 32
+"""Trials after which the passes may run again."""
+PATIENCE = 10.0
+"""They do run again when the trials since took so many times as long as they do themselves."""
+DEFAULTS_SHARE = 6.0
+"""Defaults get one part in so many of the time, before any search."""
+DEPTH = 64
+"""Candidates that are predicted of every task before any task gets more."""
+SIDE_BY_SIDE = 2
+"""Tasks that are worked on at a time, so that one is built while the other's results come in."""
+BATCH = 16
+"""Candidates that are predicted at once: nothing is gained by knowing some before others."""
+GUIDED, UNGUIDED = "guided", "evolutionary"
+"""The search where there is a device; and where the static model has the last word, so that none needs to learn it."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to tune, and how.
+
+    Args:
+        settings: target, pipeline and extensions, as of a build.
+        sources: the models; none: the standard networks.
+        effort: when to end.
+        search: a name in ``SEARCHES``; None: what suits the device.
+        runner: what stands before commands that run on the device; None: nothing if the target runs here, else there is
+            no device.
+        seed: of searches.
+        executor: ``local``, or ``dask://HOST:PORT``.
+    """
+
+    settings: Settings
+    sources: Sequence[Source] = ()
+    effort: Effort = field(default_factory=Effort)
+    search: str | None = None
+    runner: str | None = None
+    seed: int = 0
+    executor: str = LOCAL
+
+    @property
+    def transport(self) -> Transport | None:
+        """How candidates run; None if they do not. Raises ValueError for a runner that is no command."""
+        if self.runner is not None:
+            return transport_for(self.runner)
+        return transport_for("") if how_to_run(self.settings.target).kind == "native" else None
+
+
+def tune_models(
+    request: Request, database: Database, listener: Listener, started: Callable[[Session], None] = lambda session: None
+) -> Session:
+    """Tune until the effort is spent; ``started`` gets the session, which it may stop.
+
+    Raises what a build raises, DatabaseError, ToolchainError, TransportError.
+    """
+    settings = request.settings
+    workers = settings.workers or available_cpus()
+    transport = request.transport
+    if transport is not None and transport.times_mean_something and request.runner is None and workers > 1:
+        workers -= 1  # a core for what is measured
+    warm_up(EMITTER, workers)
+    with _parts(request, transport, workers) as (builder, device):
+        kit = Kit(
+            settings.target,
+            toolchain_id(),
+            partial(_spaces, settings, workers),
+            builder,
+            device,
+            database,
+            request.search or (GUIDED if device is not None else UNGUIDED),
+            SEARCHES[request.search or (GUIDED if device is not None else UNGUIDED)],
+            CostModel,
+            platform.node(),
+            transport is not None and transport.times_mean_something,
+        )
+        effort = request.effort
+        if kit.device is None:
+            effort = replace(effort, batch=BATCH, part=BATCH)
+        session = Session(kit, effort, seed=request.seed, listener=listener)
+        started(session)
+        _rounds(request, session, database, listener, peak_of(request))
+    return session
+
+
+def _rounds(request: Request, session: Session, database: Database, listener: Listener, peak: float) -> None:
+    models = _models(request)
+    target = request.settings.target
+    untuned: list[Survey] = []
+    while not session.over:
+        began = time.monotonic()
+        now = _surveys(request, models, database)
+        if not untuned:
+            untuned = now if database.count(fingerprint=target.fingerprint()) == 0 else _untuned(models, target)
+        listener(ModelsSurveyed(now, untuned))
+        tasks = tuning_tasks(now, untuned, target, peak)
+        if session.kit.source is TimeSource.PREDICTED:
+            _sweep(session, [task for task in tasks if task.chosen])
+        session.adopt(tasks)
+        took = time.monotonic() - began
+        limit = request.effort.seconds
+        session.measure_defaults(float("inf") if limit is None else limit / DEFAULTS_SHARE)
+        began = time.monotonic()
+        while not (session.over or session.exhausted):
+            session.search(ROUND)
+            if time.monotonic() - began > PATIENCE * took:
+                break
+        if session.exhausted:
+            return
+
+
+def _sweep(session: Session, tasks: Sequence[TuningTask]) -> None:
+    """The static model answers at once and never errs by chance: tasks are worked off, the heaviest first."""
+    waiting = list(tasks)
+    while waiting and not (session.over or session.spent):
+        now, waiting = waiting[:SIDE_BY_SIDE], waiting[SIDE_BY_SIDE:]
+        session.adopt(now)
+        session.search(BATCH * SIDE_BY_SIDE)
+        waiting = [task for task in now if session.wants(task.task, DEPTH)] + waiting
+
+
+def _surveys(request: Request, models: Sequence[Model], database: Database) -> list[Survey]:
+    settings = request.settings
+    with open_tuning(database, settings.target, settings.cache / "kernels", settings.schedules) as tuned:
+        cost = context_of(tuned).cost
+        assert cost is not None
+        return [model.survey(settings.target, cost) for model in models]
+
+
+def _untuned(models: Sequence[Model], target: Target) -> list[Survey]:
+    cost = context_for(target).cost
+    assert cost is not None
+    return [model.survey(target, cost) for model in models]
+
+
+def _models(request: Request) -> list[Model]:
+    settings = request.settings
+    if request.sources:
+        return [without_costs(s.label, s.load(), settings.manager, settings.target) for s in request.sources]
+    passes = PassManager.parse("standard").passes
+    rest = PassManager(passes[[step.name for step in passes].index(FIRST_PASS) :])
+    return [Model(name, partial(load_network, name), rest) for name in network_names()]
+
+
+def _spaces(settings: Settings, workers: int, tasks: Sequence[Task]) -> dict[Task, Spaces]:
+    return dict(
+        task_spaces(
+            tasks,
+            settings.target,
+            settings.cache / "kernels",
+            ops=extensions_of(settings.ops),
+            schedules=extensions_of(settings.schedules),
+            workers=workers,
+        )
+    )
+
+
+def peak_of(request: Request) -> float:
+    """Float32 operations per second that one core of the device can do at most; where its clock cannot be measured, at
+    the one that the static model assumes. Raises ToolchainError, TransportError, OSError."""
+    target, transport, hertz = request.settings.target, request.transport, HERTZ
+    if transport is not None and transport.times_mean_something and request.executor == LOCAL:
+        hertz = measure_hertz(find_compiler(target), transport, request.settings.cache / "tuner")
+    return target.peak_flops_per_cycle * hertz
+
+
+def local_builder(settings: Settings, workers: int | None = None) -> Builder:
+    """Builds candidates in worker processes of this machine."""
+    ops, schedules = extensions_of(settings.ops), extensions_of(settings.schedules)
+    return WorkerBuilder(settings.target, settings.cache / "kernels", workers, ops=ops, schedules=schedules)
+
+
+def _local_device(settings: Settings, runner: str) -> Device:
+    return KernelDevice(settings.target, transport_for(runner), settings.cache / "tuner", ops=settings.ops)
+
+
+@contextmanager
+def _parts(request: Request, transport: Transport | None, workers: int) -> Generator[tuple[Builder, Device | None]]:
+    """What builds candidates, and what runs them."""
+    settings, runner = request.settings, request.runner or ""
+    if request.executor == LOCAL:
+        yield local_builder(settings, workers), None if transport is None else _local_device(settings, runner)
+        return
+    # Its packages are optional.
+    cluster = importlib.import_module("compiler.autotune.measure.cluster")
+    with cluster.connect(request.executor) as client:
+        builder = cluster.ClusterBuilder(client, partial(local_builder, settings, 1))
+        device = cluster.ClusterDevice(client, partial(_local_device, settings, runner), runner)
+        yield builder, None if transport is None else device

@@ -1,0 +1,148 @@
+"""``python -m compiler.tune``: arguments, text, exit codes, and a small model from end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import compiler
+from compiler.autotune import Database, tune
+from compiler.ir import save_graph
+from compiler.tune import budget, main
+from compiler.tuner.compare import compare
+from compiler.tuner.withdraw import withdraw
+from tests.driver.conftest import small_model
+from tests.tuner.samples import network, tuned_database
+
+
+@pytest.fixture
+def kiln_file(tmp_path: Path) -> Path:
+    path = tmp_path / "net.kiln"
+    save_graph(network(), path)
+    return path
+
+
+def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    assert stopped.value.code == 0
+    assert "python -m compiler.tune --target arm_cortex_a72 --budget 3m" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--trials", "0"],
+        ["--budget", "soon"],
+        ["--budget", "0m"],
+        ["--trials", "3", "--budget", "5m"],
+        ["--search", "psychic"],
+        ["--list", "--best"],
+        ["--jobs", "0"],
+    ],
+)
+def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--target", "arm_cortex_b72"], ["--executor", "slurm"], ["--runner", "ssh 'pi"]]
+)
+def test_names_that_mean_nothing_exit_with_2(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--db", str(tmp_path / "t.db")]) == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_times_as_typed() -> None:
+    assert [budget(text) for text in ("90s", "5m", "2h", "30", "1.5m")] == [90, 300, 7200, 30, 90]
+
+
+def test_a_model_that_is_not_there_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no.onnx", "--db", str(tmp_path / "t.db"), "--trials", "1"]) == 1
+    assert "no.onnx" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "t.db"
+    path.write_text("precious")
+    assert main(["--list", "--db", str(path)]) == 1
+    assert "t.db" in capsys.readouterr().err and path.read_text() == "precious"
+
+
+def test_a_model_is_tuned_on_this_machine(kiln_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Defaults are measured, candidates are tried, both builds are run; noise may call the gain a loss."""
+    path, report = tmp_path / "t.db", tmp_path / "r.html"
+    code = main([str(kiln_file), "--trials", "6", "--db", str(path), "--report", str(report), "--seed", "3"])
+    printed = capsys.readouterr()
+    assert "expected for a run" in printed.out and "95% interval" in printed.out
+    if code == 0:
+        assert "What the model learned" in report.read_text()
+        with Database.open(path) as database:
+            records = list(database.records())
+        assert any(record.is_default for record in records) and len(records) >= 6
+        assert {record.provenance["seed"] for record in records} == {3}
+    else:
+        assert code == 1 and "records were moved to" in printed.err
+        assert list(tmp_path.glob("t.db.withdrawn-*.jsonl"))
+
+
+def test_without_a_board_records_are_predictions_and_builds_use_them(
+    kiln_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.db"
+    arguments = ["--target", "arm_cortex_a72", "--db", str(path)]
+    assert main([str(kiln_file), "--trials", "6", *arguments]) == 0
+    assert "predicted for a run" in capsys.readouterr().out
+    with Database.open(path) as database:
+        assert {record.source.value for record in database.records()} == {"predicted"}
+    with compiler.compile(kiln_file, "arm_cortex_a72", tuning=path) as artifact:
+        assert artifact.report.tuned >= 2
+    assert main(["--best", *arguments]) == 0
+    assert "predicted" in capsys.readouterr().out
+    assert main(["--list", *arguments]) == 0
+    assert "tasks for arm_cortex_a72" in capsys.readouterr().out
+
+
+def test_records_travel_between_databases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, first, second = tmp_path / "records.jsonl", tmp_path / "1.db", tmp_path / "2.db"
+    with tuned_database() as database, Database.open(first) as kept:
+        count = kept.add_all(database.tasks(), database.records())
+    assert main(["--export", str(text), "--db", str(first)]) == 0
+    assert main(["--import", str(text), "--db", str(second)]) == 0
+    assert f"{count} new records" in capsys.readouterr().out
+    assert main(["--merge", str(first), str(text), "--db", str(second)]) == 0
+    assert "0 new records" in capsys.readouterr().out
+    assert main(["--prune", "--db", str(second)]) == 0
+    assert f"{count} records forgotten" in capsys.readouterr().out
+
+
+def test_tune_from_python(kiln_file: Path, tmp_path: Path) -> None:
+    with Database.open(tmp_path / "t.db") as database:
+        tuned = tune(kiln_file, "arm_cortex_a72", trials=4, database=database)
+        assert tuned.trials == database.count() >= 4
+        assert {record.provenance["session"] for record in database.records()} == {tuned.session}
+    assert tuned.forecasts[0].before > 0
+
+
+def test_withdrawn_records_can_be_had_again(tmp_path: Path) -> None:
+    with tuned_database() as source, Database.open(tmp_path / "t.db") as database:
+        database.add_all(source.tasks(), source.records())
+        before, (first, *_) = database.count(), database.sessions()
+        path = withdraw(database, first.name)
+        assert (
+            database.count() == before - first.records
+            and main(["--import", str(path), "--db", str(database.path)]) == 0
+        )
+        assert database.count() == before
+
+
+def test_two_builds_of_the_same_are_compared() -> None:
+    with compiler.compile(small_model(), "host", inputs={"x": (2, 4)}) as artifact:
+        gain = compare(artifact, artifact, rounds=5)
+    assert 0 < gain.low <= gain.ratio <= gain.high and gain.tuned > 0
