@@ -1,13 +1,11 @@
 """The objectives of XGBoost: how the base score becomes a margin, and margins become predictions.
 
 Formulas are XGBoost's (``src/objective/*``), in float32 where it computes in float32. Its ``logf`` and ``expf`` are the
-C library's. Base scores take the same ``logf``, whose errors every margin would show. Predictions take an exponential
-of float64 rounded once, which differs by a unit in the last place where the C library errs, and that is rare.
+C library's, which err now and then by a unit in the last place; so are those here.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,10 +13,11 @@ import numpy as np
 
 from compiler.ir.dtypes import DType
 from compiler.ir.graph import Value
+from compiler.ir.libm import logf
 from compiler.ir.literal import Array
 from compiler.ir.ops.binary import Add, Div, Less, Minimum, Sub
 from compiler.ir.ops.reduction import ArgMax, ReduceMax, ReduceSum
-from compiler.ir.ops.unary import Cast, Exp, Neg
+from compiler.ir.ops.unary import Cast, LibraryExp, Neg
 from compiler.ir.rewriter import Rewriter
 
 _LEAST_PROBABILITY = np.float32(1e-6)
@@ -37,18 +36,10 @@ def _same(scores: Array) -> Array:
     return scores
 
 
-_LOGF = ctypes.CDLL("libm.so.6").logf
-_LOGF.argtypes, _LOGF.restype = [ctypes.c_float], ctypes.c_float
-
-
-def _log(scores: Array) -> Array:
-    return np.array([_LOGF(score) for score in scores.tolist()], np.float32)
-
-
 def _logit(scores: Array) -> Array:
     one = np.float32(1)
     clamped = np.clip(scores, _LEAST_PROBABILITY, one - _LEAST_PROBABILITY)
-    return -_log(one / clamped - one)
+    return -logf(one / clamped - one)
 
 
 def _identity(rewriter: Rewriter, x: Value) -> Value:
@@ -56,9 +47,7 @@ def _identity(rewriter: Rewriter, x: Value) -> Value:
 
 
 def _exponential(rewriter: Rewriter, x: Value) -> Value:
-    """``expf(x)``."""
-    wide = rewriter.emit(Exp(), rewriter.emit(Cast(DType.F64), x))
-    return rewriter.emit(Cast(DType.F32), wide)
+    return rewriter.emit(LibraryExp(), x)
 
 
 def _logistic(rewriter: Rewriter, x: Value) -> Value:
@@ -89,7 +78,7 @@ def _most_likely(rewriter: Rewriter, x: Value) -> Value:
 
 _PLAIN = Objective(_same, _identity)
 _LOGISTIC = Objective(_logit, _logistic)
-_LOG_LINK = Objective(_log, _exponential)
+_LOG_LINK = Objective(logf, _exponential)
 
 OBJECTIVES: dict[str, Objective] = {
     "reg:squarederror": _PLAIN,

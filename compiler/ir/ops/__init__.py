@@ -34,6 +34,7 @@ OPS: tuple[type[Op], ...] = (
     unary.Trunc,
     unary.Sqrt,
     unary.Exp,
+    unary.LibraryExp,
     unary.Log,
     unary.Erf,
     unary.Sigmoid,
