@@ -16,7 +16,8 @@ class UnknownModelError(ValueError):
 class Frontend:
     """One source framework.
 
-    ``module`` has ``load(source, *, inputs, bind) -> Graph``. ``oracle``, if there is one, has ``run(source,
+    ``module`` has ``load(source, *, inputs, bind) -> Graph`` and ``serialized(source) -> bytes``, what identifies the
+    model. ``oracle``, if there is one, has ``run(source,
     inputs) -> (outputs, authority)``, the framework's own results. ``package`` is the framework's Python
     package, whose objects are models too; ``requirement`` the distribution whose version decides what an
     oracle says.
@@ -39,6 +40,14 @@ FRONTENDS: tuple[Frontend, ...] = (
         package="onnx",
         requirements=("onnx", "onnxruntime"),
     ),
+    Frontend(
+        name="XGBoost",
+        module="frontends.xgboost",
+        oracle="frontends.xgboost.oracle",
+        suffixes=(".json", ".ubj"),
+        package="xgboost",
+        requirements=("xgboost",),
+    ),
 )
 
 
@@ -53,9 +62,9 @@ def frontend_for(model: object) -> Frontend:
         return next((row for row in FRONTENDS if suffix in row.suffixes), FRONTENDS[0])
     if isinstance(model, bytes):
         return FRONTENDS[0]
-    package = type(model).__module__.partition(".")[0]
+    module = f"{type(model).__module__}."
     for row in FRONTENDS:
-        if package == row.package:
+        if module.startswith((f"{row.package}.", f"{row.module}.")):
             return row
     known = ", ".join(f"{row.name} ({', '.join(row.suffixes)})" for row in FRONTENDS)
     raise UnknownModelError(f"a {type(model).__module__}.{type(model).__name__} is no model; known are {known}")

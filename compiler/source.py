@@ -36,6 +36,8 @@ class OracleError(Exception):
 class _FrontendModule(Protocol):
     def load(self, source: object, *, inputs: object, bind: object) -> Graph: ...
 
+    def serialized(self, source: object) -> bytes: ...
+
 
 class _OracleModule(Protocol):
     def run(self, source: object, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]: ...
@@ -76,8 +78,7 @@ class Source:
         frontend = self._frontend
         if frontend is not None:
             shapes = {name: _shape(given) for name, given in self.inputs.items()}
-            module = cast("_FrontendModule", importlib.import_module(frontend.module))
-            return module.load(self.model, inputs=shapes or None, bind=dict(self.bind) or None)
+            return _module_of(frontend).load(self.model, inputs=shapes or None, bind=dict(self.bind) or None)
         if self.bind:
             raise ValueError("the inputs of a graph cannot be bound")
         return self.model if isinstance(self.model, Graph) else load_graph(Path(str(self.model)), self.ops)
@@ -99,11 +100,8 @@ class Source:
         """SHA-256 of the model as given (a file's content, an object's serialization)."""
         if isinstance(self.model, str | os.PathLike):
             return sha256_file(Path(self.model))
-        if isinstance(self.model, Graph):
-            data = str(self.model).encode()
-        else:
-            serialize = getattr(self.model, "SerializeToString", None)
-            data = serialize() if serialize else cast("bytes", self.model)
+        frontend = self._frontend
+        data = str(self.model).encode() if frontend is None else _module_of(frontend).serialized(self.model)
         return hashlib.sha256(data).hexdigest()
 
     def oracle_key(self, graph: Graph) -> str:
@@ -130,6 +128,10 @@ class Source:
         except ValueError as error:
             raise OracleError(f"{self.label}: {error}") from error
         return Answer({name: outputs[name] for name in graph.output_names}, authority)
+
+
+def _module_of(frontend: Frontend) -> _FrontendModule:
+    return cast("_FrontendModule", importlib.import_module(frontend.module))
 
 
 def _check_layouts(graph: Graph) -> None:

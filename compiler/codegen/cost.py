@@ -14,7 +14,7 @@ from compiler.ir.ops.winograd import WinogradConv
 
 TRANSCENDENTAL = frozenset(
     (
-        *("exp", "log", "pow", "erf", "sigmoid", "tanh", "sin", "cos", "tan", "asin", "acos", "atan"),
+        *("exp", "library_exp", "log", "pow", "erf", "sigmoid", "tanh", "sin", "cos", "tan", "asin", "acos", "atan"),
         *("sinh", "cosh", "asinh", "acosh", "atanh"),
     )
 )

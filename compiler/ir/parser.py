@@ -16,6 +16,8 @@ from typing import NoReturn
 import numpy as np
 
 from compiler.ir.dtypes import DType
+from compiler.ir.forest import Forest, ForestSyntaxError
+from compiler.ir.forest.parser import parse_forest_at
 from compiler.ir.graph import Graph, Value
 from compiler.ir.literal import Literal
 from compiler.ir.op import InferenceError, Op
@@ -56,11 +58,16 @@ class _Token:
     start: int
 
 
-def parse_graph(text: str, literals: Mapping[str, Literal] | None = None, ops: Iterable[type[Op]] = ()) -> Graph:
-    """Read one graph. ``literals`` resolves digests of constants that are not inline; ``ops`` adds op classes
-    from outside the tree. Raises ParseError."""
+def parse_graph(
+    text: str,
+    literals: Mapping[str, Literal] | None = None,
+    ops: Iterable[type[Op]] = (),
+    forests: Mapping[str, Forest] | None = None,
+) -> Graph:
+    """Read one graph. ``literals`` and ``forests`` resolve digests of those that are not inline; ``ops`` adds op
+    classes from outside the tree. Raises ParseError."""
     table = {op.name: op for op in (*OPS, *ops)}
-    parser = _Parser(text, literals or {}, table)
+    parser = _Parser(text, literals or {}, table, forests or {})
     graph = parser.graph()
     if parser.current.kind != "end":
         parser.fail(f"expected end of text, found {parser.current.text!r}")
@@ -69,13 +76,20 @@ def parse_graph(text: str, literals: Mapping[str, Literal] | None = None, ops: I
 
 def parse_type(text: str) -> TensorType:
     """Read a type such as ``f32[1,64,56,56]{1:16}``. Raises ParseError."""
-    return _Parser(text, {}, {}).tensor_type()
+    return _Parser(text, {}, {}, {}).tensor_type()
 
 
 class _Parser:
-    def __init__(self, text: str, literals: Mapping[str, Literal], ops: Mapping[str, type[Op]]) -> None:
+    def __init__(
+        self,
+        text: str,
+        literals: Mapping[str, Literal],
+        ops: Mapping[str, type[Op]],
+        forests: Mapping[str, Forest],
+    ) -> None:
         self.text = text
         self.literals = literals
+        self.forests = forests
         self.ops = ops
         self.position = 0
         self.current = self._scan()
@@ -96,7 +110,10 @@ class _Parser:
 
     def fail(self, message: str, at: _Token | None = None) -> NoReturn:
         """Raise ParseError that shows the place of a token (the current one by default)."""
-        start = (at or self.current).start
+        self.fail_at(message, (at or self.current).start)
+
+    def fail_at(self, message: str, start: int) -> NoReturn:
+        """Raise ParseError that shows a place in the text."""
         line = self.text.count("\n", 0, start) + 1
         begin = self.text.rfind("\n", 0, start) + 1
         end = self.text.find("\n", start)
@@ -248,11 +265,11 @@ class _Parser:
             return _SIMPLE_NAMES[token.text]
         if token.text in _DTYPES:
             return DType(token.text)
-        if token.text not in ("type", "layout", "dense"):
+        if token.text not in ("type", "layout", "dense", "forest"):
             self.fail(f"expected an attribute value, found {token.text!r}", token)
         self.expect("<")
-        parse = {"type": self.tensor_type, "layout": self.layout, "dense": self.literal}[token.text]
-        value = parse()
+        parse = {"type": self.tensor_type, "layout": self.layout, "dense": self.literal, "forest": self.forest}
+        value = parse[token.text]()
         self.expect(">")
         return value
 
@@ -297,16 +314,35 @@ class _Parser:
         return Literal(_elements_array(elements, type_), type_.dtype)
 
     def external_literal(self, type_: TensorType, token: _Token) -> Literal:
+        digest = self.digest()
+        literal = self.literals.get(digest)
+        if literal is None or literal.type != type_:
+            self.fail(f"no constant {type_} with digest {digest[:12]}… in the side file", token)
+        return literal
+
+    def forest(self) -> Forest:
+        token = self.current
+        if self.accept("sha256"):
+            self.expect(":")
+            digest = self.digest()
+            if digest not in self.forests:
+                self.fail(f"no forest with digest {digest[:12]}… in the side file", token)
+            return self.forests[digest]
+        try:
+            forest, self.position = parse_forest_at(self.text, token.start)
+        except ForestSyntaxError as error:
+            self.fail_at(str(error), error.position)
+        self.current = self._scan()
+        return forest
+
+    def digest(self) -> str:
         # A digest may begin with a digit, so it is matched on the raw text, not as a token.
         match = re.compile(r"\s*([0-9a-f]{64})").match(self.text, self.current.start)
         if match is None:
             self.fail("expected 64 hexadecimal digits of a digest")
         self.position = match.end()
         self.current = self._scan()
-        literal = self.literals.get(match.group(1))
-        if literal is None or literal.type != type_:
-            self.fail(f"no constant {type_} with digest {match.group(1)[:12]}… in the side file", token)
-        return literal
+        return match.group(1)
 
 
 def _elements_array(elements: list[str], type_: TensorType) -> np.ndarray:

@@ -9,7 +9,8 @@ The grammar, by example (regions are nested in the same form, indented)::
     }
 
 Attributes that have their default value are left out. Literals of up to ``literal.INLINE_LIMIT`` elements are spelled
-out, larger ones stand as ``dense<f32[64,3,7,7]: sha256:...>`` and live in a side file (``compiler.ir.textfile``).
+out, larger ones stand as ``dense<f32[64,3,7,7]: sha256:...>`` and live in a side file (``compiler.ir.textfile``). So do
+forests, ``forest<sha256:...>``, unless they have few leaves.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from compiler.ir.dtypes import DType
+from compiler.ir.forest import Forest, print_forest
 from compiler.ir.literal import Literal
 from compiler.ir.types import Layout, TensorType
 
@@ -99,7 +101,8 @@ def print_attributes(op: Op) -> str:
 
 
 def print_attribute(value: object) -> str:
-    """One attribute value: bool, int, float, str, None, DType, TensorType, Layout, Literal or a tuple of those."""
+    """One attribute value: bool, int, float, str, None, DType, TensorType, Layout, Literal, Forest or a tuple of
+    those."""
     match value:
         case None:
             return "none"
@@ -119,6 +122,9 @@ def print_attribute(value: object) -> str:
             return f"layout<{value}>"
         case Literal():
             return print_literal(value)
+        case Forest():
+            text = print_forest(value, indent=1) if value.is_inline else f"sha256:{value.digest}"
+            return f"forest<{text}>"
         case tuple():
             items = cast("tuple[object, ...]", value)
             return "[" + ", ".join(map(print_attribute, items)) + "]"

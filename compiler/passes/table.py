@@ -12,6 +12,7 @@ from compiler.passes.fold_pad import FoldPad
 from compiler.passes.fuse import Fuse
 from compiler.passes.fuse_attention import FuseAttention
 from compiler.passes.fuse_depthwise import FuseDepthwise
+from compiler.passes.lower_forests import LowerForests
 from compiler.passes.lower_if import LowerIf
 from compiler.passes.pack_weights import PackWeights
 
@@ -24,6 +25,7 @@ PASSES: tuple[type[Pass], ...] = (
     EliminateCommonSubexpressions,
     EliminateDeadCode,
     LowerIf,
+    LowerForests,
     PackWeights,
     FuseAttention,
     Fuse,
@@ -36,7 +38,7 @@ PASSES: tuple[type[Pass], ...] = (
 # stand right behind convolutions; a second round for what the first one uncovered.
 STANDARD = (
     "fold-constants,canonicalize,cse,"
-    "lower-if,fold-pad,cancel-movement,fold-batch-norm,"
+    "lower-if,lower-forests,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
     "pack-weights,fuse-attention,fuse,fuse-depthwise,choose-layouts"
 )

@@ -1,4 +1,5 @@
-"""Seeded inputs on which a model's outputs say something: floats from N(0, 1), indices that are in range."""
+"""Seeded inputs on which a model's outputs say something: floats from N(0, 1), indices that are in range, and rows that
+reach much of a forest."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from compiler.ir import DType, Graph, Value
 from compiler.ir.dtypes import narrow_bf16
 from compiler.ir.literal import Array
 from compiler.ir.ops.indexing import Gather, GatherElements
+from compiler.verification.forest_rows import forests_of, rows_for
 
 _SMALL = 2
 """Integers that are no index are 0 or 1: valid as masks, segment ids and flags."""
@@ -26,7 +28,9 @@ def _sample(value: Value, generator: np.random.Generator) -> Array:
     if dtype is DType.BF16:
         return narrow_bf16(generator.standard_normal(shape).astype(np.float32))
     if dtype.is_float:
-        return np.asarray(generator.standard_normal(shape)).astype(dtype.numpy)
+        plain = np.asarray(generator.standard_normal(shape)).astype(dtype.numpy)
+        forests = forests_of(value)
+        return rows_for(forests, plain, generator) if forests else plain
     if dtype is DType.BOOL:
         return np.asarray(generator.integers(0, 2, shape)).astype(np.bool_)
     limit = index_limit(value) or (1 << 8 if dtype is DType.U8 else _SMALL)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
+from onnx import ModelProto
 
 from compiler.ir.graph import Graph
 from frontends.onnx.errors import (
@@ -32,6 +33,7 @@ __all__ = [
     "UnsupportedModel",
     "UnsupportedNode",
     "load",
+    "serialized",
 ]
 
 
@@ -53,3 +55,8 @@ def load(
     """
     model, name = read_model(source)
     return import_model(model, name, resolve_inputs(model.graph, inputs, bind))
+
+
+def serialized(source: bytes | ModelProto) -> bytes:
+    """The bytes of a model that is given as an object, for its identity."""
+    return source if isinstance(source, bytes) else source.SerializeToString()

@@ -11,10 +11,11 @@ from compiler.ir.interpreter import run_graph
 from compiler.ir.literal import Array
 from compiler.ir.ops import OPS
 from compiler.ir.ops.constant import Constant
+from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from tests.codegen.task_kernels import load_kernels, run_kernel
 
 TOLERANCE = {"float16": (2e-3, 2e-3), "float32": (2e-5, 1e-5), "float64": (1e-12, 1e-12)}
-UNCOMPUTED = {op for op in OPS if issubclass(op, RegionOp)} | {Constant}
+UNCOMPUTED = {op for op in OPS if issubclass(op, RegionOp)} | {Constant, ForestSums, ForestLeaves}
 BATCH = 12
 """Samples whose kernels are linked together: a test of about a second, so that several processes share them evenly."""
 

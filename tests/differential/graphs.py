@@ -11,12 +11,16 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 
 from compiler.ir import DType, Layout, Op, TensorType, Value
+from compiler.ir.forest import parse_forest
 from compiler.ir.ops import (
     binary,
     bits,
     contraction,
+    forest,
+    forest_walk,
     indexing,
     movement,
+    ordered,
     pooling,
     quantization,
     reduction,
@@ -320,11 +324,44 @@ def _resample(region: Region, value: Value) -> Value:
     return region.emit(resampling.Resample(axis), value, indices, region.input(value.type.with_shape(table)))
 
 
+def _ordered_sum(region: Region, value: Value) -> Value:
+    if value.type.rank != 3 or value.type.dtype not in (DType.F32, DType.F64):
+        return value
+    rows, _, outputs = value.type.shape
+    return region.emit(ordered.OrderedSum(), operand(region, value.type.with_shape((rows, outputs))), value)
+
+
+def _forest(region: Region, value: Value) -> Value:
+    if value.type.rank != 2 or not value.type.elements:
+        return value
+    x = convert(region, value, DType.F32)
+    rows, features = x.type.shape
+    whole = parse_forest(FOREST.format(features=features, last=features - 1))
+    if region.chance(2):
+        return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(whole), x)
+    trees, splits, outputs = (region.number(1, 3) for _ in range(3))
+    by_split = ((DType.I32, splits), (DType.U8, splits), (DType.F32, splits), (DType.I32, splits), (DType.I32, splits))
+    types = [TensorType(dtype, (size,)) for dtype, size in ((DType.I32, trees), *by_split)]
+    sets = [TensorType(DType.I32, (size,)) for size in (splits + 1, 4)]
+    tables = [region.input(type_) for type_ in (*types, *sets)]
+    reached = region.emit(forest_walk.ForestWalk(region.number(0, 5)), x, *tables)
+    leaf = region.input(TensorType(DType.F32, (region.number(1, 4), region.number(1, outputs))))
+    target = region.input(TensorType(DType.I32, (trees,)))
+    start = operand(region, TensorType(DType.F32, (rows, outputs)))
+    return region.emit(forest_walk.SumLeaves(), reached, start, target, leaf)
+
+
+FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
+  tree 1 {{ s0: x{last} < 0.5 ? v0 : s1, missing left s1: x0 in {{0, 2}} ? v1 : v2, missing right
+           v0: 0.7, id 1 v1: -0.1, id 3 v2: 3.3, id 4 }}
+  tree 0 {{ s2: x0 >= -1.0 ? v3 : v4, missing right v3: 0.2, id 1 v4: 1e-3, id 2 }}
+}}"""
+
 STEPS: tuple[Step, ...] = (
     *(_elementwise,) * 8,
     *(_slice, _transpose, _pad, _concat, _reshape, _broadcast, _tile, _relayout, _shape_of, _bitcast),
     *(_reduce, _reduce, _along_axis, _top_k, _softmax, _matmul, _matmul, _conv, _conv, _pool, _winograd_conv),
-    *(_gather, _gather_elements, _gather_nd, _scatter, _resample),
+    *(_gather, _gather_elements, _gather_nd, _scatter, _resample, _forest, _ordered_sum),
 )
 
 COVERED: frozenset[type[Op]] = frozenset(
@@ -345,6 +382,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(reduction.ArgMin, reduction.CumulativeSum, reduction.CumulativeProd, sorting.TopK),
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
+        *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

@@ -48,7 +48,18 @@ TINY = {np.dtype(np.float16): 1.2e-7, np.dtype(np.float32): 1e-44, np.dtype(np.f
 """A subnormal unit or two, below which nothing is relative."""
 
 _INEXACT: tuple[type[Op], ...] = (
-    *(unary.Sqrt, unary.Exp, unary.Log, unary.Erf, unary.Sigmoid, unary.Tanh, unary.Sin, unary.Cos, unary.Tan),
+    *(
+        unary.Sqrt,
+        unary.Exp,
+        unary.LibraryExp,
+        unary.Log,
+        unary.Erf,
+        unary.Sigmoid,
+        unary.Tanh,
+        unary.Sin,
+        unary.Cos,
+        unary.Tan,
+    ),
     *(unary.Asin, unary.Acos, unary.Atan, unary.Sinh, unary.Cosh, unary.Asinh, unary.Acosh, unary.Atanh),
     *(binary.Add, binary.Sub, binary.Mul, binary.Div, binary.Mod, binary.Fmod, binary.Pow),
     *(quantization.Dequantize,),

@@ -18,7 +18,19 @@ from hypothesis import strategies as st
 from compiler.ir import DType, Graph, InferenceError, Op, Rewriter, Sample, TensorType, Value
 from compiler.ir.literal import Array, Literal
 from compiler.ir.op import RegionOp
-from compiler.ir.ops import OPS, binary, indexing, quantization, reduction, scattering, sorting, unary, winograd
+from compiler.ir.ops import (
+    OPS,
+    binary,
+    forest,
+    forest_walk,
+    indexing,
+    quantization,
+    reduction,
+    scattering,
+    sorting,
+    unary,
+    winograd,
+)
 from compiler.ir.ops.constant import Constant
 
 MAX_ELEMENTS = 4096
@@ -65,6 +77,9 @@ SMOOTH_EXCLUDED: tuple[type[Op], ...] = (
     reduction.ArgMin,
     sorting.TopK,
     quantization.Quantize,
+    forest.ForestSums,
+    forest.ForestLeaves,
+    forest_walk.ForestWalk,
 )
 """Ops at whose jumps a difference in the last bit becomes a large one."""
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from compiler.ir import DType, Graph, Rewriter, TensorType
+from compiler.ir.forest import leaves_reached, parse_forest
 from compiler.ir.ops.binary import Add
+from compiler.ir.ops.forest import ForestSums
 from compiler.ir.ops.indexing import Gather
 from compiler.ir.ops.unary import Cast
 from compiler.verification import sample_inputs
@@ -48,3 +50,21 @@ def test_an_index_covers_its_table_also_through_other_ops() -> None:
     rewriter.output("y", rewriter.emit(Gather(0), table, moved))
     x = sample_inputs(graph, 0)["ids"]
     assert x.min() >= 0 and 500 < x.max() < 1000
+
+
+def test_rows_reach_both_sides_of_each_split() -> None:
+    forest = parse_forest(
+        """f32[2] -> [0.0] width 1 { tree 0 {
+             s0: x0 < 1000.0 ? v0 : s1, missing left   s1: x1 in {7, 9} ? v1 : v2, missing right
+             v0: 1.0, id 1   v1: 2.0, id 3   v2: 3.0, id 4 } }"""
+    )
+    graph = Graph()
+    rewriter = Rewriter(graph)
+    x = rewriter.input("x", TensorType(DType.F32, (64, 2)))
+    margin = rewriter.input("margin", TensorType(DType.F32, (64, 1)))
+    known = rewriter.emit(Add(), x, rewriter.constant(np.zeros((), np.float32)))
+    rewriter.output("y", rewriter.emit(ForestSums(forest), known, margin))
+    inputs = sample_inputs(graph, 0)
+    assert set(np.unique(leaves_reached(forest, inputs["x"]))) == {0, 1, 2}
+    assert np.isnan(inputs["x"]).any() and (inputs["x"] == 1000).any()
+    assert not np.isnan(inputs["margin"]).any()

@@ -1,6 +1,7 @@
 """How each op is computed: one row per op class. A test proves the table complete."""
 
 from compiler.codegen.computes import (
+    forests,
     indexing,
     movement,
     pointwise,
@@ -28,6 +29,7 @@ COMPUTES: dict[type[Op], Compute] = {
     **sorting.ROWS,
     **resampling.ROWS,
     **quantization.ROWS,
+    **forests.ROWS,
 }
 
 __all__ = ["COMPUTES", "Compute", "IndexMap", "Operand", "Pointwise", "Reduction", "Whole"]

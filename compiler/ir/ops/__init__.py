@@ -6,8 +6,11 @@ from compiler.ir.ops import (
     bits,
     constant,
     contraction,
+    forest,
+    forest_walk,
     indexing,
     movement,
+    ordered,
     pooling,
     quantization,
     reduction,
@@ -31,6 +34,7 @@ OPS: tuple[type[Op], ...] = (
     unary.Trunc,
     unary.Sqrt,
     unary.Exp,
+    unary.LibraryExp,
     unary.Log,
     unary.Erf,
     unary.Sigmoid,
@@ -91,6 +95,7 @@ OPS: tuple[type[Op], ...] = (
     reduction.ArgMin,
     reduction.CumulativeSum,
     reduction.CumulativeProd,
+    ordered.OrderedSum,
     pooling.MaxPool,
     pooling.SumPool,
     # data-dependent indices
@@ -104,6 +109,11 @@ OPS: tuple[type[Op], ...] = (
     # quantization
     quantization.Quantize,
     quantization.Dequantize,
+    # ensembles of trees
+    forest.ForestSums,
+    forest.ForestLeaves,
+    forest_walk.ForestWalk,
+    forest_walk.SumLeaves,
     # nested graphs
     region.Fused,
     region.If,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType, narrow_bf16, widen_bf16
+from compiler.ir.libm import expf
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.sampling import random_array
@@ -142,6 +143,21 @@ class Exp(Unary):
 
     def apply(self, x: Array) -> Array:
         return np.exp(x)
+
+
+@dataclass(frozen=True)
+class LibraryExp(Unary):
+    """e**x in float32 as the C library computes it, for models whose numbers are defined by that: it errs at times by
+    a unit in the last place, and not as ``exp`` does. Costs a call per element."""
+
+    name = "library_exp"
+
+    @classmethod
+    def accepts(cls, dtype: DType) -> bool:
+        return dtype is DType.F32
+
+    def apply(self, x: Array) -> Array:
+        return expf(x)
 
 
 @dataclass(frozen=True)

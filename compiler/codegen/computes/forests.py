@@ -1,0 +1,107 @@
+"""Kernels of the walk through trees and of sums in a fixed order: one walk, or one row, at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast as as_type
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.computes.interface import Compute, Whole
+from compiler.codegen.computes.positions import clamp
+from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
+from compiler.ir import DType, Op
+from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.ordered import OrderedSum
+
+Arrays = Sequence[Array]
+
+
+def _walk(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
+    depth = as_type(ForestWalk, op).depth
+    x, roots, feature, ways, threshold, left, right, first_category, categories = operands
+    (reached,) = results
+    rows, trees = reached.shape
+    with k.parallel(rows * trees) as walk:
+        row, tree = k.let(walk // trees, "row"), k.let(walk % trees, "tree")
+        place = k.registers("place", DType.I32, (1,))
+        steps = k.registers("steps", DType.I32, (1,))
+        relation = k.registers("relation", DType.I32, (1,))
+        place[0] = roots[tree]
+        steps[0] = literal(0, "int32")
+        with k.while_(tirx.And(place[0] >= 0, steps[0] < depth)):
+            split = _safe(k, place[0], feature.shape[0], "split")
+            value = k.let(x[row, _safe(k, feature[split], x.shape[1], "column")], "value")
+            way = k.let(cast(ways[split], "int32"), "way")
+            edge = k.let(threshold[split], "edge")
+            relation[0] = cast(value >= edge, "int32") + cast(value > edge, "int32")
+            with k.if_(tirx.NE(way & int(Ways.SET), literal(0, "int32"))):
+                _look_up(k, value, relation, categories, *(first_category[split + step] for step in (0, 1)))
+            relation[0] = select(is_nan(value), literal(3, "int32"), relation[0])
+            goes_left = tirx.NE((way >> relation[0]) & 1, literal(0, "int32"))
+            place[0] = select(goes_left, left[split], right[split])
+            steps[0] = steps[0] + 1
+        reached[row, tree] = select(place[0] < 0, -1 - place[0], literal(0, "int32"))
+
+
+def _look_up(k: KernelBuilder, value: Expr, relation: Array, categories: Array, first: Expr, last: Expr) -> None:
+    """``relation[0]`` becomes 0 if a set has the category, else 2."""
+    size = categories.shape[0]
+    in_range = k.let(tirx.And(value >= 0.0, value < float(2**31)), "in_range")
+    category = k.let(cast(select(in_range, value, 0.0), "int32"), "category")
+    place = k.registers("element", DType.I32, (1,))
+    place[0] = _between(first, size)
+    end = k.let(_between(last, size), "end")
+    relation[0] = literal(2, "int32")
+    with k.while_(place[0] < end):
+        element = categories[cast(place[0], k.index_type)]
+        relation[0] = select(tirx.And(in_range, tirx.EQ(element, category)), literal(0, "int32"), relation[0])
+        place[0] = place[0] + 1
+
+
+def _sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
+    reached, start, target, leaf = operands
+    (result,) = results
+    rows, outputs = result.shape
+    leaves, width = leaf.shape
+    with k.parallel(rows) as row:
+        with k.serial(outputs, "output") as output:
+            result[row, output] = start[row, output]
+        if reached.shape[1]:
+            with k.serial(reached.shape[1], "tree") as tree:
+                chosen = _safe(k, reached[row, tree], leaves, "leaf")
+                first = _safe(k, target[tree], outputs - width + 1, "first")
+                with k.serial(width, "value") as value:
+                    result[row, first + value] = result[row, first + value] + leaf[chosen, value]
+
+
+def _ordered_sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
+    start, terms = operands
+    (result,) = results
+    rows, outputs = result.shape
+    with k.parallel(rows * outputs) as element:
+        row, output = k.let(element // outputs, "row"), k.let(element % outputs, "output")
+        total = k.registers("total", result.dtype, (1,))
+        total[0] = start[row, output]
+        if terms.shape[1]:
+            with k.serial(terms.shape[1], "term") as term:
+                total[0] = total[0] + terms[row, term, output]
+        result[row, output] = total[0]
+
+
+def _safe(k: KernelBuilder, index: Expr, size: int, name: str) -> Expr:
+    """An index of data clamped into ``[0, size)``."""
+    safe = clamp(index, size)
+    assert isinstance(safe, Expr)
+    return k.let(cast(safe, k.index_type), name)
+
+
+def _between(index: Expr, size: int) -> Expr:
+    """A bound clamped into ``[0, size]``."""
+    safe = clamp(index, size + 1)
+    assert isinstance(safe, Expr)
+    return safe
+
+
+ROWS: dict[type[Op], Compute] = {ForestWalk: Whole(_walk), SumLeaves: Whole(_sum), OrderedSum: Whole(_ordered_sum)}

@@ -1,0 +1,100 @@
+"""Statistics of a forest: what decides how fast it can be computed, whatever its numbers are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compiler.ir.forest.comparison import Comparison
+from compiler.ir.forest.forest import Forest
+from compiler.ir.forest.links import roots_and_depths
+from compiler.ir.literal import Array
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes and depths. A depth counts the splits that a row passes, so a tree of one leaf has depth 0."""
+
+    trees: int
+    features: int
+    outputs: int
+    width: int
+    splits: int
+    leaves: int
+    members: int
+    """Splits that test a set."""
+    categories: int
+    """Elements of all sets together."""
+    thresholds: int
+    """Distinct pairs of feature and threshold."""
+    thresholds_of_one_feature: int
+    """The most distinct thresholds that one feature is compared with."""
+    features_used: int
+    most_leaves: int
+    """Of one tree."""
+    max_depth: int
+    mean_depth: float
+    """Of leaves, each counted once."""
+    expected_path: float
+    """Splits that a row passes in one tree, on average over trees; by the covers, or where they are not known as if
+    both ways of each split were equally likely."""
+    biased_trees: float
+    """Share of trees in which a tenth of the leaves takes nine tenths of the rows."""
+
+
+def profile_of(forest: Forest) -> Profile:
+    """The statistics of a forest."""
+    depth = leaf_depths(forest)
+    shares = leaf_shares(forest, depth)
+    counts = np.diff(forest.first_leaf)
+    ordered = forest.comparison != Comparison.MEMBER
+    pairs = np.unique(np.stack([forest.feature[ordered], _key(forest.threshold[ordered])]), axis=1)
+    return Profile(
+        trees=forest.trees,
+        features=forest.features,
+        outputs=forest.outputs,
+        width=forest.width,
+        splits=forest.splits,
+        leaves=forest.leaves,
+        members=int(np.count_nonzero(~ordered)),
+        categories=forest.categories.size,
+        thresholds=pairs.shape[1],
+        thresholds_of_one_feature=int(np.bincount(pairs[0], minlength=1).max()),
+        features_used=int(np.unique(forest.feature).size),
+        most_leaves=int(counts.max(initial=0)),
+        max_depth=int(depth.max(initial=0)),
+        mean_depth=float(depth.mean()) if depth.size else 0.0,
+        expected_path=float((shares * depth).sum() / forest.trees) if forest.trees else 0.0,
+        biased_trees=_biased(forest, shares),
+    )
+
+
+def leaf_depths(forest: Forest) -> Array:
+    """i64[leaves]: the number of splits above each leaf."""
+    parent = np.full(forest.splits + forest.leaves, -1, np.int64)
+    for side in (forest.left, forest.right):
+        parent[np.where(side >= 0, side, forest.splits + ~side)] = np.arange(forest.splits)
+    _, depth = roots_and_depths(parent)
+    return depth[forest.splits :]
+
+
+def leaf_shares(forest: Forest, depth: Array) -> Array:
+    """f64[leaves]: the share of rows that is expected in each leaf of a tree; a tree's shares sum to 1."""
+    tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_leaf))
+    total = np.bincount(tree_of, forest.cover, minlength=forest.trees)[tree_of]
+    known = total > 0
+    return np.where(known, forest.cover / np.where(known, total, 1.0), np.ldexp(1.0, -np.minimum(depth, 1074)))
+
+
+def _key(threshold: Array) -> Array:
+    """Thresholds as integers, equal for -0 and 0."""
+    return (threshold + np.float32(0)).view(np.int32)
+
+
+def _biased(forest: Forest, shares: Array) -> float:
+    biased = 0
+    for tree in range(forest.trees):
+        own = np.sort(shares[forest.first_leaf[tree] : forest.first_leaf[tree + 1]])[::-1]
+        biased += bool(own[: max(1, own.size // 10)].sum() >= 0.9)
+    return biased / forest.trees if forest.trees else 0.0

@@ -1,0 +1,23 @@
+"""What can go wrong while a model is read. Each message names the file, the place in it, and the cause."""
+
+from __future__ import annotations
+
+
+class ModelError(ValueError):
+    """The model cannot be compiled; the message is one clear statement for the person who gave it."""
+
+
+class UnreadableModel(ModelError):
+    """The file cannot be read, or is neither JSON nor UBJSON, or is truncated."""
+
+
+class MalformedModel(ModelError):
+    """The document can be read, but it is no model: something is missing, of the wrong kind, or contradicts itself."""
+
+
+class UnsupportedModel(ModelError):
+    """A model of a kind that Kiln does not compile."""
+
+
+class InputError(ModelError):
+    """What is asked of the model (shapes, fixed inputs, outputs, iterations) does not fit it."""

@@ -1,0 +1,47 @@
+"""What an XGBoost model's outputs should be: XGBoost says so. Imported on demand only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xgboost
+
+from compiler.ir.literal import Array
+from frontends.xgboost.document import Model, model_bytes, read_document
+from frontends.xgboost.importer import BASE_MARGIN, DATA
+from frontends.xgboost.model import Trees, read_model
+from frontends.xgboost.prediction import Prediction
+
+
+class NoAnswerError(ValueError):
+    """XGBoost cannot predict with the model or the inputs; the message has its reason."""
+
+
+def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:
+    """The output by name, and who computed it: ``Booster.predict`` of a ``DMatrix``.
+
+    Raises NoAnswerError, or the frontend's ModelError.
+    """
+    wanted = Prediction.of(source)
+    data, name = model_bytes(wanted.model)
+    model = read_model(read_document(data, name), name)
+    if isinstance(model.booster, Trees) and model.booster.has_old_vectors:
+        # XGBoost 3.2 does not refuse such a file, it crashes.
+        raise NoAnswerError(f"XGBoost {xgboost.__version__} cannot load leaves of several values of an older format")
+    margin = inputs.get(BASE_MARGIN)
+    try:
+        booster = xgboost.Booster(model_file=bytearray(data))
+        rows = xgboost.DMatrix(inputs[DATA], missing=wanted.missing_value, base_margin=margin, nthread=1)
+        result = booster.predict(
+            rows,
+            output_margin=wanted.output == "margin",
+            pred_leaf=wanted.output == "leaf",
+            iteration_range=wanted.iterations_of(model.best_iteration),
+            validate_features=False,
+        )
+    except xgboost.core.XGBoostError as error:
+        raise NoAnswerError(f"XGBoost {xgboost.__version__}: {str(error).splitlines()[0]}") from error
+    if wanted.column is not None:
+        result = result.reshape(result.shape[0], -1)[:, wanted.column]
+    return {wanted.output: np.asarray(result, np.float32)}, f"xgboost {xgboost.__version__}"

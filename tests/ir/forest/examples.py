@@ -1,0 +1,38 @@
+"""A small forest that tests start from, and its text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.ir.forest import Forest
+
+TEXT = """f32[3] -> [0.5, 0.0] width 1 {
+  tree 1 {
+    s0: x2 < 0.25 ? s1 : v2, missing left
+    s1: x0 in {1, 3} ? v0 : v1, missing right
+    v0: 0.5, id 3, cover 12.0
+    v1: -0.5, id 4, cover 8.0
+    v2: 1.5, id 2, cover 20.0
+  }
+  tree 0 {
+    v3: 0.125, id 0
+  }
+}"""
+
+EXAMPLE = Forest(
+    features=3,
+    base=np.array([0.5, 0.0], np.float32),
+    first_split=np.array([0, 2, 2], np.int32),
+    target=np.array([1, 0], np.int32),
+    feature=np.array([2, 0], np.int32),
+    comparison=np.array([0, 6], np.uint8),
+    threshold=np.array([0.25, 0.0], np.float32),
+    left=np.array([1, ~0], np.int32),
+    right=np.array([~2, ~1], np.int32),
+    default_left=np.array([True, False]),
+    first_category=np.array([0, 2], np.int32),
+    categories=np.array([1, 3], np.int32),
+    leaf=np.array([[0.5], [-0.5], [1.5], [0.125]], np.float32),
+    leaf_id=np.array([3, 4, 2, 0], np.int32),
+    cover=np.array([12, 8, 20, 0], np.float32),
+)

@@ -1,0 +1,41 @@
+"""Lowered forests compute what whole ones do, to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compiler.ir import DType, Graph, Rewriter, TensorType, evaluate, verify
+from compiler.ir.forest import Forest
+from compiler.ir.ops.forest import ForestLeaves, ForestSums
+from compiler.passes import PassManager
+from tests.ir.forest.strategies import forests, rows_for
+
+
+def forest_graph(forest: Forest, rows: int, *, starts: bool) -> Graph:
+    """The sums and the leaves of a forest, sums with starts of their own if wanted."""
+    graph = Graph("forest")
+    rewriter = Rewriter(graph)
+    x = rewriter.input("x", TensorType(DType.F32, (rows, forest.features)))
+    start = [rewriter.input("start", TensorType(forest.dtype, (rows, forest.outputs)))] if starts else []
+    rewriter.output("sums", rewriter.emit(ForestSums(forest), x, *start))
+    rewriter.output("leaves", rewriter.emit(ForestLeaves(forest), x))
+    return graph
+
+
+@given(st.data())
+def test_results_stay(data: st.DataObject) -> None:
+    forest = data.draw(forests())
+    x = data.draw(rows_for(forest))
+    starts = data.draw(st.booleans())
+    graph = forest_graph(forest, len(x), starts=starts)
+    inputs = {"x": x}
+    if starts:
+        inputs["start"] = np.arange(len(x) * forest.outputs, dtype=forest.leaf.dtype).reshape(len(x), forest.outputs)
+    lowered = PassManager.parse("lower-forests").run(graph, None)
+    verify(lowered)
+    assert not any(isinstance(node.op, ForestSums | ForestLeaves) for node in lowered)
+    before, after = evaluate(graph, inputs), evaluate(lowered, inputs)
+    assert before["sums"].tobytes() == after["sums"].tobytes()
+    np.testing.assert_array_equal(before["leaves"], after["leaves"])
