@@ -23,7 +23,7 @@ class ConvPixels:
     """A float32 convolution that reads each pixel once per filter, with a pointwise epilogue."""
 
     name = "conv_pixels"
-    version = 3
+    version = 4
 
     def __init__(self) -> None:
         self._product = MatMulTiled()

@@ -7,12 +7,14 @@ import math
 
 import pytest
 
-from bench.lowered import lower
-from compiler.codegen.analytic.features import predicted_seconds
-from compiler.codegen.kernels import choose_template
+from compiler.codegen.analytic.assembly import read_code
+from compiler.codegen.analytic.features import kernel_features, predicted_seconds
+from compiler.codegen.kernels import choose_template, emit_kernel
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.tir import assembly
 from compiler.ir import Graph, Task, print_graph
 from compiler.targets import Target, resolve
+from compiler.targets.llvm import llvm_target_dict
 from tests.codegen.analytic.template_regions import template_regions
 from tests.codegen.test_conv_templates import blocked_graph, conv2d
 from tests.codegen.test_matmul import product
@@ -24,7 +26,9 @@ NAMES = [template.name for template in SCHEDULES]
 def features_of(region: Graph, target: Target, **knobs: int) -> dict[str, float]:
     template = choose_template(region, target, SCHEDULES)
     config = {**template.space(region, target).default, **knobs}
-    return lower(Task(print_graph(region)), target, (template.name, config)).features
+    emitted = emit_kernel(Task(print_graph(region)), target, (template.name, config), "kernel")
+    code = read_code(assembly(emitted.kernel.func, llvm_target_dict(target)), target.isa)
+    return kernel_features(region, template.name, config, code, emitted.info, target)
 
 
 def seconds_of(region: Graph, target: Target, **knobs: int) -> float:
