@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 
 from compiler.autotune.measure.interface import Builder, Device
 from compiler.autotune.record import Record, Source
+from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Model, Sample
 from compiler.autotune.search.table import Factory
 from compiler.codegen.space import Choice
@@ -33,8 +34,13 @@ class Records(Protocol):
         """Everything that is known of a task on machines of a kind, stale records included."""
         ...
 
-    def add(self, task: Task, records: Sequence[Record]) -> object:
-        """Keep records of a task; when it returns they are safe."""
+    def add(self, task: Task, records: Sequence[Record], features: Sequence[Features] = ()) -> object:
+        """Keep records of a task, and the features of their kernels; when it returns they are safe."""
+        ...
+
+    def lowered(self, limit: int, before: float) -> Iterable[tuple[Record, Features]]:
+        """The last measured records of any task and machine whose features are known, from before a time, the oldest
+        first."""
         ...
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from compiler.autotune.kit import Kit
 from compiler.autotune.record import Record
+from compiler.autotune.related import related_samples
+from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Kernel, Sample
 from compiler.autotune.session import DEFAULT
 from compiler.autotune.task_state import TaskState, observations
@@ -43,8 +45,11 @@ class _Before:
     def records(self, task_hash: str, fingerprint: str) -> list[Record]:
         return [record for record in self.log if (record.task, record.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, task: Task, records: Sequence[Record]) -> None:
+    def add(self, task: Task, records: Sequence[Record], features: Sequence[Features] = ()) -> None:
         raise NotImplementedError("a replay finds out nothing new")
+
+    def lowered(self, limit: int, before: float) -> list[tuple[Record, Features]]:
+        raise NotImplementedError("a replay has samples already")
 
 
 def replay(log: Sequence[Record], session: str, tasks: Mapping[str, TuningTask], kit: Kit) -> Iterator[Step]:
@@ -54,16 +59,17 @@ def replay(log: Sequence[Record], session: str, tasks: Mapping[str, TuningTask],
         log: all records of a database, of the tasks at least.
         session: its name, from the provenance of its records.
         tasks: the tasks by hash; nothing but what is computed matters.
-        kit: as in the session; its builder is asked for features, its device for nothing.
+        kit: as in the session; its builder is asked for features, its device for nothing, its records for what was
+            known of related kernels before the session.
     """
     own = [record for record in log if record.provenance.get("session") == session]
     own.sort(key=lambda record: int(record.provenance["sequence"]))
-    began = min((_time(record) for record in own), default=0.0)
+    began = min((float(record.provenance["began"]) for record in own), default=0.0)
+    samples = related_samples(kit.records, kit.target.fingerprint(), began)
     earlier = [record for record in log if record.provenance.get("session") != session and _time(record) < began]
     kit = replace(kit, records=_Before(earlier))
     spaces = kit.spaces([tuning.task for tuning in tasks.values()])
     states = {name: TaskState(tuning, spaces[tuning.task], kit) for name, tuning in tasks.items()}
-    samples: list[Sample] = []
     for _, group in itertools.groupby(own, key=lambda record: record.provenance["batch"]):
         records = list(group)
         state, facts = states[records[0].task], records[0].provenance

@@ -20,6 +20,7 @@ from compiler.autotune.events import DeviceBack, DeviceLost, Listener, TaskKnown
 from compiler.autotune.kit import Kit
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
 from compiler.autotune.record import Fact, Record, Source, Status
+from compiler.autotune.related import related_samples
 from compiler.autotune.scheduler import next_task
 from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Kernel, Sample
@@ -83,6 +84,7 @@ class Session:
         self.kit = kit
         self.seed = seed
         self.name = uuid.uuid4().hex[:12]
+        self.began = round(time.time(), 6)
         self.states: dict[str, TaskState] = {}
         self.effort = effort
         self._tell = listener
@@ -92,7 +94,7 @@ class Session:
         self._proposed = 0
         self._batches = 0
         self._sequence = 0
-        self._samples: list[Sample] = []
+        self._samples = related_samples(kit.records, kit.target.fingerprint(), self.began)
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
 
     @property
@@ -303,9 +305,9 @@ class Session:
             if answer.status is Status.OK and seconds is None:
                 continue  # the static model has no answer
             records.append(self._record(batch, answer, seconds, len(state.results) + len(records)))
-        if records:
-            self.kit.records.add(state.tuning.task, records)
         made = {built.choice: built for built in part}
+        if records:
+            self.kit.records.add(state.tuning.task, records, [made[record.choice].features for record in records])
         for record in records:
             improved = state.add(record)
             if improved and self._compares and record.seconds is not None:
@@ -317,8 +319,9 @@ class Session:
     def _record(self, batch: _Batch, answer: Measured, seconds: float | None, trial: int) -> Record:
         provenance: dict[str, Fact] = {
             "machine": self.kit.machine,
-            "unix_time": round(time.time(), 3),
+            "unix_time": round(time.time(), 6),
             "session": self.name,
+            "began": self.began,
             "search": batch.search,
             "seed": self.seed,
             "trial": trial,

@@ -10,14 +10,13 @@ from dataclasses import replace
 from compiler.autotune.kit import Kit, Spaces
 from compiler.autotune.measure.interface import Incumbent
 from compiler.autotune.record import Record
+from compiler.autotune.related import RELATED
 from compiler.autotune.scheduler import Progress, expected_gain
 from compiler.autotune.search.interface import Features, Observation, Search, Workload
 from compiler.autotune.search.model import Sample
 from compiler.autotune.tuning_task import TuningTask
 from compiler.codegen.space import Choice
 
-RELATED = 512
-"""Samples of other tasks that a search's model learns from, at most: the last ones."""
 HOPELESS = 24
 """A task of which so many candidates failed, and none worked, gets no more."""
 

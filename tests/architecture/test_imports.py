@@ -37,6 +37,7 @@ def test_the_package_itself_loads_not_even_numpy() -> None:
     assert _python("import sys, compiler; print('numpy' in sys.modules)") == "False"
 
 
+@pytest.mark.long
 def test_the_ir_is_imported_in_little_more_than_numpy() -> None:
     """Relative, so that it holds on a slow machine; the best of several, so that it holds on a busy one."""
     program = "import time; t = time.perf_counter(); import numpy; n = time.perf_counter(); import compiler.ir; {}"

@@ -11,6 +11,7 @@ from compiler.autotune.events import Event
 from compiler.autotune.kit import Kit, Records, Spaces
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
 from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Estimate, Kernel, Sample
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.tuning_task import TuningTask
@@ -87,12 +88,19 @@ class FakeRecords:
     """A database in memory."""
 
     rows: list[Record] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
 
     def records(self, task_hash: str, fingerprint: str) -> list[Record]:
         return [row for row in self.rows if (row.task, row.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, task: Task, records: Sequence[Record]) -> None:
+    def add(self, task: Task, records: Sequence[Record], features: Sequence[Features] = ()) -> None:
         self.rows += records
+        self.features += features or [{} for _ in records]
+
+    def lowered(self, limit: int, before: float) -> list[tuple[Record, Features]]:
+        rows = [(row, found) for row, found in zip(self.rows, self.features, strict=True) if found]
+        measured = [(row, found) for row, found in rows if row.source is Source.MEASURED]
+        return [(row, found) for row, found in measured if float(row.provenance["unix_time"]) < before][-limit:]
 
 
 class FileRecords:
@@ -108,7 +116,10 @@ class FileRecords:
     def records(self, task_hash: str, fingerprint: str) -> list[Record]:
         return [row for row in self.all() if (row.task, row.fingerprint) == (task_hash, fingerprint)]
 
-    def add(self, task: Task, records: Sequence[Record]) -> None:
+    def lowered(self, limit: int, before: float) -> list[tuple[Record, Features]]:
+        return []
+
+    def add(self, task: Task, records: Sequence[Record], features: Sequence[Features] = ()) -> None:
         with self.path.open("a") as file:
             file.write("".join(json.dumps(asdict(record)) + "\n" for record in records))
 

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from compiler.autotune.events import DeviceBack, DeviceLost, TrialDone
 from compiler.autotune.record import Source, Status
 from compiler.autotune.replay import replay
+from compiler.autotune.search.model import Sample
 from compiler.autotune.session import DEFAULT, Effort, Session
 from compiler.autotune.tuning_task import TuningTask
 from compiler.ir import Task
@@ -25,6 +28,7 @@ from tests.autotune.fakes import (
     TARGET,
     FakeBuilder,
     FakeDevice,
+    FakeModel,
     FakeRecords,
     FileRecords,
     Heard,
@@ -93,6 +97,28 @@ def test_time_is_a_bound() -> None:
     session = tuned(Session(kit(device=device, records=records), Effort(seconds=10.0), clock=lambda: now[0]))
     assert session.over and now[0] == 10.0
     assert 0 < len(records.rows) < len(TASKS) * ALL_CHOICES
+
+
+def test_a_search_learns_from_what_earlier_sessions_measured_of_other_tasks_and_machines() -> None:
+    records = FakeRecords()
+    tuned(Session(kit(device=FakeDevice(), records=records), Effort(trials=20)), TASKS[:1])
+    elsewhere = [replace(row, fingerprint="x86_64-v256-0123456789abcdef") for row in records.rows[:5]]
+    records.add(TASKS[0].task, elsewhere, records.features[:5])
+    learned: list[Sequence[Sample]] = []
+
+    def make_model(related: Sequence[Sample], seed: int) -> FakeModel:
+        learned.append(related)
+        return FakeModel(related, seed)
+
+    tools = replace(kit(device=FakeDevice(), records=records), make_model=make_model)
+    session = Session(tools, Effort(trials=20))
+    session.adopt(TASKS[1:2])
+    session.search(20)
+    own = TASKS[0].task.hash
+    assert Counter(sample.task for sample in learned[0]) == {
+        own: len(records.records(own, TARGET.fingerprint())),
+        f"{own} {elsewhere[0].fingerprint}": 5,
+    }
 
 
 @pytest.mark.parametrize("search", ["random", "grid", "evolutionary", "guided"])

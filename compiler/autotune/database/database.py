@@ -8,14 +8,16 @@ returns.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from compiler.autotune.database import schema
@@ -27,6 +29,9 @@ from compiler.ir import Task
 
 _WAIT_SECONDS = 60.0
 """How long one writer waits for another."""
+
+Features: TypeAlias = Mapping[str, float]
+"""Numbers that describe a lowered kernel, by name."""
 
 _COLUMNS = (
     "digest, task, fingerprint, template, knobs, version, toolchain, status, source, seconds, times, detail,"
@@ -103,13 +108,20 @@ class Database:
 
     # Writing
 
-    def add(self, task: Task, records: Sequence[Record]) -> int:
+    def add(self, task: Task, records: Sequence[Record], features: Sequence[Features] = ()) -> int:
         """Keep records of one task: all of them or, when this raises, none. Returns how many were new.
+
+        ``features``, one per record or none at all, describe the kernels; they are kept beside records of which they
+        are no part, since they can be computed again.
 
         Raises:
             ValueError: a record is of another task.
         """
-        return self.add_all({task.hash: task.text}, records)
+        with self._transaction():
+            new = self._insert({task.hash: task.text}, records)
+            known = [(_digest(r), json_text(dict(f))) for r, f in zip(records, features, strict=bool(features)) if f]
+            self._connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", known)
+        return new
 
     def add_all(self, tasks: Mapping[str, str], records: Iterable[Record]) -> int:
         """Keep tasks (texts by their hashes) and records in one transaction; returns how many records were new.
@@ -117,26 +129,14 @@ class Database:
         Raises:
             ValueError: a hash is not that of its text, or a record is of none of the tasks, given or kept.
         """
-        for key, text in tasks.items():
-            if Task(text).hash != key:
-                raise ValueError(f"{key} is not the hash of task:\n{text}")
         with self._transaction():
-            execute = self._connection.execute
-            self._connection.executemany("INSERT OR IGNORE INTO tasks VALUES (?, ?)", tasks.items())
-            before = self._count()
-            for record in records:
-                row = _row(record)
-                try:
-                    execute(f"INSERT OR IGNORE INTO records VALUES ({', '.join('?' * len(row))})", row)
-                except sqlite3.IntegrityError as error:
-                    raise ValueError(f"a record is of the unknown task {record.task}") from error
-            return self._count() - before
+            return self._insert(tasks, records)
 
     def remove(self, unwanted: Callable[[Record], bool]) -> int:
         """Forget all records of which ``unwanted`` says so, and the tasks that have none left; returns how many records
         went."""
         with self._transaction():
-            digests = [(digest_of(record_text(record)),) for record in self._select() if unwanted(record)]
+            digests = [(_digest(record),) for record in self._select() if unwanted(record)]
             self._connection.executemany("DELETE FROM records WHERE digest = ?", digests)
             self._connection.execute("DELETE FROM tasks WHERE hash NOT IN (SELECT task FROM records)")
         return len(digests)
@@ -203,6 +203,21 @@ class Database:
                     if len(told) == limit:
                         return
 
+    def lowered(self, limit: int, before: float = math.inf) -> list[tuple[Record, Features]]:
+        """The last measured records, failures too, of all tasks and machines, whose kernels' features are known; from
+        before a time, in seconds of the Unix epoch. Their order, by the times at which they were made, depends on
+        nothing but what is in them."""
+        time = "coalesce(json_extract(provenance, '$.unix_time'), 0)"
+        columns = ", ".join(f"records.{name}" for name in _COLUMNS.split(", "))
+        query = (
+            f"SELECT {columns}, features FROM records JOIN features USING (digest)"
+            f" WHERE source = 'measured' AND {time} < ?"
+            f" ORDER BY {time} DESC, digest DESC LIMIT ?"
+        )
+        with _explained(self.path):
+            rows = self._connection.execute(query, (min(before, sys.float_info.max), limit)).fetchall()
+            return [(self._record(row[:-1]), self._features(row)) for row in reversed(rows)]
+
     def sessions(self) -> list[Session]:
         """All sessions whose records are here, in the order in which they began. Records without the name of a session
         are left out."""
@@ -216,6 +231,21 @@ class Database:
             return [Session(str(row[0]), str(row[1]), *row[2:]) for row in self._connection.execute(query)]
 
     # Inside
+
+    def _insert(self, tasks: Mapping[str, str], records: Iterable[Record]) -> int:
+        for key, text in tasks.items():
+            if Task(text).hash != key:
+                raise ValueError(f"{key} is not the hash of task:\n{text}")
+        execute = self._connection.execute
+        self._connection.executemany("INSERT OR IGNORE INTO tasks VALUES (?, ?)", tasks.items())
+        before = self._count()
+        for record in records:
+            row = _row(record)
+            try:
+                execute(f"INSERT OR IGNORE INTO records VALUES ({', '.join('?' * len(row))})", row)
+            except sqlite3.IntegrityError as error:
+                raise ValueError(f"a record is of the unknown task {record.task}") from error
+        return self._count() - before
 
     def _count(self, where: Mapping[str, str] | None = None) -> int:
         condition, values = _condition(where or {})
@@ -255,9 +285,16 @@ class Database:
             )
         except (ValueError, TypeError) as error:
             raise DatabaseError(self.path, f"is damaged: record {digest}: {error}") from error
-        if digest_of(record_text(record)) != digest:
+        if _digest(record) != digest:
             raise DatabaseError(self.path, f"is damaged: record {digest} has other content")
         return record
+
+    def _features(self, row: Sequence[Any]) -> Features:
+        """The last column of a row, of the record in the others."""
+        try:
+            return {str(name): float(number) for name, number in json.loads(row[-1]).items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DatabaseError(self.path, f"is damaged: features of record {row[0]}: {error}") from error
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
@@ -280,9 +317,13 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
+def _digest(record: Record) -> str:
+    return digest_of(record_text(record))
+
+
 def _row(record: Record) -> tuple[object, ...]:
     return (
-        digest_of(record_text(record)),
+        _digest(record),
         record.task,
         record.fingerprint,
         record.choice.template,

@@ -39,6 +39,10 @@ CREATE TABLE records (
     is_default INTEGER NOT NULL,
     provenance TEXT NOT NULL
 );
+CREATE TABLE features (
+    digest TEXT PRIMARY KEY REFERENCES records (digest) ON DELETE CASCADE,
+    features TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE INDEX records_of_task ON records (task, fingerprint, status, source, seconds);
 CREATE INDEX records_of_defaults ON records (fingerprint, is_default, task);
 PRAGMA application_id = {APPLICATION_ID};

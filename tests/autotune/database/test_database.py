@@ -35,6 +35,25 @@ def test_what_is_added_is_there_once(drawn: list[Record]) -> None:
         assert database.tasks() == texts_of(drawn)
 
 
+def test_features_are_kept_beside_records_and_go_with_them(database: Database) -> None:
+    early, late, failed, predicted, bare = (
+        record_of(TASKS[0], 1e-3, provenance={"unix_time": 10.0}),
+        record_of(TASKS[0], 2e-3, provenance={"unix_time": 20.0}),
+        record_of(TASKS[0], None, provenance={"unix_time": 15.0}),
+        record_of(TASKS[0], 1e-3, source=Source.PREDICTED, provenance={"unix_time": 5.0}),
+        record_of(TASKS[0], 3e-3, provenance={"unix_time": 5.0}),
+    )
+    rows = [late, failed, early, predicted, bare]
+    assert database.add(TASKS[0], rows, [{"cycles": float(i)} for i in range(4)] + [{}]) == 5
+    assert database.lowered(9) == [(early, {"cycles": 2.0}), (failed, {"cycles": 1.0}), (late, {"cycles": 0.0})]
+    assert database.lowered(1, before=20.0) == [(failed, {"cycles": 1.0})]
+    database.remove(lambda record: record == late)
+    assert [record for record, _ in database.lowered(9)] == [early, failed]
+    with pytest.raises(ValueError):
+        database.add(TASKS[0], [record_of(TASKS[0], 9.0)], [{}, {}])
+    assert database.count() == 4
+
+
 def test_a_record_of_another_task_is_refused_and_nothing_is_kept(database: Database) -> None:
     with pytest.raises(ValueError, match=TASKS[1].hash):
         database.add(TASKS[0], [record_of(TASKS[0]), record_of(TASKS[1])])

@@ -23,6 +23,11 @@ def add_constant(arguments: str, target: Target) -> tuple[bytes, str]:
     return build_object([func], llvm_target_dict(target)), str(parallel_extent(func))
 
 
+def tells_its_process(arguments: str, target: Target) -> tuple[bytes, str]:
+    """The same, and the note is the number of the worker's process."""
+    return add_constant(arguments, target)[0], str(os.getpid())
+
+
 def raises(arguments: str, target: Target) -> tuple[bytes, str]:
     """Fail as a template with a bug does."""
     raise ValueError(f"no such tile: {arguments}")

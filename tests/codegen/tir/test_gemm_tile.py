@@ -72,6 +72,7 @@ def test_the_tile_lives_in_registers(target: Target, tile: GemmTile, fma: str) -
     assert not spills
 
 
+@pytest.mark.long
 def test_near_the_peak_of_this_machine() -> None:
     """At least 85 % of what independent multiply-adds reach in registers, measured side by side."""
     tile = {64: (12, 32, 16), 32: (6, 16, 8), 16: (4, 8, 4)}[HOST.vector_bytes]

@@ -121,6 +121,7 @@ def test_floor_division_of_indices() -> None:
     np.testing.assert_array_equal(result, data.ravel())
 
 
+@pytest.mark.long
 def test_a_small_kernel_compiles_in_milliseconds() -> None:
     """20 ms on an idle machine; the bound allows for busy ones and still catches a pipeline gone
     exponential."""
