@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from compiler.codegen.cost import node_flops, padding_flops
 from compiler.codegen.plan.plan import Address, Call, KernelCall, Plan, Storage
-from compiler.ir import Graph, Node, Shape
+from compiler.ir import Graph, Node
 from compiler.ir.cook_toom import TAPS
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.winograd import WinogradConv
@@ -117,24 +118,11 @@ def _contraction(node: Node) -> Contraction | None:
         return Contraction("matmul", shape, flops, left[-1], result.shape[-1], pixels, 1)
     groups = node.op.groups
     kind = DEPTHWISE if groups > 1 and right[1] == 1 else "conv"
-    flops = 2 * left[0] * right[0] * right[1] * _taps_inside(node.op, left[2:], right[2:], result.shape[2:])
+    flops = node_flops(node) - padding_flops(node)
     pixels, stride = math.prod(result.shape[2:]), max(node.op.strides)
     shape = f"{right[0]}<-{left[1]} {_times(right[2:])}/{stride} {_times(result.shape[2:])}"
     shape += f" in {groups} groups" if groups > 1 and kind != DEPTHWISE else ""
     return Contraction(kind, shape, flops, right[1], right[0] // groups, pixels, stride)
-
-
-def _taps_inside(op: Conv, image: Shape, window: Shape, results: Shape) -> int:
-    """Over all results of one channel, how many taps of the window lie inside the image: those on padding are left out
-    by kernels, so that to count them would let small images exceed the peak."""
-    return math.prod(
-        sum(
-            0 <= at * op.strides[axis] - op.low[axis] + tap * op.dilations[axis] < image[axis]
-            for at in range(results[axis])
-            for tap in range(window[axis])
-        )
-        for axis in range(len(image))
-    )
 
 
 def _times(sizes: tuple[int, ...]) -> str:

@@ -166,7 +166,7 @@ class Session:
         if asked <= 0 or state is None:
             return None
         if state.search is None:
-            if defaults := [choice for choice in state.defaults if choice not in state.results]:
+            if defaults := state.untried_defaults:
                 first = defaults[:1] if state.pending_default else defaults
                 self._proposed += len(first)
                 return self._batch(state, DEFAULT, len(first), first)
@@ -303,7 +303,8 @@ class Session:
                 continue  # an interrupt reaches the processes that build and run, too: their failures say nothing
             seconds = answer.seconds if self._compares else built.predicted_seconds
             if answer.status is Status.OK and seconds is None:
-                continue  # the static model has no answer
+                state.unanswered.add(answer.choice)
+                continue
             records.append(self._record(batch, answer, seconds, len(state.results) + len(records)))
         made = {built.choice: built for built in part}
         if records:

@@ -35,6 +35,8 @@ class TaskState:
         self.related = 0
         """How many samples of the session there were when the search began."""
         self.results: dict[Choice, Record] = {}
+        self.unanswered: set[Choice] = set()
+        """Choices that were built, and of which the static model says nothing: there is nothing to record."""
         self._kit = kit
         self._history = [math.inf]
         for record in sorted(kit.known(tuning.task, spaces).values(), key=_time):
@@ -46,10 +48,14 @@ class TaskState:
         return [Choice.of(name, template.space.default) for name, template in self.spaces.items()]
 
     @property
+    def untried_defaults(self) -> list[Choice]:
+        """Those that have no result, and may have one."""
+        return [choice for choice in self.defaults if choice not in self.results and choice not in self.unanswered]
+
+    @property
     def pending_default(self) -> Choice | None:
-        """The default, as long as it has no result."""
-        default = self.defaults[0]
-        return default if default not in self.results else None
+        """The default of an untuned build, as long as it may have a result and has none."""
+        return next((choice for choice in self.untried_defaults if choice == self.defaults[0]), None)
 
     @property
     def best(self) -> Record | None:

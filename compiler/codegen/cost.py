@@ -33,6 +33,25 @@ def region_bytes(region: Graph) -> float:
     return float(sum(value.type.bytes for value in (*region.inputs, *region.outputs)))
 
 
+def padding_flops(node: Node) -> int:
+    """Of a convolution's operations, the products with padding. Kernels leave them out, so that to count them would let
+    small images exceed a machine's peak."""
+    if not isinstance(node.op, Conv):
+        return 0
+    op, window = node.op, node.operands[1].type.shape[2:]
+    image, results = node.operands[0].type.shape[2:], node.result.type.shape[2:]
+    inside = math.prod(
+        sum(
+            0 <= at * op.strides[axis] - op.low[axis] + tap * op.dilations[axis] < image[axis]
+            for at in range(results[axis])
+            for tap in range(window[axis])
+        )
+        for axis in range(len(image))
+    )
+    everywhere = math.prod(window) * math.prod(results)
+    return node_flops(node) * (everywhere - inside) // everywhere if everywhere else 0
+
+
 def node_flops(node: Node) -> int:
     """Operations of one node."""
     elements = sum(result.type.elements for result in node.results)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 from compiler.autotune.tuning_task import TuningTask
-from compiler.codegen.cost import node_flops, region_flops
+from compiler.codegen.cost import node_flops, padding_flops, region_flops
 from compiler.codegen.plan import call_name, graph_tasks
 from compiler.ir import Graph, Task, TensorType
 from compiler.ir.ops.constant import Constant
@@ -216,7 +216,7 @@ def least_flops(task: Task) -> float:
     """Operations that no algorithm at hand can do without."""
     region = task.graph()
     saving = WINOGRAD_SAVING if any(isinstance(node.op, WinogradConv) for node in region) else 1.0
-    return region_flops(region) / saving
+    return (region_flops(region) - sum(map(padding_flops, region))) / saving
 
 
 def _name_of_form(task: Task, survey: Survey) -> str:

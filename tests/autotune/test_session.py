@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from compiler.autotune.events import DeviceBack, DeviceLost, TrialDone
+from compiler.autotune.measure.interface import Built
 from compiler.autotune.record import Source, Status
 from compiler.autotune.replay import replay
 from compiler.autotune.search.model import Sample
 from compiler.autotune.session import DEFAULT, Effort, Session
 from compiler.autotune.tuning_task import TuningTask
+from compiler.codegen.space import Choice
 from compiler.ir import Task
 from tests.architecture.sources import REPOSITORY
 from tests.autotune.fakes import (
@@ -207,6 +209,17 @@ def test_without_a_device_predictions_are_kept_as_such() -> None:
     assert len(records.rows) == len(TASKS) * ALL_CHOICES
     assert {row.source for row in records.rows} == {Source.PREDICTED} and not any(row.times for row in records.rows)
     assert records.rows[0].seconds == 1.1 * seconds_of(records.rows[0].choice)
+
+
+def test_a_template_of_which_the_static_model_says_nothing_does_not_hold_up_the_others() -> None:
+    class Silent(FakeBuilder):
+        def build(self, task: Task, choices: Sequence[Choice]) -> list[Built]:
+            made = super().build(task, choices)
+            return [replace(one, predicted_seconds=None) if one.choice.template == "generic" else one for one in made]
+
+    records = FakeRecords()
+    tuned(Session(replace(kit(records=records), builder=Silent()), Effort()))
+    assert Counter(row.choice.template for row in records.rows) == {"tiled": len(TASKS) * SPACES["tiled"].space.size}
 
 
 def test_an_emulator_checks_candidates_and_times_nothing() -> None:
