@@ -65,14 +65,15 @@ class TaskState:
     @property
     def progress(self) -> Progress:
         """For the scheduler; an estimate where there is no result yet. A task of which nothing more is expected is
-        done."""
+        done, unless that is said by an estimate."""
         history = self._history
         if not self.results and self.tuning.rival > 0:
             history = [self.tuning.rival]
         behind = 0.0 if self.tuning.chosen else max(0.0, history[-1] - self.tuning.rival)
         hopeless = math.isinf(history[-1]) and len(self.results) >= HOPELESS
         progress = Progress(self.tuning.weight, self.tuning.bound, tuple(history), behind=behind)
-        done = self.done or self.in_flight or hopeless or expected_gain(progress) <= 0
+        at_the_bound = bool(self.results) and expected_gain(progress) <= 0
+        done = self.done or self.in_flight or hopeless or at_the_bound
         return replace(progress, done=done)
 
     def add(self, record: Record) -> bool:

@@ -399,3 +399,10 @@ def test_killed_at_random_and_resumed(tmp_path: Path) -> None:
         assert subprocess.run(command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": "."}).returncode == 0
     counts = Counter((row.task, row.choice) for row in FileRecords(path).all())
     assert len(counts) == 3 * ALL_CHOICES and max(counts.values()) == 1
+
+
+def test_an_estimate_at_the_bound_does_not_end_a_task() -> None:
+    records = FakeRecords()
+    hopeful = replace(TASKS[0], bound=1e-5, rival=1e-5)
+    tuned(Session(kit(device=FakeDevice(), records=records), Effort()), [hopeful])
+    assert len(records.rows) == ALL_CHOICES
