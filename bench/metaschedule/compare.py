@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import tvm
@@ -110,17 +111,17 @@ def _metaschedule_kernel(region: Graph, operands: Sequence[Array], form: Form, f
     arrays = [argument.store(array) for argument, array in zip(inputs, operands, strict=True)]
     arrays.append(np.full(result.shape, np.nan, np.float32))
     tensors = [tvm.runtime.tensor(array) for array in arrays]
-    module = tvm.ir.load_json((folder / MODULE).read_text())
+    module = cast(tvm.IRModule, tvm.ir.load_json((folder / MODULE).read_text()))
     at = computation.weights
     tensors[at] = rewritten_weights(module, at, tensors[at], tvm_target(host_target()))
     timer = _timer(tvm.runtime.load_module(str(folder / LIBRARY)), "main", tensors)
     return Kernel(timer, lambda: unpack(tensors[-1].numpy(), result.layout, result.type.shape))
 
 
-def _timer(
-    module: tvm.runtime.Module, function: str, tensors: Sequence[tvm.runtime.Tensor]
-) -> Callable[[], Sequence[float]]:
-    evaluator = module.time_evaluator(function, tvm.cpu(), number=1, repeat=REPEATS, min_repeat_ms=REPEAT_MS)
+def _timer(module: object, function: str, tensors: Sequence[tvm.runtime.Tensor]) -> Callable[[], Sequence[float]]:
+    evaluator = cast(tvm.runtime.Module, module).time_evaluator(
+        function, tvm.cpu(), number=1, repeat=REPEATS, min_repeat_ms=REPEAT_MS
+    )
     return lambda: [float(seconds) for seconds in evaluator(*tensors).results]
 
 

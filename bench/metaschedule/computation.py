@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
 import numpy as np
 from tvm import te, tirx, topi
+from tvm.ir import Expr
 
 from compiler.codegen.plan.packing import pack
 from compiler.ir import ROW_MAJOR, Graph, Layout, Node, TensorType, Value
@@ -109,7 +111,7 @@ class _Writer:
         if form is Form.BLOCKED and self._result.layout.blocks == ():
             raise UnsupportedTaskError("nothing of it is in blocks")
         self._layout = self._result.layout if form is Form.BLOCKED else ROW_MAJOR
-        self._known: dict[Value, te.Tensor | tirx.PrimExpr] = {}
+        self._known: dict[Value, te.Tensor | Expr] = {}
 
     def write(self) -> Computation:
         arguments = [self._argument(value) for value in self._region.inputs]
@@ -118,9 +120,9 @@ class _Writer:
         for node in self._region:
             self._known[node.results[0]] = self._write_node(node)
         weights = self._region.inputs.index(self._sum.operands[1])
-        result = self._known[self._region.outputs[0]]
+        result = cast(te.Tensor, self._known[self._region.outputs[0]])
         function = te.create_prim_func([*placeholders, result]).with_attr("layout_free_buffers", [weights])
-        return Computation(function, (*arguments, Argument(self._result, self._layout)), weights)
+        return Computation(cast(tirx.PrimFunc, function), (*arguments, Argument(self._result, self._layout)), weights)
 
     def _argument(self, value: Value) -> Argument:
         if value is self._sum.operands[1]:
@@ -144,19 +146,20 @@ class _Writer:
         ((_, size),) = self._layout.blocks
         return Argument(type_, Layout(((0, size),)) if _is_depthwise(self._sum) else Layout(((1, size), (0, size))))
 
-    def _write_node(self, node: Node) -> te.Tensor | tirx.PrimExpr:
+    def _write_node(self, node: Node) -> te.Tensor | Expr:
         operands = [self._known[operand] for operand in node.operands]
+        tensors = cast(Sequence[te.Tensor], operands)  # of a sum; others may have scalars
         match node.op:
             case Constant(value) if value.type.rank == 0:
                 return tirx.const(value.array.item(), value.type.dtype.numpy.name)
             case Relayout():
                 return operands[0]  # everything is written in the layout of the result
             case MatMul():
-                return _matmul(operands[0], operands[1])
+                return _matmul(tensors[0], tensors[1])
             case Conv(strides=strides, low=low, high=high, dilations=(1, 1)):
-                return self._conv(operands, strides, low, high)
+                return self._conv(tensors, strides, low, high)
             case WinogradConv(low=low, high=high):
-                return self._conv(operands, (1, 1), low, high)
+                return self._conv(tensors, (1, 1), low, high)
             case op if type(op) in _POINTWISE:
                 return _POINTWISE[type(op)](*operands)
             case op:
@@ -170,7 +173,7 @@ class _Writer:
         if self._layout != ROW_MAJOR:
             return _blocked_conv(x, w, strides, low, high, depthwise=depthwise)
         convolution = topi.nn.depthwise_conv2d_nchw if depthwise else topi.nn.conv2d_nchw
-        return convolution(x, w, list(strides), padding, (1, 1))
+        return cast(te.Tensor, convolution(x, w, list(strides), padding, (1, 1)))
 
 
 def _is_depthwise(node: Node) -> bool:
@@ -182,10 +185,14 @@ def _is_depthwise(node: Node) -> bool:
     return True
 
 
+def _compute(shape: Sequence[int], value: Callable[..., object], name: str) -> te.Tensor:
+    return cast(te.Tensor, te.compute(shape, value, name=name))
+
+
 def _matmul(x: te.Tensor, w: te.Tensor) -> te.Tensor:
     """``[..., m, k] x [k, n]``."""
     k = te.reduce_axis((0, w.shape[0]), "k")
-    return te.compute(
+    return _compute(
         [*x.shape[:-1], w.shape[1]], lambda *at: te.sum(x[(*at[:-1], k)] * w[k, at[-1]], axis=[k]), name="matmul"
     )
 
@@ -210,7 +217,7 @@ def _blocked_conv(
     shape = [int(x.shape[0]), int(w.shape[0]), *sizes, int(x.shape[4])]
     down, across = strides
     if depthwise:
-        return te.compute(
+        return _compute(
             shape,
             lambda n, c, i, j, lane: te.sum(
                 padded[n, c, i * down + kh, j * across + kw, lane] * w[c, 0, kh, kw, lane], axis=[kh, kw]
@@ -218,7 +225,7 @@ def _blocked_conv(
             name="depthwise",
         )
     outer, inner = te.reduce_axis((0, x.shape[1]), "c"), te.reduce_axis((0, x.shape[4]), "b")
-    return te.compute(
+    return _compute(
         shape,
         lambda n, o, i, j, lane: te.sum(
             padded[n, outer, i * down + kh, j * across + kw, inner] * w[o, outer, kh, kw, inner, lane],

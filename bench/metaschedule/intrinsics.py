@@ -1,7 +1,7 @@
 """TVM's tensor intrinsics of this kind of processor, without those of all others.
 
-MetaSchedule imports the package of all of them, GPUs' included, which parses two hundred functions and takes half a
-minute or more; in a process of its builder, longer than the limit of 30 seconds for a candidate.
+MetaSchedule imports the package of all of them, GPUs' included, which parses two hundred functions and takes tens of
+seconds; in a process of its builder on a busy machine, longer than the limit of 30 seconds for a candidate.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import tvm
 from tvm import s_tir, tirx
 
@@ -34,5 +36,5 @@ def _preprocessing(function: tirx.PrimFunc) -> tuple[tirx.Stmt, tirx.Var] | None
         while isinstance(inner, tirx.For):
             inner = inner.body
         if isinstance(inner, s_tir.SBlockRealize) and PREPROCESSING in inner.block.annotations:
-            return part, inner.block.writes[0].source
+            return part, cast(tirx.Var, inner.block.writes[0].source)
     return None

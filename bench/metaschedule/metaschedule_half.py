@@ -82,5 +82,5 @@ def read_journal(name: str, folder: Path, limit: float, begin: float, used: floa
     if not places:
         failures = [row["detail"] for row in rows]
         words = last_words(failures[-1] if failures else diagnostics.read_text())
-        raise NothingFoundError(f"{name}: MetaSchedule tried {len(trials)} kernels, of which none works: {words}")
+        raise NothingFoundError(f"{name}: MetaSchedule has no kernel after {len(trials)} trials: {words}")
     return MetaScheduleHalf(Effort(limit, used, trials), folder / places[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import tvm
 from bench.exhaustive.tasks import NamedTask
 from bench.kernels.probe import build_probe
 from bench.metaschedule import __main__ as command
-from bench.metaschedule.compare import compare
-from bench.metaschedule.computation import Form, UnsupportedTaskError, computation_of
+from bench.metaschedule.compare import Kernel, WrongResultError, check, compare, operands_of
+from bench.metaschedule.computation import Computation, Form, UnsupportedTaskError, computation_of
 from bench.metaschedule.contest import Outcome, Plan, geometric_mean
 from bench.metaschedule.kiln_half import packed_library
 from bench.metaschedule.metaschedule_half import read_journal, tune_metaschedule
@@ -25,6 +26,7 @@ from compiler.codegen.task_spaces import task_spaces
 from compiler.codegen.toolchain import find_compiler
 from compiler.ir import Task
 from compiler.ir.interpreter import run_graph
+from compiler.ir.literal import Array
 from compiler.targets import Target, host_target
 
 TASK = Task('graph "task" (%0 "x": f32[4,8]) {\n  %1 = exp(%0) : f32[4,8]\n  return %1 "y"\n}\n')
@@ -79,7 +81,7 @@ def test_the_command_prints_and_writes_what_the_halves_came_to(
     printed = capsys.readouterr().out
     assert "| m:one | direct" in printed
     assert "geometric mean over 2 tasks: 4.00x" in printed
-    assert "over the 1 with the direct algorithm: 4.00x" in printed
+    assert "over the 1 with the direct algorithm on both sides: 4.00x" in printed
     assert "m:three: not compared: m:three: MetaSchedule tried 0 kernels" in printed
     assert (tmp_path / "a.md").read_text() == printed
     written = json.loads((tmp_path / "a.json").read_text())
@@ -119,11 +121,11 @@ def test_a_journal_counts_as_far_as_it_is_whole_and_in_time(tmp_path: Path) -> N
 
 def test_a_journal_without_a_kernel_says_why(tmp_path: Path) -> None:
     (tmp_path / "diagnostics.txt").write_text("ModuleNotFoundError: No module named 'psutil'\n")
-    with pytest.raises(NothingFoundError, match=r"a:b: MetaSchedule tried 0 .*No module named 'psutil'"):
+    with pytest.raises(NothingFoundError, match=r"a:b: MetaSchedule has no kernel after 0 trials.*'psutil'"):
         read_journal("a:b", tmp_path, 10.0, 100.0, 2.0)
     row = {"at": 101.0, "seconds": None, "detail": "it does not link", "place": ""}
     (tmp_path / "trials.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(NothingFoundError, match=r"tried 1 kernels.*it does not link"):
+    with pytest.raises(NothingFoundError, match=r"after 1 trials: it does not link"):
         read_journal("a:b", tmp_path, 10.0, 100.0, 2.0)
 
 
@@ -158,19 +160,47 @@ REGIONS = {
 FORMS = [("conv", Form.PLAIN), ("conv", Form.BLOCKED), ("depthwise", Form.PLAIN), ("depthwise", Form.BLOCKED)]
 
 
-@pytest.mark.parametrize(("region", "form"), [*FORMS, ("matmul", Form.PLAIN)])
-def test_what_metaschedule_is_given_computes_the_task(region: str, form: Form) -> None:
-    graph = Task(REGIONS[region]).graph()
-    generator = np.random.default_rng(5)
-    operands = [generator.standard_normal(value.type.shape).astype(np.float32) for value in graph.inputs]
-    (expected,) = run_graph(graph, operands)
-    computation = computation_of(graph, form)
+def run(computation: Computation, operands: Sequence[Array]) -> Array:
+    """The logical result of a computation, compiled without any schedule."""
     *inputs, result = computation.arguments
     arrays = [argument.store(array) for argument, array in zip(inputs, operands, strict=True)]
     tensors = [tvm.runtime.tensor(array) for array in [*arrays, np.zeros(result.shape, np.float32)]]
-    tvm.compile(computation.function, target="llvm")(*tensors)
-    given = unpack(tensors[-1].numpy(), result.layout, result.type.shape)
+    tvm.compile(computation.function, target=tvm.target.Target("llvm"))(*tensors)
+    return unpack(tensors[-1].numpy(), result.layout, result.type.shape)
+
+
+@pytest.mark.parametrize(("region", "form"), [*FORMS, ("matmul", Form.PLAIN)])
+def test_what_metaschedule_is_given_computes_the_task(region: str, form: Form) -> None:
+    graph = Task(REGIONS[region]).graph()
+    operands, _ = operands_of(graph)
+    (expected,) = run_graph(graph, operands)
+    given = run(computation_of(graph, form), operands)
     assert np.abs(given - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_winograd_tasks_are_the_convolution_to_metaschedule() -> None:
+    region = """graph "t" (%0 "x": f32[1,16,6,6]{1:16}, %1 "u": f32[36,32,16]{1:32}) {
+  %2 = winograd_conv(%0, %1) {outputs = 4, low = [1, 1], high = [1, 1]} : f32[1,32,6,6]
+  %3 = relayout(%2) {layout = layout<{1:16}>} : f32[1,32,6,6]{1:16}
+  return %3 "y"
+}
+"""
+    graph = Task(region).graph()
+    stored, plain = operands_of(graph)
+    assert [array.shape for array in stored] == [(1, 16, 6, 6), (36, 32, 16)]
+    assert plain[1].shape == (32, 16, 3, 3)
+    (expected,) = run_graph(graph, stored)
+    given = run(computation_of(graph, Form.BLOCKED), plain)
+    assert np.abs(given - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+def test_a_kernel_with_wrong_numbers_is_refused() -> None:
+    expected = np.asarray([[1.0, -4.0]], np.float32)
+    near = Kernel(lambda: [1.0], lambda: expected + np.float32(1e-5))
+    assert check("plain", near, expected, winograd=False) == pytest.approx(2.5e-6, rel=0.1)
+    for wrong in (expected + np.float32(1e-2), np.full_like(expected, np.nan)):
+        with pytest.raises(WrongResultError, match="plain differs from the reference"):
+            check("plain", Kernel(lambda: [1.0], lambda: wrong), expected, winograd=False)  # noqa: B023
 
 
 def test_tasks_and_forms_that_metaschedule_cannot_be_given() -> None:
