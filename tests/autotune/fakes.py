@@ -66,6 +66,8 @@ class FakeDevice:
     lost: int = 0
     measured: list[Choice] = field(default_factory=list)
     before: Callable[[], None] = lambda: None
+    tried: dict[tuple[str, Choice], None] = field(default_factory=dict)
+    """Each candidate of each task once, in order."""
 
     def measure(self, task: Task, candidates: Sequence[Built], incumbent: Incumbent | None) -> list[Measured]:
         self.before()
@@ -73,6 +75,7 @@ class FakeDevice:
             self.lost -= 1
             raise DeviceLostError("no route to host")
         self.measured += [built.choice for built in candidates]
+        self.tried |= dict.fromkeys((task.hash, built.choice) for built in candidates)
         return [self._one(built.choice, incumbent) for built in candidates]
 
     def _one(self, choice: Choice, incumbent: Incumbent | None) -> Measured:

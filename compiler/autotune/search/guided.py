@@ -32,8 +32,8 @@ class Effort:
         epsilon: the part of trials that are drawn from the pool whatever the model says.
     """
 
-    first: int = 64
-    growth: int = 32
+    first: int = 48
+    growth: int = 16
     batch: int = 4
     optimism: float = 0.5
     epsilon: float = 0.1

@@ -9,6 +9,8 @@ from compiler.codegen.analytic.convolution import FEWEST_ITERATIONS, graded, hal
 from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, default_winograd_tiling, even_pieces
 from compiler.codegen.space import Among, AtMost, Knob, Space
 
+SMALLEST = 4
+"""The smallest run is so many times smaller than the largest tile of a product."""
 MOST_SHARES = 4
 """Into so many parts, and powers of two below, blocks of filters are shared beside what the analytic rule says."""
 
@@ -46,7 +48,7 @@ def _cuts(cut: WinogradCut, default: WinogradTiling) -> Iterator[WinogradTiling]
     first."""
     largest = largest_tile(cut.vectors, cut.target)
     fewest = min(FEWEST_ITERATIONS, cut.iterations(default))
-    even = {-(-cut.tiles // pieces) for pieces in range(1, 1 + -(-2 * cut.tiles // largest))}
+    even = {-(-cut.tiles // pieces) for pieces in range(1, 1 + -(-SMALLEST * cut.tiles // largest))}
     shares = {default.share, *(share for share in halvings(cut.blocks) if share * MOST_SHARES >= cut.blocks)}
     made: set[tuple[object, ...]] = set()
     for run in graded(even | {default.run}, keep=default.run):
