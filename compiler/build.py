@@ -24,6 +24,9 @@ examples:
   python -m compiler.build model.onnx --target arm_cortex_a72
   python -m compiler.build model.onnx --target host -o model_dir --input image:1,3,224,224
   python -m compiler.build model.onnx --target rasp4b --bind scales=[1,1,2,2] --bind table=@table.npy
+  python -m compiler.build trees.json --target host                   any number of rows
+  python -m compiler.build trees.json --target host --input data:64,28
+  python -m compiler.build mlp.onnx --input x:1,28 --dynamic-batch    likewise for a network that computes row by row
   python -m compiler.build model.onnx --target board.py:MY_BOARD --load my_pass.py --passes my-pass,standard
   python -m compiler.build model.onnx --target host --report report.html -v
 
@@ -44,6 +47,13 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME:SHAPE[:DTYPE]",
         help="shape of an input, such as image:1,3,224,224 or ids:1,128:i64; sets symbolic dimensions",
+    )
+    p.add_argument(
+        "--dynamic-batch",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="take any number of rows (dimension 0); shapes are those of one row (default: for models of trees whose"
+        " shapes are not given)",
     )
     p.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="arithmetic (default: f32)")
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was built")
@@ -90,6 +100,7 @@ def _build(options: argparse.Namespace) -> int:
             options.target,
             inputs=dict(options.input),
             bind=dict(options.bind),
+            dynamic_batch=options.dynamic_batch,
             precision=options.precision,
             pipeline=options.passes,
             passes=loaded.passes,
@@ -118,11 +129,13 @@ def _summarize(artifact: Artifact, model: Path, output: Path, verbose: bool) -> 
     report, plan = artifact.report, artifact.report.plan
     size = sum(file.bytes for file in artifact.manifest.files.values())
     print(f"{model} -> {output}: {_bytes(size)} for {artifact.manifest.target.name}")
-    kernels = len({call.symbol for call in plan.calls if call.symbol})
+    kernels = len({call.symbol for program in plan.programs for call in program.calls if call.symbol})
     print(
         f"  {len(plan.calls)} calls of {kernels} kernels; weights {_bytes(plan.weights_bytes)};"
         f" arena {_bytes(plan.arena_bytes)} of {_bytes(plan.tensor_bytes)} in all tensors"
     )
+    if plan.batch:
+        print(f"  any number of rows, {plan.batch.rows} at a time; a single row is {len(plan.batch.row.calls)} calls")
     print(f"  {report.verification}")
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)

@@ -25,17 +25,19 @@ from compiler.artifact import (
 )
 from compiler.autotune.database import DatabaseError
 from compiler.autotune.lookup import TunedChoices
+from compiler.batching import Forms, batched, fixed
 from compiler.cache import default_cache, prune
 from compiler.codegen.csource import model_source
 from compiler.codegen.extensions import ExtensionError, extensions_of
 from compiler.codegen.kernel_jobs import CompiledKernel, compile_kernels
 from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, WorkerStartError
-from compiler.codegen.plan import Plan, call_name, graph_tasks, plan_graph, print_plan
+from compiler.codegen.plan import Plan, call_name, print_plan
 from compiler.codegen.toolchain import CCompiler, SharedLibrary, ToolchainError, find_compiler
 from compiler.debug import DEBUG
 from compiler.errors import BuildError, os_error_text
 from compiler.ir import Graph, Node, Op, Task, TensorType
 from compiler.passes import Pass, PassError, PassManager, PipelineError
+from compiler.passes.rows import NotRowWise
 from compiler.proof import Proof
 from compiler.source import LoadError, Source
 from compiler.steps import Progress, Steps
@@ -58,6 +60,7 @@ class Settings:
     ops: tuple[type[Op], ...] = ()
     schedules: tuple[type[object], ...] = ()
     precision: str = PRECISIONS[0]
+    dynamic_batch: bool | None = None
     verify: bool = True
     workers: int | None = None
     cache: Path = field(default_factory=default_cache)
@@ -101,6 +104,7 @@ def compile(
     *,
     inputs: Mapping[str, Sequence[int] | TensorType] | None = None,
     bind: Mapping[str, ArrayLike] | None = None,
+    dynamic_batch: bool | None = None,
     precision: str = "f32",
     pipeline: str = "standard",
     passes: Sequence[type[Pass]] = (),
@@ -117,6 +121,8 @@ def compile(
     Args:
         model, inputs, bind: as for ``load``; a ``Graph`` is a model too.
         target: a name (``python -m compiler.targets`` lists them) or a ``Target``.
+        dynamic_batch: whether the artifact takes any number of rows. The model must compute each row by itself, and
+            the shapes given must be those of one row. None: yes for models of trees whose shapes are not given.
         precision: the arithmetic of the model; ``f32`` keeps that of the model.
         pipeline: the passes, as text; must end in ``fuse`` or in a pass that does its work.
         passes, ops, schedules: classes from outside the tree, defined at the top level of a file.
@@ -138,6 +144,7 @@ def compile(
             ops=tuple(ops),
             schedules=tuple(schedules),
             precision=precision,
+            dynamic_batch=dynamic_batch,
             verify=verify,
             workers=workers,
             cache=Path(cache_dir) if cache_dir else default_cache(),
@@ -161,13 +168,13 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
             graph = source.load()
         with settings.open_tuning() as tuned:
             with steps.step("passes"):
-                optimized = settings.manager.run(graph, context=context_of(tuned), verify=DEBUG.verify)
+                forms = _optimized(source, graph, tuned, settings)
             with steps.step("kernels"):
-                tasks = graph_tasks(optimized)
+                tasks = forms.tasks
                 kernels = _kernels(tasks, tuned, settings, steps)
                 records = records_used(kernels, tuned, settings.schedules)
-        with steps.step("plan"):
-            plan = plan_graph(optimized, tasks, {task: kernel.info for task, kernel in kernels.items()})
+            with steps.step("plan"):
+                plan = forms.plan(tasks, {task: kernel.info for task, kernel in kernels.items()}, tuned.cost)
         with steps.step("expect"):
             cases = cache / "expected"
             proof = Proof.prepare(source, graph, plan, target, cases) if settings.verify else Proof.none()
@@ -185,7 +192,7 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
         prune(cache)
         on_failure.pop_all()
     warnings = tuple(filter(None, (*proof.warnings, records.warning, _glibc_warning(library, target))))
-    report = BuildReport(target, graph, optimized, plan, steps.seconds, proof.summary, len(records.used), warnings)
+    report = BuildReport(target, graph, forms.main, plan, steps.seconds, proof.summary, len(records.used), warnings)
     return Artifact(staging, directory, manifest, report)
 
 
@@ -197,6 +204,21 @@ def _source(
 ) -> Source:
     bound = {name: np.asarray(value) for name, value in (bind or {}).items()}
     return Source(model, dict(inputs or {}), bound, tuple(ops))
+
+
+def _optimized(source: Source, graph: Graph, tuned: TunedChoices, settings: Settings) -> Forms:
+    """What the passes make of the graph, or of its tile of rows and its single row."""
+
+    def optimize(form: Graph) -> Graph:
+        return settings.manager.run(form, context=context_of(tuned), verify=DEBUG.verify)
+
+    dynamic = source.leaves_batch_open if settings.dynamic_batch is None else settings.dynamic_batch
+    if not dynamic:
+        return fixed(graph, optimize)
+    try:
+        return batched(graph, settings.target, optimize)
+    except NotRowWise as error:
+        raise BuildError(f"{source.label} cannot have a dynamic batch: {error}") from error
 
 
 def _kernels(

@@ -20,7 +20,8 @@ class Frontend:
     model. ``oracle``, if there is one, has ``run(source,
     inputs) -> (outputs, authority)``, the framework's own results. ``package`` is the framework's Python
     package, whose objects are models too; ``requirement`` the distribution whose version decides what an
-    oracle says.
+    oracle says. ``by_row``: its models compute each row by itself, so that the batch stays open unless a user sets it;
+    without shapes, ``load`` gives the graph of one row.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Frontend:
     suffixes: tuple[str, ...]
     package: str
     requirements: tuple[str, ...]
+    by_row: bool = False
 
 
 FRONTENDS: tuple[Frontend, ...] = (
@@ -47,6 +49,7 @@ FRONTENDS: tuple[Frontend, ...] = (
         suffixes=(".json", ".ubj"),
         package="xgboost",
         requirements=("xgboost",),
+        by_row=True,
     ),
 )
 

@@ -17,11 +17,13 @@ from compiler.codegen.toolchain import CCompiler, Execution, how_to_run
 from compiler.errors import VerificationError
 from compiler.ir import Graph, evaluate
 from compiler.ir.literal import Array
+from compiler.passes.rows import for_rows
 from compiler.source import OracleError, Source
 from compiler.targets import Target
 from compiler.verification import (
     Answer,
     RunError,
+    Runner,
     build_runner,
     differences,
     expected_answer,
@@ -32,6 +34,8 @@ from runtime.manifest import Manifest
 
 SEEDS = (0, 1)
 """Of the inputs that every build is tried on; those of the first become the golden vectors."""
+GOLDEN_ROWS = 16
+"""Of the golden vectors of a dynamic batch."""
 EMULATED_FLOPS = 2e9
 """The most arithmetic that is tried under an emulator, where it takes about a minute."""
 
@@ -40,6 +44,11 @@ EMULATED_FLOPS = 2e9
 class _Case:
     inputs: Mapping[str, Array]
     answer: Answer
+
+    def of_rows(self, rows: int) -> _Case:
+        """The first rows of a dynamic batch: each is computed by itself."""
+        answer = Answer({name: array[:rows] for name, array in self.answer.outputs.items()}, self.answer.authority)
+        return _Case({name: array[:rows] for name, array in self.inputs.items()}, answer)
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class Proof:
     execution: Execution
     summary: str
     warnings: tuple[str, ...] = ()
+    batches: tuple[int, ...] = ()
+    """Numbers of rows to try of a dynamic batch."""
 
     @staticmethod
     def none() -> Proof:
@@ -59,7 +70,13 @@ class Proof:
 
     @staticmethod
     def prepare(source: Source, graph: Graph, plan: Plan, target: Target, cache: Path) -> Proof:
-        """Ask the source framework for the right outputs. Raises OSError when ``cache`` cannot be written."""
+        """Ask the source framework for the right outputs. Raises OSError when ``cache`` cannot be written.
+
+        With a dynamic batch, ``graph`` is the model of one row.
+        """
+        batches = _batches(plan)
+        if batches:
+            graph = for_rows(graph, max(batches))
         key = source.oracle_key(graph)
         warnings: dict[str, None] = {}
 
@@ -76,36 +93,47 @@ class Proof:
             cases.append(_Case(inputs, expected_answer(key, inputs, ask, cache)))
         if graph.inputs and not _vary(cases):
             warnings["the outputs are the same for two random inputs, so comparing them says little"] = None
-        execution = _affordable(how_to_run(target), plan)
+        execution = _affordable(how_to_run(target), plan, batches)
         authority = cases[0].answer.authority
         if execution.kind == "none":
             summary = f"unverified on target: {execution.reason}; golden vectors from {authority}"
         else:
-            summary = f"{len(cases)} random inputs agree with {authority}, {_how(execution)}"
-        return Proof(graph, tuple(cases), execution, summary, tuple(warnings))
+            sizes = f" of up to {max(batches)} rows" if batches else ""
+            summary = f"{len(cases)} random inputs{sizes} agree with {authority}, {_how(execution)}"
+        return Proof(graph, tuple(cases), execution, summary, tuple(warnings), batches)
 
     @property
     def golden(self) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
-        """Inputs and outputs for the artifact's own test."""
-        return (self.cases[0].inputs, self.cases[0].answer.outputs) if self.cases else None
+        """Inputs and outputs for the artifact's own test; of a dynamic batch a few rows."""
+        if not self.cases:
+            return None
+        first = self.cases[0].of_rows(GOLDEN_ROWS) if self.batches else self.cases[0]
+        return first.inputs, first.answer.outputs
 
     def check(self, directory: Path, manifest: Manifest, compiler: CCompiler, cache: Path) -> None:
         """Run the artifact on all cases. Raises VerificationError, ToolchainError, OSError."""
         if self.graph is None or self.execution.kind == "none":
             return
         runner = build_runner(compiler, cache, self.execution.prefix)
-        types = dict(zip(self.graph.output_names, (value.type for value in self.graph.outputs), strict=True))
         for threads, case in enumerate(self.cases, start=1):
-            try:
-                results = runner.run(directory, manifest, case.inputs, threads)
-                wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
-            except (RunError, SelftestError) as error:
-                raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error
-            if wrong:
-                lines = "".join(f"\n  {line}" for line in wrong)
-                raise VerificationError(
-                    f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
-                )
+            if not self.batches:
+                self._check_case(runner, directory, manifest, case, threads)
+            for rows in self.batches:
+                self._check_case(runner, directory, manifest, case.of_rows(rows), threads)
+
+    def _check_case(self, runner: Runner, directory: Path, manifest: Manifest, case: _Case, threads: int) -> None:
+        assert self.graph is not None
+        types = dict(zip(self.graph.output_names, (value.type for value in self.graph.outputs), strict=True))
+        try:
+            results = runner.run(directory, manifest, case.inputs, threads)
+            wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
+        except (RunError, SelftestError) as error:
+            raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error
+        if wrong:
+            lines = "".join(f"\n  {line}" for line in wrong)
+            raise VerificationError(
+                f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
+            )
 
 
 def _vary(cases: Sequence[_Case]) -> bool:
@@ -117,8 +145,19 @@ def _vary(cases: Sequence[_Case]) -> bool:
 _ADVICE = "python -m compiler.bisect MODEL finds the op"
 
 
-def _affordable(execution: Execution, plan: Plan) -> Execution:
+def _batches(plan: Plan) -> tuple[int, ...]:
+    """Numbers of rows around all that a dynamic batch does differently, with a largest one that has several tiles and a
+    rest; none where shapes are fixed."""
+    if plan.batch is None:
+        return ()
+    tile = plan.batch.rows
+    return (0, 1, tile - 1, tile, tile + 1, 3 * tile + 7)
+
+
+def _affordable(execution: Execution, plan: Plan, batches: Sequence[int]) -> Execution:
     flops = sum(call.flops for call in plan.calls)
+    if plan.batch is not None:
+        flops *= sum(batches) / plan.batch.rows
     if execution.kind == "emulated" and flops > EMULATED_FLOPS:
         return Execution("none", (), f"{flops:.2g} operations are too many for an emulator")
     return execution

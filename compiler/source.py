@@ -64,6 +64,12 @@ class Source:
         text = isinstance(self.model, str | os.PathLike) and Path(self.model).suffix == TEXT_SUFFIX
         return None if text or isinstance(self.model, Graph) else frontend_for(self.model)
 
+    @property
+    def leaves_batch_open(self) -> bool:
+        """Whether nothing sets the number of rows of a model that computes each row by itself."""
+        frontend = self._frontend
+        return frontend is not None and frontend.by_row and not self.inputs and not self.bind
+
     def load(self) -> Graph:
         """The graph. Raises LoadError."""
         try:

@@ -83,15 +83,19 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "kiln_input": (POINTER(_CTensor), (c_void_p, c_size_t)),
     "kiln_output": (POINTER(_CTensor), (c_void_p, c_size_t)),
     "kiln_io_alignment": (c_size_t, (c_void_p,)),
+    "kiln_row_tile": (c_int32, (c_void_p,)),
     "kiln_target_name": (c_char_p, (c_void_p,)),
     "kiln_context_create": (_STATUS, (c_void_p, c_int, POINTER(c_void_p), POINTER(_CError))),
     "kiln_context_destroy": (None, (c_void_p,)),
     "kiln_threads": (c_int, (c_void_p,)),
     "kiln_run": (_STATUS, (c_void_p, c_void_p, c_void_p, POINTER(_CError))),
+    "kiln_run_rows": (_STATUS, (c_void_p, c_int64, c_void_p, c_void_p, POINTER(_CError))),
     "kiln_set_profiling": (_STATUS, (c_void_p, c_int, POINTER(_CError))),
     "kiln_profile": (c_size_t, (c_void_p, POINTER(_CKernelTime), c_size_t)),
     "kiln_status_name": (c_char_p, (c_int,)),
 }
+# What a library may lack that is older than dynamic batches.
+_OF_DYNAMIC_BATCHES = ("kiln_row_tile", "kiln_run_rows")
 
 
 @dataclass
@@ -153,8 +157,9 @@ class Library:
         """
         self._library, self._key = _load((directory / LIBRARY).resolve(), sha256)
         for name, (result, arguments) in _PROTOTYPES.items():
-            function = getattr(self._library, name)
-            function.restype, function.argtypes = result, arguments
+            if name not in _OF_DYNAMIC_BATCHES or hasattr(self._library, name):
+                function = getattr(self._library, name)
+                function.restype, function.argtypes = result, arguments
         self._model = c_void_p()
         try:
             self._open(directory)
@@ -185,6 +190,10 @@ class Library:
     def io_alignment(self) -> int:
         return self._library.kiln_io_alignment(self._model)
 
+    def row_tile(self) -> int:
+        """How many rows of a dynamic batch are computed at once; 0 where shapes are fixed."""
+        return self._library.kiln_row_tile(self._model) if hasattr(self._library, "kiln_row_tile") else 0
+
     def create_context(self, threads: int) -> "Context":
         """A context with `threads` threads, 0 for as many as this process may use."""
         return Context(self._library, self._model, threads)
@@ -211,7 +220,6 @@ class Context:
         self._raise_on(library.kiln_context_create(model, threads, byref(self._handle), self._error_pointer))
         self.inputs = (c_void_p * library.kiln_input_count(model))()
         self.outputs = (c_void_p * library.kiln_output_count(model))()
-        self._call = library.kiln_run
 
     def _raise_on(self, status: int) -> None:
         if status != 0:
@@ -221,9 +229,13 @@ class Context:
     def threads(self) -> int:
         return self._library.kiln_threads(self._handle)
 
-    def run(self) -> None:
-        """Run the model on the addresses in `inputs` and `outputs`; releases the interpreter lock."""
-        status = self._call(self._handle, self.inputs, self.outputs, self._error_pointer)
+    def run(self, rows: int | None = None) -> None:
+        """Run the model on the addresses in `inputs` and `outputs`; `rows` of a dynamic batch. Releases the interpreter
+        lock."""
+        if rows is None:
+            status = self._library.kiln_run(self._handle, self.inputs, self.outputs, self._error_pointer)
+        else:
+            status = self._library.kiln_run_rows(self._handle, rows, self.inputs, self.outputs, self._error_pointer)
         if status != 0:
             self._raise_on(status)
 

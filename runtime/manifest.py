@@ -1,19 +1,20 @@
-"""manifest.json: what an artifact contains, needs and promises. Owns its schema, version 1.
+"""manifest.json: what an artifact contains, needs and promises. Owns its schema, versions 1 and 2.
 
 ```
 {
-  "format": 1,
+  "format": 1,                                           2 with a dynamic batch, else 1
   "name": "resnet50",
-  "inputs":  [{"name": "x", "dtype": "float32", "shape": [1, 3, 224, 224]}, ...],   null: a dynamic dimension
+  "inputs":  [{"name": "x", "dtype": "float32", "shape": [1, 3, 224, 224]}, ...],   format 2: all begin with null
   "outputs": [...],
   "target": {"name": "arm_cortex_a72", "triple": "aarch64-linux-gnu", "features": ["neon"],
              "min_glibc": "2.28"},                       null: linked against another C library
   "files": {"model.so": {"sha256": "<64 hex digits>", "bytes": 123}, "weights.bin": ..., "kiln.h": ...,
             "golden.npz": ...},                          every file but manifest.json; golden.npz is optional
-  "arena_bytes": 4096,                                   working memory of one context
+  "arena_bytes": 4096,                                   working memory of one context; format 2: of each thread
   "tolerance": {"rtol": 1e-3, "atol": 1e-4},             of the golden vectors, see runtime.selftest
   "versions": {"kiln": "0.1.0", ...},                    toolchain, text to text
-  "kernels": [{"name": "conv_0", "flops": 1e6, "bytes": 2e4}, ...],   in execution order; may be []
+  "kernels": [{"name": "conv_0", "flops": 1e6, "bytes": 2e4}, ...],   in execution order; may be []; format 2:
+                                                         those for a tile of rows, then those for one row
   "provenance": {...},                                   free: source model, pipeline, tuning records
   "digest": "<64 hex digits>"                            of all of the above, see Manifest.digest
 }
@@ -33,7 +34,7 @@ from runtime.errors import DamagedArtifactError, ManifestError
 from runtime.jsonfields import Fields, Json
 from runtime.tensors import DTYPES, TensorSpec
 
-FORMAT = 1
+FIXED_FORMAT, DYNAMIC_FORMAT = 1, 2
 MANIFEST = "manifest.json"
 LIBRARY = "model.so"
 WEIGHTS = "weights.bin"
@@ -92,9 +93,14 @@ class Manifest:
     kernels: tuple[KernelInfo, ...] = ()
     provenance: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether dimension 0 of all inputs and outputs is the batch, which the caller chooses."""
+        return any(spec.is_dynamic for spec in (*self.inputs.values(), *self.outputs.values()))
+
     def _body(self) -> dict[str, Json]:
         return {
-            "format": FORMAT,
+            "format": DYNAMIC_FORMAT if self.is_dynamic else FIXED_FORMAT,
             "name": self.name,
             "inputs": [_spec_json(name, spec) for name, spec in self.inputs.items()],
             "outputs": [_spec_json(name, spec) for name, spec in self.outputs.items()],
@@ -128,8 +134,12 @@ class Manifest:
         except ValueError as error:
             raise ManifestError(path, f"not JSON: {error}") from None
         root = Fields.of_root(document, path)
-        if (version := root.integer("format")) != FORMAT:
-            raise ManifestError(path, f"format {version}; this runtime reads format {FORMAT}: update kiln-runtime")
+        if (version := root.integer("format")) not in (FIXED_FORMAT, DYNAMIC_FORMAT):
+            raise ManifestError(
+                path,
+                f"format {version}; this runtime reads formats {FIXED_FORMAT} and {DYNAMIC_FORMAT}:"
+                " update kiln-runtime",
+            )
         digest = root.text("digest")
         body = {key: value for key, value in root.items() if key != "digest"}
         if digest != _digest(body):
@@ -190,7 +200,11 @@ def _parse_specs(root: Fields, key: str) -> dict[str, TensorSpec]:
             raise row.error("dtype", f"one of {list(DTYPES)}")
         if name in specs:
             raise row.error("name", "a name that no other row has")
-        specs[name] = TensorSpec(dtype, row.dimensions("shape"))
+        shape = row.dimensions("shape")
+        dynamic = root.integer("format") == DYNAMIC_FORMAT
+        if None in shape[1:] or dynamic != (shape[:1] == (None,)):
+            raise row.error("shape", "null, as dimension 0" if dynamic else "no null in format 1")
+        specs[name] = TensorSpec(dtype, shape)
     return specs
 
 

@@ -38,7 +38,7 @@ class Model:
         self._sessions = Sessions(manifest.name, library, threads or 0)
         self._finalizer = weakref.finalize(self, self._sessions.close)
         self._inputs, self._outputs = library.inputs(), library.outputs()
-        self._alignment = library.io_alignment()
+        self._alignment, self._row_tile = library.io_alignment(), library.row_tile()
         try:
             self._check_interface()
             with self._sessions.context() as context:
@@ -64,13 +64,18 @@ class Model:
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec]:
-        """Name to dtype and shape, in the model's order; None is a dynamic dimension."""
+        """Name to dtype and shape, in the model's order; None is the dynamic batch, always dimension 0."""
         return MappingProxyType(self._inputs)
 
     @property
     def outputs(self) -> Mapping[str, TensorSpec]:
-        """Name to dtype and shape, in the model's order; None is a dynamic dimension."""
+        """Name to dtype and shape, in the model's order; None is the dynamic batch, always dimension 0."""
         return MappingProxyType(self._outputs)
+
+    @property
+    def row_tile(self) -> int:
+        """How many rows of a dynamic batch are computed at once (multiples are fastest); 0 where shapes are fixed."""
+        return self._row_tile
 
     @property
     def threads(self) -> int:
@@ -80,19 +85,20 @@ class Model:
     def run(self, inputs: Mapping[str, ArrayLike], outputs: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Run the model; returns every output by name, in the model's order.
 
-        `inputs` has exactly the model's names, with arrays of exactly its dtypes and shapes. C-contiguous
-        arrays are read in place, others copied first. `outputs` may give arrays to be written in place (and
-        returned); the rest are new. bfloat16 travels as uint16 bits.
+        `inputs` has exactly the model's names, with arrays of exactly its dtypes and shapes; a dynamic batch may have
+        any number of rows, the same in all of them. C-contiguous arrays are read in place, others copied first.
+        `outputs` may give arrays to be written in place (and returned); the rest are new. bfloat16 travels as uint16
+        bits.
 
         Raises MissingTensorError, UnknownTensorError, TensorDtypeError, TensorShapeError, OutputBufferError,
         ModelClosedError.
         """
-        sources = self._bind_inputs(inputs)
-        results = self._bind_outputs(outputs, sources)
+        sources, rows = self._bind_inputs(inputs)
+        results = self._bind_outputs(outputs, sources, rows)
         context = self._sessions.borrow()
         try:
             _point(context, sources, results)
-            context.run()
+            context.run(rows)
         finally:
             self._sessions.give_back(context)
         return {name: buffer.array for name, buffer in zip(self._outputs, results, strict=True)}
@@ -100,17 +106,18 @@ class Model:
     def profile(self, inputs: Mapping[str, ArrayLike] | None = None, runs: int = 10) -> list[KernelTime]:
         """Run `runs` times and return the time of each kernel call, in execution order.
 
-        Without `inputs`, seeded random ones are used. Each kernel is timed as the calling thread sees it.
+        Without `inputs`, seeded random ones are used. Each kernel is timed as the calling thread sees it. A dynamic
+        batch runs on that thread alone, and kernels that its number of rows does not need have no runs.
         """
-        sources = self._bind_inputs(random_arrays(self._inputs) if inputs is None else inputs)
-        results = self._bind_outputs(None, sources)
+        sources, rows = self._bind_inputs(random_arrays(self._inputs) if inputs is None else inputs)
+        results = self._bind_outputs(None, sources, rows)
         with self._sessions.context() as context:
             _point(context, sources, results)
-            context.run()  # warms caches and page tables
+            context.run(rows)  # warms caches and page tables
             context.set_profiling(True)
             try:
                 for _ in range(runs):
-                    context.run()
+                    context.run(rows)
                 return context.profile()
             finally:
                 context.set_profiling(False)
@@ -134,16 +141,20 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.manifest.name!r} for {self.manifest.target.name}, {self._threads} threads>"
 
-    def _bind_inputs(self, given: Mapping[str, ArrayLike]) -> list[Buffer]:
+    def _bind_inputs(self, given: Mapping[str, ArrayLike]) -> tuple[list[Buffer], int | None]:
+        """The inputs in order, and the number of rows of a dynamic batch."""
         buffers: list[Buffer] = []
+        rows: int | None = None
         for name, spec in self._inputs.items():
             if name not in given:
                 raise MissingTensorError("input", name, list(given))
-            array: Array = np.asarray(given[name])
-            buffers.append(self._readable(spec.checked("input", name, array)))
+            array = spec.checked("input", name, np.asarray(given[name]), rows)
+            if self._row_tile:
+                rows = array.shape[0]
+            buffers.append(self._readable(array))
         if len(given) != len(buffers):
             _refuse_unknown("input", given, self._inputs)
-        return buffers
+        return buffers, rows
 
     def _readable(self, array: Array) -> Buffer:
         """`array` itself, or an aligned copy where the kernels could not read it."""
@@ -155,14 +166,18 @@ class Model:
         copy.array[...] = array
         return copy
 
-    def _bind_outputs(self, given: Mapping[str, Array] | None, sources: Sequence[Buffer]) -> list[Buffer]:
+    def _bind_outputs(
+        self, given: Mapping[str, Array] | None, sources: Sequence[Buffer], rows: int | None
+    ) -> list[Buffer]:
         if not given:
-            return [spec.allocate() for spec in self._outputs.values()]
+            return [spec.allocate(rows) for spec in self._outputs.values()]
         _refuse_unknown("output", given, self._outputs)
         for name, array in given.items():
             others = [source.array for source in sources] + [a for n, a in given.items() if n != name]
-            self._check_writable(name, self._outputs[name].checked("output", name, array), others)
-        return [Buffer.of(given[name]) if name in given else spec.allocate() for name, spec in self._outputs.items()]
+            self._check_writable(name, self._outputs[name].checked("output", name, array, rows), others)
+        return [
+            Buffer.of(given[name]) if name in given else spec.allocate(rows) for name, spec in self._outputs.items()
+        ]
 
     def _check_writable(self, name: str, array: Array, others: Sequence[Array]) -> None:
         if not array.flags.writeable:

@@ -27,6 +27,7 @@ examples:
   python -m runtime.run model.tar.gz --input a=a.npy --input b=b.npy --output result.npz
   python -m runtime.run model.tar.gz --input inputs.npz             arrays by input name
   python -m runtime.run model.tar.gz --bench --threads 2            golden or random inputs
+  python -m runtime.run model.tar.gz --bench --rows 1000            of a model with a dynamic batch
   python -m runtime.run model.tar.gz --profile
   python -m runtime.run model.tar.gz --selftest                     is this machine's result right?
 
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--bench", action="store_true", help="time repeated runs")
     p.add_argument("--profile", action="store_true", help="time each kernel")
     p.add_argument("--selftest", action="store_true", help="verify all digests and replay the golden vectors")
+    p.add_argument("--rows", type=_positive, help="rows of a dynamic batch that --bench and --profile run (default: 1)")
     p.add_argument("--seconds", type=float, default=1.0, help="duration of --bench (default: 1)")
     return p
 
@@ -71,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         p.error("nothing to do: give --input, --bench, --profile or --selftest")
     if options.output and not options.input:
         p.error("--output needs --input")
+    if options.rows and options.input:
+        p.error("--rows is for inputs that are not given")
     try:
         with Model(options.artifact, threads=options.threads) as model:
             return _execute(model, options)
@@ -97,7 +101,7 @@ def _execute(model: Model, options: argparse.Namespace) -> int:
         if options.output:
             write_npz(Path(options.output), outputs)
     else:
-        inputs = _default_inputs(model)
+        inputs = _default_inputs(model, options.rows or 1)
     if options.bench:
         _print_timing(model, inputs, options.seconds)
     if options.profile:
@@ -105,9 +109,12 @@ def _execute(model: Model, options: argparse.Namespace) -> int:
     return DONE
 
 
-def _default_inputs(model: Model) -> Mapping[str, Array]:
+def _default_inputs(model: Model, rows: int) -> Mapping[str, Array]:
     """Golden inputs are real ones (an index stays in range); random ones have to do without."""
-    return load_golden(model).inputs if GOLDEN in model.manifest.files else random_arrays(model.inputs)
+    if GOLDEN not in model.manifest.files:
+        return random_arrays(model.inputs, rows=rows)
+    golden = load_golden(model)
+    return (golden.of_rows(rows) if model.row_tile else golden).inputs
 
 
 # Inputs
@@ -170,6 +177,8 @@ def _ms(seconds: float) -> str:
 
 
 def _print_profile(rows: Sequence[KernelTime]) -> None:
+    """Of a dynamic batch, a kernel may run many times a run, or never."""
+    rows = [row for row in rows if row.runs]
     means = [row.total_seconds / row.runs for row in rows]
     total = sum(means) or 1.0
     print(f"{'kernel':40} {'mean us':>10} {'share':>6} {'GFLOP/s':>8} {'GB/s':>7} {'threads':>7}")

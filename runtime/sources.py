@@ -7,24 +7,27 @@ with the kernel objects with `LINK_FLAGS`. The sources are C11 and need libc, li
 
 from pathlib import Path
 
-PLAN_ABI = 1  # KILN_PLAN_ABI of kiln_plan.h; a test compares the two
+PLAN_ABI = 2  # KILN_PLAN_ABI of kiln_plan.h; a test compares the two
 
 INCLUDE = Path(__file__).parent / "c"
 PUBLIC_HEADER = INCLUDE / "kiln.h"
 SOURCES: tuple[Path, ...] = tuple(
     INCLUDE / name
     for name in (
+        "kiln_batch.c",
         "kiln_context.c",
         "kiln_cpu.c",
         "kiln_model.c",
         "kiln_pool.c",
+        "kiln_run.c",
         "kiln_signal.c",
         "kiln_usable_cpus.c",
         "kiln_weights.c",
     )
 )
 HEADERS: tuple[Path, ...] = tuple(
-    INCLUDE / name for name in ("kiln.h", "kiln_internal.h", "kiln_plan.h", "kiln_pool.h", "kiln_signal.h")
+    INCLUDE / name
+    for name in ("kiln.h", "kiln_context.h", "kiln_internal.h", "kiln_plan.h", "kiln_pool.h", "kiln_signal.h")
 )
 
 # What a build adds to flags of its own (optimization, -fPIC, …). -Bsymbolic: with two models in one process,

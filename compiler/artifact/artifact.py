@@ -31,6 +31,7 @@ class SaveError(Exception):
 class BuildReport:
     """What a build did, for people and for the report page.
 
+    With a dynamic batch, ``imported`` is the graph of one row, ``optimized`` and ``plan`` are those of a tile of rows.
     ``seconds`` gives the time of each step; ``verification`` one line on what the numbers were compared with.
     ``tuned`` is the number of kernels that were made from tuning records.
     """

@@ -51,9 +51,9 @@ _DTYPE_NAMES = {
 }
 
 
-def tensor_spec(type_: TensorType) -> TensorSpec:
-    """A type in the runtime's words."""
-    return TensorSpec(_DTYPE_NAMES[type_.dtype], type_.shape)
+def tensor_spec(type_: TensorType, *, dynamic: bool = False) -> TensorSpec:
+    """A type in the runtime's words; ``dynamic``: with a dimension 0 that the caller chooses."""
+    return TensorSpec(_DTYPE_NAMES[type_.dtype], (None, *type_.shape[1:]) if dynamic else type_.shape)
 
 
 def write_constants(folder: Path, plan: Plan) -> WeightsDigest:
@@ -80,16 +80,19 @@ def write_manifest(
     artifact."""
     shutil.copyfile(PUBLIC_HEADER, folder / HEADER)
     files = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
+    dynamic = plan.batch is not None
     manifest = Manifest(
         name=plan.name,
-        inputs={name: tensor_spec(type_) for name, type_ in plan.inputs},
-        outputs={name: tensor_spec(type_) for name, type_ in plan.outputs},
+        inputs={name: tensor_spec(type_, dynamic=dynamic) for name, type_ in plan.inputs},
+        outputs={name: tensor_spec(type_, dynamic=dynamic) for name, type_ in plan.outputs},
         target=TargetInfo(target.name, target.gnu_triple, target.features, glibc),
         files={path.name: FileEntry(sha256_file(path), path.stat().st_size) for path in files},
-        arena_bytes=plan.arena_bytes,
+        arena_bytes=max(program.arena_bytes for program in plan.programs),
         tolerance=tolerance,
         versions=versions,
-        kernels=tuple(KernelInfo(call.name, call.flops, call.bytes) for call in plan.calls),
+        kernels=tuple(
+            KernelInfo(call.name, call.flops, call.bytes) for program in plan.programs for call in program.calls
+        ),
         provenance=provenance,
     )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")

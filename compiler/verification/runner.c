@@ -1,7 +1,8 @@
 /* runner.c: runs an artifact once on raw data, as a process of its own that may crash.
  *
- *     runner ARTIFACT_DIR INPUTS OUTPUTS THREADS [PROFILED_RUNS]
+ *     runner ARTIFACT_DIR INPUTS OUTPUTS ROWS THREADS [PROFILED_RUNS]
  *
+ * ROWS is the number of rows of a dynamic batch, 1 where shapes are fixed.
  * INPUTS holds the data of all inputs, one after another in the model's order; OUTPUTS receives the outputs likewise.
  * With PROFILED_RUNS, a line per kernel call follows on standard output: best time in ns, threads, name.
  */
@@ -14,7 +15,7 @@
 
 #define FUNCTIONS(X)                                                                                                  \
     X(kiln_open) X(kiln_input_count) X(kiln_output_count) X(kiln_input) X(kiln_output) X(kiln_context_create)         \
-    X(kiln_run) X(kiln_set_profiling) X(kiln_profile) X(kiln_context_destroy) X(kiln_close)
+    X(kiln_row_tile) X(kiln_run) X(kiln_run_rows) X(kiln_set_profiling) X(kiln_profile) X(kiln_context_destroy) X(kiln_close)
 
 static struct {
 #define X(name) __typeof__(&name) name;
@@ -48,13 +49,21 @@ static void *allocate(uint64_t bytes) {
     return memory;
 }
 
-static void **read_inputs(const kiln_model *model, const char *path) {
+/* One run: what, on how many rows, and the data. */
+typedef struct job {
+    kiln_model *model;
+    kiln_context *context;
+    size_t rows;
+    void **inputs, **outputs;
+} job;
+
+static void **read_inputs(const job *j, const char *path) {
     FILE *file = fopen(path, "rb");
     if (!file) die(path, "cannot be read");
-    size_t count = api.kiln_input_count(model);
+    size_t count = api.kiln_input_count(j->model);
     void **data = calloc(count + 1, sizeof *data);
     for (size_t i = 0; i < count; i++) {
-        size_t bytes = (size_t)api.kiln_input(model, i)->bytes;
+        size_t bytes = j->rows * (size_t)api.kiln_input(j->model, i)->bytes;
         data[i] = allocate(bytes);
         if (fread(data[i], 1, bytes, file) != bytes) die(path, "too short");
     }
@@ -63,53 +72,62 @@ static void **read_inputs(const kiln_model *model, const char *path) {
     return data;
 }
 
-static void **make_outputs(const kiln_model *model) {
-    size_t count = api.kiln_output_count(model);
+static void **make_outputs(const job *j) {
+    size_t count = api.kiln_output_count(j->model);
     void **data = calloc(count + 1, sizeof *data);
     for (size_t i = 0; i < count; i++) {
-        uint64_t bytes = api.kiln_output(model, i)->bytes;
+        size_t bytes = j->rows * (size_t)api.kiln_output(j->model, i)->bytes;
         data[i] = allocate(bytes);
-        memset(data[i], 0xA5, (size_t)bytes); /* what a kernel forgets to write is seen */
+        memset(data[i], 0xA5, bytes); /* what a kernel forgets to write is seen */
     }
     return data;
 }
 
-static void write_outputs(const kiln_model *model, void **data, const char *path) {
+static void write_outputs(const job *j, const char *path) {
     FILE *file = fopen(path, "wb");
     if (!file) die(path, "cannot be written");
-    for (size_t i = 0; i < api.kiln_output_count(model); i++) {
-        size_t bytes = (size_t)api.kiln_output(model, i)->bytes;
-        if (fwrite(data[i], 1, bytes, file) != bytes) die(path, "cannot be written");
+    for (size_t i = 0; i < api.kiln_output_count(j->model); i++) {
+        size_t bytes = j->rows * (size_t)api.kiln_output(j->model, i)->bytes;
+        if (fwrite(j->outputs[i], 1, bytes, file) != bytes) die(path, "cannot be written");
     }
     if (fclose(file) != 0) die(path, "cannot be written");
 }
 
-static void profile(kiln_context *context, const void *const *inputs, void *const *outputs, int runs) {
+static void run(const job *j) {
+    const void *const *inputs = (const void *const *)j->inputs;
     kiln_error error;
-    if (api.kiln_set_profiling(context, 1, &error)) die("profiling", error.message);
-    for (int i = 0; i < runs; i++)
-        if (api.kiln_run(context, inputs, outputs, &error)) die("run", error.message);
-    size_t count = api.kiln_profile(context, NULL, 0);
+    kiln_status status = api.kiln_row_tile(j->model)
+                             ? api.kiln_run_rows(j->context, (int64_t)j->rows, inputs, j->outputs, &error)
+                             : api.kiln_run(j->context, inputs, j->outputs, &error);
+    if (status) die("run", error.message);
+}
+
+static void profile(const job *j, int runs) {
+    kiln_error error;
+    if (api.kiln_set_profiling(j->context, 1, &error)) die("profiling", error.message);
+    for (int i = 0; i < runs; i++) run(j);
+    size_t count = api.kiln_profile(j->context, NULL, 0);
     kiln_kernel_time *times = calloc(count + 1, sizeof *times);
-    api.kiln_profile(context, times, count);
+    api.kiln_profile(j->context, times, count);
     for (size_t i = 0; i < count; i++)
         printf("%llu %d %s\n", (unsigned long long)times[i].best_ns, (int)times[i].threads, times[i].name);
     free(times);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 5) die("usage", "runner ARTIFACT_DIR INPUTS OUTPUTS THREADS [PROFILED_RUNS]");
+    if (argc < 6) die("usage", "runner ARTIFACT_DIR INPUTS OUTPUTS ROWS THREADS [PROFILED_RUNS]");
     load_library(argv[1]);
     kiln_model *model;
     kiln_context *context;
     kiln_error error;
     if (api.kiln_open(argv[1], &model, &error)) die("open", error.message);
-    if (api.kiln_context_create(model, atoi(argv[4]), &context, &error)) die("context", error.message);
-    void **inputs = read_inputs(model, argv[2]);
-    void **outputs = make_outputs(model);
-    if (api.kiln_run(context, (const void *const *)inputs, outputs, &error)) die("run", error.message);
-    write_outputs(model, outputs, argv[3]);
-    if (argc > 5) profile(context, (const void *const *)inputs, outputs, atoi(argv[5]));
+    if (api.kiln_context_create(model, atoi(argv[5]), &context, &error)) die("context", error.message);
+    job j = {.model = model, .context = context, .rows = strtoul(argv[4], NULL, 10)};
+    j.inputs = read_inputs(&j, argv[2]);
+    j.outputs = make_outputs(&j);
+    run(&j);
+    write_outputs(&j, argv[3]);
+    if (argc > 6) profile(&j, atoi(argv[6]));
     api.kiln_context_destroy(context);
     api.kiln_close(model);
     return 0;

@@ -47,7 +47,7 @@ class Runner:
     def run(
         self, directory: Path, manifest: Manifest, inputs: Mapping[str, Array], threads: int = 1
     ) -> dict[str, Array]:
-        """The outputs of the artifact in ``directory``. Raises RunError."""
+        """The outputs of the artifact in ``directory``; of a dynamic batch, for all rows given. Raises RunError."""
         return self._execute(directory, manifest, inputs, (str(threads),))[0]
 
     def profile(
@@ -66,9 +66,10 @@ class Runner:
             with given.open("wb") as file:
                 for name in manifest.inputs:
                     file.write(np.ascontiguousarray(inputs[name]).tobytes())
-            command = [*self.prefix, str(self.program), str(directory), str(given), str(made), *arguments]
+            rows = len(inputs[next(iter(manifest.inputs))]) if manifest.is_dynamic else 1
+            command = [*self.prefix, str(self.program), str(directory), str(given), str(made), str(rows), *arguments]
             text = _run(command)
-            return _split(made.read_bytes(), manifest), text
+            return _split(made.read_bytes(), manifest, rows), text
 
 
 def build_runner(compiler: CCompiler, cache: Path, prefix: Sequence[str] = ()) -> Runner:
@@ -94,11 +95,11 @@ def _run(command: list[str]) -> str:
     return done.stdout
 
 
-def _split(data: bytes, manifest: Manifest) -> dict[str, Array]:
+def _split(data: bytes, manifest: Manifest, rows: int) -> dict[str, Array]:
     outputs: dict[str, Array] = {}
     offset = 0
     for name, spec in manifest.outputs.items():
-        size = spec.nbytes()
-        outputs[name] = np.frombuffer(data[offset : offset + size], spec.storage).reshape(spec.static_shape())
+        size = spec.nbytes(rows)
+        outputs[name] = np.frombuffer(data[offset : offset + size], spec.storage).reshape(spec.shape_of(rows))
         offset += size
     return outputs

@@ -14,13 +14,22 @@
  *     kiln_context_destroy(context);
  *     kiln_close(model);
  *
+ * A model with a dynamic batch (kiln_row_tile is not 0) computes any number of rows, each by itself. All its inputs and
+ * outputs have the rows as dimension 0, and the caller says how many there are:
+ *
+ *     float data[1000][28], prediction[1000];
+ *     const void *inputs[] = {data};
+ *     void *outputs[] = {prediction};
+ *     if (kiln_run_rows(context, 1000, inputs, outputs, &error)) die(error.message);
+ *
  * Threads: a model may be shared by any number of threads. A context is used by one thread at a time (a
  * second one gets KILN_ERROR_BUSY); contexts of one model run at once and share nothing but the weights.
- * Results are the same bits for any number of threads. After fork() a context works in the child as well,
+ * Results are the same bits for any number of threads; of a dynamic batch, threads share the tiles. After fork() a context works in the child as well,
  * provided that no kiln_run was using it at that moment.
  *
- * Memory: kiln_open maps the weights, kiln_context_create allocates everything a run needs, kiln_run
- * allocates nothing. Inputs and outputs stay the caller's: they are read and written in place, never copied.
+ * Memory: kiln_open maps the weights, kiln_context_create allocates everything a run needs, kiln_run and
+ * kiln_run_rows allocate nothing. Inputs and outputs stay the caller's: they are read and written in place, never
+ * copied, but for the last rows of a dynamic batch when they are many and yet no whole tile.
  */
 #ifndef KILN_H
 #define KILN_H
@@ -37,7 +46,7 @@ extern "C" {
 /* What a fallible function returns. The numbers are stable. */
 typedef enum kiln_status {
     KILN_OK = 0,
-    KILN_ERROR_ARGUMENT = 1, /* a null or misaligned pointer, a thread count out of range */
+    KILN_ERROR_ARGUMENT = 1, /* a null or misaligned pointer, a number of threads or rows out of range */
     KILN_ERROR_IO = 2,       /* a file of the artifact is missing or cannot be read */
     KILN_ERROR_ARTIFACT = 3, /* a file is damaged, truncated, or belongs to another model */
     KILN_ERROR_CPU = 4,      /* this CPU (or its operating system) lacks a feature that the kernels use */
@@ -111,7 +120,12 @@ KILN_API const kiln_tensor *kiln_output(const kiln_model *model, size_t index);
 /* The alignment, in bytes, that kiln_run demands of every input and output pointer. */
 KILN_API size_t kiln_io_alignment(const kiln_model *model);
 
-/* Bytes of working memory of one context, apart from the per-thread scratch. */
+/* 0 when all shapes are fixed: run the model by kiln_run. Else dimension 0 of every input and output is KILN_DYNAMIC,
+ * kiln_run_rows runs the model, and this is how many rows its code computes at once: multiples of it are fastest. */
+KILN_API int32_t kiln_row_tile(const kiln_model *model);
+
+/* Bytes of working memory of one context, apart from the per-thread scratch; of each of its threads when the batch is
+ * dynamic. */
 KILN_API uint64_t kiln_arena_bytes(const kiln_model *model);
 
 /* The name of the target that the model was compiled for. */
@@ -129,17 +143,24 @@ KILN_API void kiln_context_destroy(kiln_context *context);
 KILN_API kiln_status kiln_set_threads(kiln_context *context, int threads, kiln_error *error);
 KILN_API int kiln_threads(const kiln_context *context);
 
-/* Runs the model once: inputs[i] points to the data of kiln_input(model, i), outputs[i] receives
+/* Runs a model of fixed shapes once: inputs[i] points to the data of kiln_input(model, i), outputs[i] receives
  * kiln_output(model, i). No output may overlap an input or another output. */
 KILN_API kiln_status kiln_run(kiln_context *context, const void *const *inputs, void *const *outputs,
                               kiln_error *error);
 
+/* Runs a model with a dynamic batch on `rows` rows, 0 to INT32_MAX: inputs[i] points to `rows` times
+ * kiln_input(model, i)->bytes bytes, one row after another, and outputs[i] receives as many rows. With 0 rows nothing
+ * is read or written. Otherwise as kiln_run. */
+KILN_API kiln_status kiln_run_rows(kiln_context *context, int64_t rows, const void *const *inputs,
+                                   void *const *outputs, kiln_error *error);
+
 /* Switches per-kernel timing on (clearing the counters) or off. While it is on, a run takes two clock
- * readings per kernel. */
+ * readings per kernel, and all rows of a dynamic batch are computed by the calling thread. */
 KILN_API kiln_status kiln_set_profiling(kiln_context *context, int enabled, kiln_error *error);
 
 /* Copies the times of the first `capacity` kernel calls, in execution order, to `times`; returns how many
- * calls there are. No kiln_run may be using the context. */
+ * calls there are. With a dynamic batch, those for a tile of rows come before those for a single row. No kiln_run may
+ * be using the context. */
 KILN_API size_t kiln_profile(const kiln_context *context, kiln_kernel_time *times, size_t capacity);
 
 /* Names for messages, such as "KILN_OK" and "float32"; "unknown" for a number outside the enumeration. */

@@ -22,9 +22,6 @@ static kiln_status check_plan(const kiln_plan *plan, kiln_error *error) {
     if (plan->abi != KILN_PLAN_ABI)
         return kiln_fail(error, KILN_ERROR_ARTIFACT, "the plan has ABI %u, this runtime %d", plan->abi,
                          KILN_PLAN_ABI);
-    if (plan->row_tile != 0)
-        return kiln_fail(error, KILN_ERROR_ARTIFACT,
-                         "the plan has a dynamic dimension, which ABI %d does not run", KILN_PLAN_ABI);
     return KILN_OK;
 }
 
@@ -74,6 +71,7 @@ const kiln_tensor *kiln_output(const kiln_model *model, size_t index) {
 }
 
 size_t kiln_io_alignment(const kiln_model *model) { return model->plan->io_alignment; }
+int32_t kiln_row_tile(const kiln_model *model) { return model->plan->row_tile; }
 uint64_t kiln_arena_bytes(const kiln_model *model) { return model->plan->arena_bytes; }
 const char *kiln_target_name(const kiln_model *model) { return model->plan->target; }
 

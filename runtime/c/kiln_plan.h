@@ -15,6 +15,10 @@
  * array, each after all work of the one before it has finished. What one worker needs to itself lies at
  * KILN_SCRATCH(frame, worker).
  *
+ * A model with a dynamic batch maps rows to rows, independently of each other. Its plan has two programs over the
+ * same weights, one for a tile of `row_tile` rows and one for a single row; inputs and outputs of a frame begin at the
+ * first row that the program is to compute, and there are as many rows as it computes.
+ *
  * A change to anything below raises KILN_PLAN_ABI: objects are cached, and a stale one must be noticed at
  * open.
  */
@@ -23,7 +27,7 @@
 
 #include "kiln.h"
 
-#define KILN_PLAN_ABI  1
+#define KILN_PLAN_ABI  2
 #define KILN_ALIGNMENT 64 /* of the arena, the weights and each worker's scratch */
 
 /* Where the data of one run lies. Offsets into `arena` and `weights` are fixed by the plan. */
@@ -49,6 +53,13 @@ typedef struct kiln_call {
     double bytes;
 } kiln_call;
 
+/* The model compiled for one set of shapes. */
+typedef struct kiln_program {
+    const kiln_call *calls;
+    uint32_t n_calls;
+    double seconds; /* that one core takes for all calls, as estimated at build time; only a dynamic batch needs it */
+} kiln_program;
+
 /* weights.bin is this header (little-endian), then `payload_bytes` bytes. The payload starts 64-byte aligned,
  * and kiln_frame.weights points to it. */
 #define KILN_WEIGHTS_MAGIC "KILNWTS1"
@@ -73,19 +84,17 @@ typedef struct kiln_plan {
     uint32_t
         io_alignment; /* what kernels assume of input and output pointers, bytes; at least the element size */
 
-    const kiln_call *calls;
-    uint32_t n_calls;
+    kiln_program program; /* for the model's shapes, or for `row_tile` rows */
+    kiln_program row;     /* for one row; without calls when shapes are fixed */
+    int32_t row_tile;     /* 0 when shapes are fixed, else dimension 0 of all inputs and outputs is dynamic */
 
-    uint64_t arena_bytes;
+    uint64_t arena_bytes; /* of one program at a time */
     uint64_t scratch_bytes; /* per worker */
     uint64_t weights_bytes; /* payload of weights.bin, without its header */
     uint8_t weights_sha256[32];
 
     double flops_per_second; /* what one core of the target sustains; 0 when unknown */
     double bytes_per_second; /* likewise, from the last-level cache */
-
-    int32_t row_tile; /* rows per pass over the arena when dimension 0 is dynamic; 0 (the only value of ABI 1)
-                         otherwise */
 } kiln_plan;
 
 extern const kiln_plan kiln_model_plan __attribute__((visibility("hidden")));

@@ -79,15 +79,22 @@ def compile_model(
     toolchain: Toolchain = HOST,
     macros: Mapping[str, str] | None = None,
     flags: Sequence[str] = (),
+    source: str = "model.c",
 ) -> None:
     run_command(
         *toolchain.compiler, *COMPILE_FLAGS, "-O2", "-fPIC", *WARNINGS, "-shared", *LINK_FLAGS, *flags,
-        *_plan_macros(weights, macros or {}), f"-I{INCLUDE}", HERE / "model.c", *SOURCES, *LIBRARIES,
+        *_plan_macros(weights, macros or {}), f"-I{INCLUDE}", HERE / source, *SOURCES, *LIBRARIES,
         "-o", output,
     )  # fmt: skip
 
 
-def write_manifest(directory: Path, toolchain: Toolchain = HOST) -> Manifest:
+def write_manifest(
+    directory: Path,
+    toolchain: Toolchain = HOST,
+    name: str = "affine",
+    inputs: Mapping[str, TensorSpec] = INPUTS,
+    outputs: Mapping[str, TensorSpec] = OUTPUTS,
+) -> Manifest:
     """Describe what lies in `directory`."""
     files = {
         path.name: FileEntry(hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
@@ -95,9 +102,9 @@ def write_manifest(directory: Path, toolchain: Toolchain = HOST) -> Manifest:
         if path.name != "manifest.json"
     }
     manifest = Manifest(
-        name="affine",
-        inputs=INPUTS,
-        outputs=OUTPUTS,
+        name=name,
+        inputs=inputs,
+        outputs=outputs,
         target=TargetInfo("test", toolchain.triple, (), None),
         files=files,
         arena_bytes=4 * ROWS * COLUMNS,

@@ -7,6 +7,7 @@ import pytest
 
 from runtime.archive import pack
 from tests.runtime.affine import build_artifact
+from tests.runtime.rowwise import build_rows_artifact
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +21,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example artifact, built once; not to be changed."""
     return build_artifact(tmp_path_factory.mktemp("built") / "affine")
+
+
+@pytest.fixture(scope="session")
+def built_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example with a dynamic batch, built once; not to be changed."""
+    return build_rows_artifact(tmp_path_factory.mktemp("built") / "rows")
 
 
 @pytest.fixture

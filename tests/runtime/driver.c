@@ -109,6 +109,9 @@ static void test_errors(void) {
            strstr(error.message, "'x': null"));
     EXPECT(kiln_run(context, NULL, outputs, NULL) == KILN_ERROR_ARGUMENT);
     EXPECT(kiln_run(NULL, inputs, outputs, NULL) == KILN_ERROR_ARGUMENT);
+    EXPECT(kiln_row_tile(model) == 0);
+    EXPECT(kiln_run_rows(context, 1, inputs, outputs, &error) == KILN_ERROR_ARGUMENT &&
+           strstr(error.message, "shapes are fixed: use kiln_run"));
     EXPECT(kiln_set_threads(context, 5000, NULL) == KILN_ERROR_ARGUMENT && kiln_threads(context) == 1);
     kiln_context_destroy(context);
     kiln_context_destroy(NULL);

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,22 @@ from tests.runtime.affine import (
     expected,
     run_command,
 )
+from tests.runtime.rowwise import build_rows_artifact
 
 EXAMPLE = HERE.parents[1] / "examples" / "c" / "run_model.c"
 
 
-def compile_driver(artifact: Path, toolchain: Toolchain = HOST, *flags: str) -> Path:
+BUILDERS: dict[str, Callable[..., Path]] = {"driver.c": build_artifact, "rows_driver.c": build_rows_artifact}
+"""Programs that try a model, with fixed shapes and with a dynamic batch, and what builds it."""
+
+DRIVERS = pytest.mark.parametrize("driver", list(BUILDERS))
+
+
+def compile_driver(driver: str, artifact: Path, toolchain: Toolchain = HOST, *flags: str) -> Path:
     program = artifact.parent / "driver"
     run_command(
         *toolchain.compiler, "-std=gnu11", "-O1", "-g", *WARNINGS, *flags, f"-I{artifact}",
-        HERE / "driver.c", artifact / "model.so", f"-Wl,-rpath,{artifact}", "-lpthread", "-o", program,
+        HERE / driver, artifact / "model.so", f"-Wl,-rpath,{artifact}", "-lpthread", "-o", program,
     )  # fmt: skip
     return program
 
@@ -56,13 +64,15 @@ def test_example_program(built: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert "cannot open the model" in failed.stderr
 
 
-def test_driver(built: Path, tmp_path: Path) -> None:
-    artifact = shutil.copytree(built, tmp_path / "artifact")
-    assert run_command(compile_driver(artifact), artifact) == "ok\n"
+@DRIVERS
+def test_driver(driver: str, tmp_path: Path) -> None:
+    artifact = BUILDERS[driver](tmp_path / "artifact")
+    assert run_command(compile_driver(driver, artifact), artifact) == "ok\n"
 
 
+@DRIVERS
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_driver_under_a_sanitizer(tmp_path: Path, sanitizer: str) -> None:
+def test_driver_under_a_sanitizer(driver: str, tmp_path: Path, sanitizer: str) -> None:
     flag = f"-fsanitize={sanitizer}"
     probe = subprocess.run(
         ["gcc", flag, "-x", "c", "-", "-o", tmp_path / "probe"],
@@ -72,29 +82,31 @@ def test_driver_under_a_sanitizer(tmp_path: Path, sanitizer: str) -> None:
     )
     if probe.returncode != 0:
         pytest.skip(f"gcc has no {flag}: {probe.stderr[-200:]}")
-    artifact = build_artifact(tmp_path / "artifact", flags=(flag, "-g", "-Wl,-z,undefs"))
-    program = compile_driver(artifact, HOST, flag)
+    artifact = BUILDERS[driver](tmp_path / "artifact", flags=(flag, "-g", "-Wl,-z,undefs"))
+    program = compile_driver(driver, artifact, HOST, flag)
     run = subprocess.run([program, artifact], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
 
 
-def test_driver_under_valgrind(built: Path, tmp_path: Path) -> None:
+@DRIVERS
+def test_driver_under_valgrind(driver: str, tmp_path: Path) -> None:
     if not shutil.which("valgrind"):
         pytest.skip("valgrind is not installed")
-    artifact = shutil.copytree(built, tmp_path / "artifact")
-    program = compile_driver(artifact)
+    artifact = BUILDERS[driver](tmp_path / "artifact")
+    program = compile_driver(driver, artifact)
     run_command(
         "valgrind", "--quiet", "--error-exitcode=9", "--leak-check=full",
         "--errors-for-leak-kinds=definite,indirect", program, artifact,
     )  # fmt: skip
 
 
+@DRIVERS
 @pytest.mark.parametrize("toolchain", [AARCH64, ARMV7], ids=lambda t: t.triple)
-def test_driver_on_arm(tmp_path: Path, toolchain: Toolchain) -> None:
+def test_driver_on_arm(driver: str, tmp_path: Path, toolchain: Toolchain) -> None:
     if not toolchain.available():
         pytest.skip(f"{toolchain.compiler[0]} or {toolchain.emulator[0]} is not installed")
-    artifact = build_artifact(tmp_path / "artifact", toolchain)
-    program = compile_driver(artifact, toolchain)
+    artifact = BUILDERS[driver](tmp_path / "artifact", toolchain)
+    program = compile_driver(driver, artifact, toolchain)
     assert run_command(*toolchain.emulator, program, artifact) == "ok\n"
 
 

@@ -1,6 +1,7 @@
 """manifest.json: round trip, and errors that name the field."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from runtime.manifest import FileEntry, KernelInfo, Manifest, TargetInfo, Tolera
 from runtime.tensors import TensorSpec
 
 PATH = Path("somewhere/manifest.json")
+TENSOR = {"name": "x", "dtype": "float32", "shape": [1]}
 
 
 def example() -> Manifest:
     entry = FileEntry("ab" * 32, 10)
     return Manifest(
         name="m",
-        inputs={"x": TensorSpec("float32", (None, 3)), "n": TensorSpec("int64", ())},
+        inputs={"x": TensorSpec("float32", (5, 3)), "n": TensorSpec("int64", ())},
         outputs={"y": TensorSpec("bfloat16", (4,))},
         target=TargetInfo("t", "x86_64-linux-gnu", ("avx2",), "2.28"),
         files={"weights.bin": entry, "model.so": entry, "kiln.h": entry},
@@ -42,17 +44,30 @@ def test_round_trip() -> None:
     assert list(Manifest.parse(text, PATH).inputs) == ["x", "n"]
 
 
+def test_a_dynamic_batch_is_format_2() -> None:
+    specs = {"x": TensorSpec("float32", (None, 3))}
+    manifest = replace(example(), inputs=specs, outputs=specs)
+    text = manifest.to_json()
+    assert json.loads(text)["format"] == 2
+    assert Manifest.parse(text, PATH) == manifest
+    assert manifest.is_dynamic
+    assert not example().is_dynamic
+    body = json.loads(text) | {"outputs": [TENSOR | {"shape": [None, None]}]}
+    del body["digest"]
+    with pytest.raises(runtime.ManifestError, match=r"'outputs\[0\].shape': expected null, as dimension 0"):
+        Manifest.parse(json.dumps(body | {"digest": _digest(body)}), PATH)
+
+
 def test_reformatting_keeps_the_digest() -> None:
     assert Manifest.parse(json.dumps(json.loads(example().to_json())), PATH) == example()
-
-
-TENSOR = {"name": "x", "dtype": "float32", "shape": [1]}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "format 2; this runtime reads format 1"),
+        ({"format": 3}, "format 3; this runtime reads formats 1 and 2: update kiln-runtime"),
+        ({"format": 2}, r"'inputs\[0\].shape': expected null, as dimension 0, got \[5, 3\]"),
+        ({"inputs": [TENSOR | {"shape": [None]}]}, r"'inputs\[0\].shape': expected no null in format 1"),
         ({"format": "1"}, "'format': expected an integer >= 0, got '1'"),
         ({"name": None}, "'name': expected a string, got None"),
         ({"inputs": {}}, "'inputs': expected a list"),

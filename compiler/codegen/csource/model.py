@@ -51,26 +51,38 @@ def model_source(plan: Plan, target: Target, weights: WeightsDigest) -> str:
     return "\n".join(_lines(plan, target, weights)) + "\n"
 
 
+_PREFIXES = ("", "row_")
+"""Of what belongs to the plan itself, and of what belongs to its plan for a single row."""
+
+
 def _lines(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield f"/* {comment(plan.name)} for {comment(target.name)}, generated."
-    yield " *"
-    yield f" * {len(plan.calls)} calls; weights {plan.weights_bytes} bytes; scratch {plan.scratch_bytes} a worker;"
-    yield f" * arena {plan.arena_bytes} (at least {plan.live_bytes}; {plan.tensor_bytes} without sharing)."
+    for program in plan.programs:
+        yield " *"
+        yield (
+            f" * {len(program.calls)} calls; weights {program.weights_bytes} bytes;"
+            f" scratch {program.scratch_bytes} a worker;"
+        )
+        yield f" * arena {program.arena_bytes} (at least {program.live_bytes}; {program.tensor_bytes} without sharing)."
     yield " */"
     yield '#include "kiln_plan.h"'
     yield ""
     yield "#include <string.h>"
     yield ""
     yield from _declarations(plan)
-    for index, call in enumerate(plan.calls):
+    for prefix, program in zip(_PREFIXES, plan.programs, strict=False):
+        for index, call in enumerate(program.calls):
+            yield ""
+            yield from _wrapper(program, f"{prefix}call_{index}", call)
+    yield ""
+    dynamic = plan.batch is not None
+    yield from array("kiln_tensor", "inputs", [_tensor(*tensor, dynamic=dynamic) for tensor in plan.inputs])
+    yield ""
+    yield from array("kiln_tensor", "outputs", [_tensor(*tensor, dynamic=dynamic) for tensor in plan.outputs])
+    for prefix, program in zip(_PREFIXES, plan.programs, strict=False):
         yield ""
-        yield from _wrapper(plan, index, call)
-    yield ""
-    yield from array("kiln_tensor", "inputs", [_tensor(*tensor) for tensor in plan.inputs])
-    yield ""
-    yield from array("kiln_tensor", "outputs", [_tensor(*tensor) for tensor in plan.outputs])
-    yield ""
-    yield from array("kiln_call", "calls", [_row(index, call) for index, call in enumerate(plan.calls)])
+        rows = [_row(f"{prefix}call_{index}", call) for index, call in enumerate(program.calls)]
+        yield from array("kiln_call", f"{prefix}calls", rows)
     yield ""
     yield from array("char *const", "features", [string(feature) for feature in target.features])
     yield ""
@@ -80,14 +92,15 @@ def _lines(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
 def _declarations(plan: Plan) -> Iterator[str]:
     yield "/* Kernels, by the hash of what they compute: operands, results, scratch if any, iterations. */"
     declared: dict[str, int] = {}
-    for call in plan.calls:
-        if isinstance(call, KernelCall):
-            declared[call.symbol] = len(_arguments(plan, call))
+    for program in plan.programs:
+        for call in program.calls:
+            if isinstance(call, KernelCall):
+                declared[call.symbol] = len(_arguments(program, call))
     for symbol, count in declared.items():
         yield f"void {symbol}({'void *, ' * count}int32_t, int32_t);"
 
 
-def _wrapper(plan: Plan, index: int, call: Call) -> Iterator[str]:
+def _wrapper(plan: Plan, name: str, call: Call) -> Iterator[str]:
     yield f"/* {comment(call.name)}"
     if isinstance(call, KernelCall):
         yield f" * {comment(call.template)} {comment(call.config)}"
@@ -97,7 +110,7 @@ def _wrapper(plan: Plan, index: int, call: Call) -> Iterator[str]:
         yield f" *   {_described(plan, call.source)}"
         yield f" *   -> {_described(plan, call.destination)}"
     yield " */"
-    yield f"static void call_{index}(const kiln_frame *f, int32_t begin, int32_t end, int32_t worker) {{"
+    yield f"static void {name}(const kiln_frame *f, int32_t begin, int32_t end, int32_t worker) {{"
     yield from (f"    {line}" for line in _body(plan, call))
     yield "}"
 
@@ -147,14 +160,17 @@ def _described(plan: Plan, address: Address) -> str:
     return f"{address.type} {buffer.storage.value} + {buffer.offset + address.offset}"
 
 
-def _tensor(name: str, type_: TensorType) -> str:
-    dims = ", ".join(map(str, type_.shape))
-    shape = f"(const int64_t[]){{{dims}}}" if type_.shape else "NULL"
-    return f"{{{string(name)}, {_DTYPES[type_.dtype]}, {type_.rank}, {shape}, {type_.bytes}u}}"
+def _tensor(name: str, type_: TensorType, *, dynamic: bool) -> str:
+    dims = [str(size) for size in type_.shape]
+    size = type_.bytes
+    if dynamic:
+        dims[0], size = "KILN_DYNAMIC", size // type_.shape[0]
+    shape = f"(const int64_t[]){{{', '.join(dims)}}}" if type_.shape else "NULL"
+    return f"{{{string(name)}, {_DTYPES[type_.dtype]}, {type_.rank}, {shape}, {size}u}}"
 
 
-def _row(index: int, call: Call) -> str:
-    return f"{{{string(call.name)}, call_{index}, {call.extent}, {number(call.flops)}, {number(call.bytes)}}}"
+def _row(function: str, call: Call) -> str:
+    return f"{{{string(call.name)}, {function}, {call.extent}, {number(call.flops)}, {number(call.bytes)}}}"
 
 
 def _plan(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
@@ -171,10 +187,15 @@ def _plan(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield "    .outputs = outputs,"
     yield f"    .n_outputs = {len(plan.outputs)},"
     yield f"    .io_alignment = {max(elements, default=1)},"
-    yield "    .calls = calls,"
-    yield f"    .n_calls = {len(plan.calls)},"
-    yield f"    .arena_bytes = {plan.arena_bytes}u,"
-    yield f"    .scratch_bytes = {plan.scratch_bytes}u,"
+    batch = plan.batch
+    if batch is None:
+        yield f"    .program = {{.calls = calls, .n_calls = {len(plan.calls)}}},"
+    else:
+        yield f"    .program = {{calls, {len(plan.calls)}, {number(batch.tile_seconds)}}},"
+        yield f"    .row = {{row_calls, {len(batch.row.calls)}, {number(batch.row_seconds)}}},"
+        yield f"    .row_tile = {batch.rows},"
+    yield f"    .arena_bytes = {max(program.arena_bytes for program in plan.programs)}u,"
+    yield f"    .scratch_bytes = {max(program.scratch_bytes for program in plan.programs)}u,"
     yield f"    .flops_per_second = {target.peak_flops_per_cycle * CAREFUL_HERTZ:g},"
     yield f"    .weights_bytes = {weights.payload_bytes}u,"
     yield f"    .weights_sha256 = {{{digest}}},"

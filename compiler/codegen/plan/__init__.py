@@ -4,11 +4,13 @@ From a fused graph and what is known of its kernels to a ``Plan``. Knows nothing
 """
 
 from compiler.codegen.plan.assembly import call_name
+from compiler.codegen.plan.batch import batched_plan
 from compiler.codegen.plan.interpreter import run_plan
 from compiler.codegen.plan.packing import pack, unpack
 from compiler.codegen.plan.plan import (
     ALIGNMENT,
     Address,
+    Batch,
     Buffer,
     Call,
     CopyCall,
@@ -25,6 +27,7 @@ from compiler.codegen.plan.printer import print_plan
 __all__ = [
     "ALIGNMENT",
     "Address",
+    "Batch",
     "Buffer",
     "Call",
     "CopyCall",
@@ -34,6 +37,7 @@ __all__ = [
     "Space",
     "Storage",
     "Weight",
+    "batched_plan",
     "call_name",
     "graph_tasks",
     "pack",

@@ -139,12 +139,28 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """What makes a plan one of any number of rows: it is for a tile of ``rows`` rows, and ``row`` is for a single one.
+
+    ``tile_seconds`` and ``row_seconds`` are estimates of what one core takes for each: of rows that do not fill a tile,
+    the runtime computes one by one as many as that is quicker for.
+    """
+
+    rows: int
+    row: Plan
+    tile_seconds: float
+    row_seconds: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that happens in one run.
 
     ``arena_bytes`` is what the plan needs; ``live_bytes`` is the most that is alive at one step, which no
     placement of these buffers can beat; ``tensor_bytes`` is what all intermediate values would take without
     any sharing.
+
+    With a ``batch``, this is what happens to a tile of rows. The plan for one row has the same ``weights``.
     """
 
     name: str
@@ -157,11 +173,17 @@ class Plan:
     live_bytes: int
     tensor_bytes: int
     weights_bytes: int
+    batch: Batch | None = None
 
     @property
     def scratch_bytes(self) -> int:
         """Scratch memory per worker."""
         return max((call.scratch_bytes for call in self.calls if isinstance(call, KernelCall)), default=0)
+
+    @property
+    def programs(self) -> tuple[Plan, ...]:
+        """The plan itself, and with a batch the one for a single row."""
+        return (self,) if self.batch is None else (self, self.batch.row)
 
 
 def align(offset: int) -> int:

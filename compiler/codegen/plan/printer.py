@@ -9,8 +9,8 @@ from compiler.codegen.plan.plan import Address, Buffer, Call, CopyCall, Plan, St
 
 
 def print_plan(plan: Plan) -> str:
-    """The text of a plan, ending in a newline."""
-    return "\n".join(_lines(plan)) + "\n"
+    """The text of a plan, with a batch of both plans, ending in a newline."""
+    return "\n".join(line for program in plan.programs for line in _lines(program)) + "\n"
 
 
 def _lines(plan: Plan) -> Iterator[str]:
