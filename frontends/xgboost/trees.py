@@ -15,7 +15,7 @@ import numpy as np
 
 from compiler.ir.forest import Comparison, Forest, ForestError, LinkError, Numbering, numbering
 from compiler.ir.literal import Array
-from frontends.xgboost.errors import MalformedModel
+from frontends.errors import MalformedModel
 from frontends.xgboost.fields import Field
 
 _CATEGORIES = 1 << 24

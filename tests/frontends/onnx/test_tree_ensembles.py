@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from compiler.ir.literal import Array
 from frontends import onnx as frontend
+from tests.differential.fuzzing import fuzz
 from tests.frontends.onnx.nodes import by_onnx, by_onnxruntime, imported
 from tests.frontends.onnx.tree_models import (
     FEATURES,
@@ -287,10 +288,15 @@ def check_mutated(data: st.DataObject) -> None:
         assert not isinstance(error, frontend.ConversionError)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_mutated_regressors(data: st.DataObject) -> None:
     check_mutated(data)
+
+
+@pytest.mark.long
+def test_mutated_regressors_at_length() -> None:
+    fuzz(check_mutated)
 
 
 def test_rows_hit_thresholds() -> None:

@@ -31,7 +31,7 @@ def model_of(
     dtype: type[np.generic] = np.float32,
     outputs: int = 1,
 ) -> onnx.ModelProto:
-    """A model of one node of ai.onnx.ml; its input is ``x``, its outputs ``y0``, ``y1``. None leaves out an attribute."""
+    """A model of a node of ai.onnx.ml; it takes ``x`` and gives ``y0`` and so on. None leaves out an attribute."""
     names = [f"y{number}" for number in range(outputs)]
     given = {name: value for name, value in attributes.items() if value is not None}
     node = helper.make_node(op, ["x"], names, name="trees", domain="ai.onnx.ml")

@@ -85,13 +85,13 @@ def _extremes(trees: Trees, dtype: type[np.generic], largest: bool) -> Term:
         raise Unsupported("the weight of a leaf is infinite")
     if number.leaves.size * ensemble.outputs > MOST_OUTPUTS:
         raise Unsupported(f"{number.leaves.size} leaves times {ensemble.outputs} targets are too many to compare")
-    sign = 1 if largest else -1
     row = np.zeros(ensemble.left.size, np.int64)
     row[number.leaves] = np.arange(number.leaves.size)
+    weight = votes.weight.astype(dtype)
     table = np.full((number.leaves.size, ensemble.outputs), -np.inf, dtype)
-    np.maximum.at(table, (row[votes.node], votes.output), votes.weight.astype(dtype) * dtype(sign))
+    np.maximum.at(table, (row[votes.node], votes.output), weight if largest else -weight)
     voted = Term.const(trees.tests.x.ctx, table).gather(0, trees.leaves().cast(DType.I64)).max([1], keep=False)
-    return (voted > -np.inf).select(voted * sign, 0.0)
+    return (voted > -np.inf).select(voted if largest else -voted, 0.0)
 
 
 def _classifier(ctx: NodeContext) -> list[Value]:
