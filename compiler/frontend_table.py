@@ -17,7 +17,7 @@ class Frontend:
     """One source framework.
 
     ``module`` has ``load(source, *, inputs, bind) -> Graph`` and ``serialized(source) -> bytes``, what identifies the
-    model. ``oracle``, if there is one, has ``run(source,
+    model. ``beginnings`` are of files whose suffix says nothing. ``oracle``, if there is one, has ``run(source,
     inputs) -> (outputs, authority)``, the framework's own results. ``package`` is the framework's Python
     package, whose objects are models too; ``requirement`` the distribution whose version decides what an
     oracle says. ``by_row``: its models compute each row by itself, so that the batch stays open unless a user sets it;
@@ -28,10 +28,19 @@ class Frontend:
     module: str
     oracle: str | None
     suffixes: tuple[str, ...]
+    beginnings: tuple[bytes, ...]
     package: str
     requirements: tuple[str, ...]
     by_row: bool = False
 
+
+PICKLES = (".pkl", ".pickle", ".joblib")
+"""Suffixes of files that are programs rather than data: whoever loads one runs what is in it."""
+
+_ABOUT_PICKLES = """{path}: a pickle runs code when it is loaded, so this command does not. If you trust it, use Python:
+  import joblib, compiler
+  model = joblib.load({quoted})
+  compiler.compile(model).save("{name}.tar.gz")"""
 
 FRONTENDS: tuple[Frontend, ...] = (
     Frontend(
@@ -39,6 +48,7 @@ FRONTENDS: tuple[Frontend, ...] = (
         module="frontends.onnx",
         oracle="frontends.onnx.oracle",
         suffixes=(".onnx",),
+        beginnings=(),
         package="onnx",
         requirements=("onnx", "onnxruntime"),
     ),
@@ -47,9 +57,19 @@ FRONTENDS: tuple[Frontend, ...] = (
         module="frontends.xgboost",
         oracle="frontends.xgboost.oracle",
         suffixes=(".json", ".ubj"),
+        beginnings=(b"{", b"binf"),
         package="xgboost",
         requirements=("xgboost",),
         by_row=True,
+    ),
+    Frontend(
+        name="LightGBM",
+        module="frontends.lightgbm",
+        oracle="frontends.lightgbm.oracle",
+        suffixes=(".txt",),
+        beginnings=(b"tree\n", b"tree\r\n"),
+        package="lightgbm",
+        requirements=("lightgbm",),
     ),
 )
 
@@ -57,17 +77,33 @@ FRONTENDS: tuple[Frontend, ...] = (
 def frontend_for(model: object) -> Frontend:
     """The frontend of a path or of a framework's object. Raises UnknownModelError.
 
-    A path whose suffix says nothing is taken for ONNX, since that has no magic number to look for; its reader
-    says so if it is not.
+    A file whose suffix and first bytes say nothing is taken for ONNX, since that has no magic number to look for; its
+    reader says so if it is not.
     """
     if isinstance(model, str | os.PathLike):
-        suffix = Path(model).suffix.lower()
-        return next((row for row in FRONTENDS if suffix in row.suffixes), FRONTENDS[0])
+        path = Path(model)
+        if path.suffix.lower() in PICKLES:
+            raise UnknownModelError(_ABOUT_PICKLES.format(path=path, quoted=repr(str(path)), name=path.stem))
+        by_suffix = next((row for row in FRONTENDS if path.suffix.lower() in row.suffixes), None)
+        return by_suffix or _by_content(_beginning(path))
     if isinstance(model, bytes):
-        return FRONTENDS[0]
+        return _by_content(model)
     module = f"{type(model).__module__}."
     for row in FRONTENDS:
         if module.startswith((f"{row.package}.", f"{row.module}.")):
             return row
-    known = ", ".join(f"{row.name} ({', '.join(row.suffixes)})" for row in FRONTENDS)
+    known = ", ".join(f"{row.name} ({', '.join(row.suffixes) or 'objects'})" for row in FRONTENDS)
     raise UnknownModelError(f"a {type(model).__module__}.{type(model).__name__} is no model; known are {known}")
+
+
+def _by_content(data: bytes) -> Frontend:
+    return next((row for row in FRONTENDS if data.startswith(row.beginnings)), FRONTENDS[0])
+
+
+def _beginning(path: Path) -> bytes:
+    """The first bytes of a file; none of one that cannot be read, which its reader reports."""
+    try:
+        with path.open("rb") as file:
+            return file.read(16)
+    except OSError:
+        return b""

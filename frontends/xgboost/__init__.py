@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from numpy.typing import ArrayLike
 
 from compiler.ir.graph import Graph
+from frontends.errors import InputError, MalformedModel, ModelError, UnreadableModel, UnsupportedModel
 from frontends.xgboost.document import Model, model_bytes, read_document
-from frontends.xgboost.errors import InputError, MalformedModel, ModelError, UnreadableModel, UnsupportedModel
 from frontends.xgboost.importer import import_model
 from frontends.xgboost.model import read_model
 from frontends.xgboost.prediction import Prediction

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Protocol, cast
 
-from frontends.xgboost.errors import UnreadableModel
+from frontends.errors import UnreadableModel
 from frontends.xgboost.ubjson import UbjsonError, decode
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn, cast
 import numpy as np
 
 from compiler.ir.literal import Array
-from frontends.xgboost.errors import MalformedModel
+from frontends.errors import MalformedModel
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.unary import Cast, IsNan
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import TensorType
-from frontends.xgboost.errors import InputError, UnsupportedModel
+from frontends.errors import InputError, UnsupportedModel
 from frontends.xgboost.model import LinearBooster, XGBoostModel
 from frontends.xgboost.prediction import Prediction
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
-from frontends.xgboost.errors import InputError, MalformedModel, UnsupportedModel
+from frontends.errors import InputError, MalformedModel, UnsupportedModel
 from frontends.xgboost.fields import Field
 from frontends.xgboost.objectives import OBJECTIVES, Objective
 from frontends.xgboost.trees import forest_of

@@ -13,9 +13,9 @@ from itertools import accumulate
 
 import numpy as np
 
-from compiler.ir.forest import Comparison, Forest, ForestError, roots_and_depths
+from compiler.ir.forest import Comparison, Forest, ForestError, LinkError, Numbering, numbering
 from compiler.ir.literal import Array
-from frontends.xgboost.errors import MalformedModel
+from frontends.errors import MalformedModel
 from frontends.xgboost.fields import Field
 
 _CATEGORIES = 1 << 24
@@ -53,14 +53,9 @@ def forest_of(
     """
     nodes = _gathered(trees)
     _check(trees, nodes, features)
-    is_used = _reached(trees, nodes)
-    is_split = is_used & (nodes.left >= 0)
-    is_leaf = is_used & (nodes.left < 0)
-    number = np.where(is_split, np.cumsum(is_split) - 1, ~(np.cumsum(is_leaf) - 1)).astype(np.int32)
-    splits, leaves = np.flatnonzero(is_split), np.flatnonzero(is_leaf)
-    left, right = number[nodes.left[splits]], number[nodes.right[splits]]
+    number = _numbering(trees, nodes)
+    splits, leaves = number.splits, number.leaves
     turned = nodes.is_categorical[splits]
-    per_tree = np.bincount(nodes.tree[splits], minlength=len(trees))
     sets = _sets(trees, nodes, splits[turned])
     values = _leaf_values(trees, nodes, leaves, width)
     if weights is not None:
@@ -70,13 +65,13 @@ def forest_of(
         return Forest(
             features=features,
             base=base,
-            first_split=np.concatenate([[0], np.cumsum(per_tree)]).astype(np.int32),
+            first_split=number.first_split,
             target=targets,
             feature=nodes.feature[splits],
             comparison=np.where(turned, Comparison.MEMBER, Comparison.LESS).astype(np.uint8),
             threshold=np.where(turned, np.float32(0), nodes.condition[splits]),
-            left=np.where(turned, right, left),
-            right=np.where(turned, left, right),
+            left=np.where(turned, number.right, number.left),
+            right=np.where(turned, number.left, number.right),
             default_left=nodes.default_left[splits] ^ turned,
             first_category=np.array([0, *accumulate(len(members) for members in sets)], np.int32),
             categories=np.concatenate([np.zeros(0, np.int32), *sets]),
@@ -171,18 +166,12 @@ def _check(trees: Sequence[Field], nodes: _Nodes, features: int) -> None:
         _fail_where(trees, nodes, where & is_split, reason)
 
 
-def _reached(trees: Sequence[Field], nodes: _Nodes) -> Array:
-    """Which nodes hang from the root of their tree."""
-    splits = np.flatnonzero(nodes.left >= 0)
-    children = np.concatenate([nodes.left[splits], nodes.right[splits]]).astype(np.int64)
-    times = np.bincount(children, minlength=nodes.left.size)
-    _fail_where(trees, nodes, times > 1, "is the child of two nodes")
-    _fail_where(trees, nodes, (times > 0) & np.isin(np.arange(times.size), nodes.first), "is the root and a child")
-    parent = np.full(nodes.left.size, -1, np.int64)
-    parent[children] = np.concatenate([splits, splits])
-    roots, _ = roots_and_depths(parent)
-    _fail_where(trees, nodes, roots < 0, "is on a cycle or below one")
-    return roots == nodes.first[nodes.tree]
+def _numbering(trees: Sequence[Field], nodes: _Nodes) -> Numbering:
+    try:
+        return numbering(nodes.first[:-1], nodes.left, nodes.right)
+    except LinkError as error:
+        tree = int(nodes.tree[error.node])
+        trees[tree].fail(f"node {error.node - int(nodes.first[tree])} {error.reason}")
 
 
 def _leaf_values(trees: Sequence[Field], nodes: _Nodes, leaves: Array, width: int) -> Array:

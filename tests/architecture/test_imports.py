@@ -10,7 +10,7 @@ import pytest
 
 from tests.architecture.sources import REPOSITORY, Source, sources
 
-HEAVY = ("tvm", "onnx", "xgboost", "scipy", "onnxruntime", "openvino", "sklearn")
+HEAVY = ("tvm", "onnx", "xgboost", "lightgbm", "scipy", "onnxruntime", "openvino", "sklearn")
 
 
 @pytest.mark.parametrize("package", ["compiler.ir", "runtime"])

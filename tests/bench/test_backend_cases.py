@@ -26,7 +26,7 @@ def test_no_case_is_wrong(verdicts):
 
 
 def test_no_fewer_cases_pass_than_did(verdicts):
-    assert Counter(verdict.status for verdict in verdicts)["pass"] >= 1767
+    assert Counter(verdict.status for verdict in verdicts)["pass"] >= 1769
 
 
 def test_every_refusal_is_for_a_reason_that_no_importer_could_help(verdicts):
@@ -44,4 +44,4 @@ def test_every_refusal_is_for_a_reason_that_no_importer_could_help(verdicts):
         for verdict in verdicts
         if verdict.status == "refused" and not any(reason in verdict.reason for reason in unavoidable)
     )
-    assert others == {"Dropout": 6, "Gradient": 2, "If": 2, "Scan": 1, "TreeEnsemble": 2}
+    assert others == {"Dropout": 6, "Gradient": 2, "If": 2, "Scan": 1}

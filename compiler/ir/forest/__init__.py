@@ -6,6 +6,8 @@ Knows nothing of the frameworks that trees come from, nor of how they are comput
 from compiler.ir.forest.comparison import Comparison
 from compiler.ir.forest.forest import Forest
 from compiler.ir.forest.links import roots_and_depths
+from compiler.ir.forest.narrowing import narrowed
+from compiler.ir.forest.numbering import LinkError, Numbering, numbering
 from compiler.ir.forest.parser import ForestSyntaxError, parse_forest
 from compiler.ir.forest.printer import print_forest
 from compiler.ir.forest.profile import Profile, profile_of
@@ -18,10 +20,14 @@ __all__ = [
     "Forest",
     "ForestError",
     "ForestSyntaxError",
+    "LinkError",
+    "Numbering",
     "Profile",
     "StoredForestError",
     "from_arrays",
     "leaves_reached",
+    "narrowed",
+    "numbering",
     "parse_forest",
     "print_forest",
     "profile_of",

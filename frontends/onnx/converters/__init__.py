@@ -36,6 +36,7 @@ from frontends.onnx.converters import (
     slicing,
     training,
 )
+from frontends.onnx.converters.trees import ensembles
 
 FAMILIES: Final[tuple[ModuleType, ...]] = (
     activation,
@@ -44,6 +45,7 @@ FAMILIES: Final[tuple[ModuleType, ...]] = (
     convolution,
     einsum,
     elementwise,
+    ensembles,
     generating,
     indexing,
     linear,

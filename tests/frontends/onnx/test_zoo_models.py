@@ -71,3 +71,14 @@ def test_voice_activity(zoo, name, rate):
         "sr": np.array(rate, np.int64),
     }
     assert_agrees(zoo / "silero_vad" / name, feeds, bound=("sr",))
+
+
+@pytest.mark.parametrize("name", ["abalone_onnx", "airline_xgb", "epsilon_xgb", "higgs_xgb", "year_prediction_msd_xgb"])
+def test_treebeard(zoo, name):
+    path = zoo / "treebeard" / "onnx_models" / f"{name}_model_save.onnx"
+    (info,) = session_of(path).get_inputs()
+    x = np.random.default_rng(0).normal(size=(200, info.shape[1])).astype(np.float32)
+    x[::7, ::2] = np.nan
+    graph = frontend.load(path, inputs={info.name: x.shape})
+    (expected,) = session_of(path).run(None, {info.name: x})
+    np.testing.assert_array_equal(evaluate(graph, {info.name: x})["variable"], expected)

@@ -1,4 +1,4 @@
-"""What can go wrong while a model is read. Each message names the file, the place in it, and the cause."""
+"""What can go wrong while a model of trees is read. Each message names the file, the place in it, and the cause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class ModelError(ValueError):
 
 
 class UnreadableModel(ModelError):
-    """The file cannot be read, or is neither JSON nor UBJSON, or is truncated."""
+    """The file cannot be read, is of no known format, or is truncated."""
 
 
 class MalformedModel(ModelError):
