@@ -17,6 +17,8 @@ Turns = Sequence[Sequence[float]]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+LEAST_RUNS = 3
+"""Of one turn, however long they take."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def timed_runs(
     run: Callable[[], object],
     budget: float,
     *,
-    least: int = 3,
+    least: int = LEAST_RUNS,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
     """The time of each run, for `budget` seconds and at least `least` runs."""
