@@ -106,12 +106,16 @@ def timed_runs(
     budget: float,
     *,
     least: int = LEAST_RUNS,
+    before: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
-    """The time of each run, for `budget` seconds and at least `least` runs."""
+    """The time of each run, for `budget` seconds and at least `least` runs; that of `before` it does not count as its
+    own."""
     samples: list[float] = []
     begin = clock()
     while len(samples) < least or clock() - begin < budget:
+        if before is not None:
+            before()
         start = clock()
         run()
         samples.append(clock() - start)

@@ -21,6 +21,17 @@ Arrays = Mapping[str, NDArray[np.generic]]
 Session = Callable[[Arrays], Arrays]
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """A session of an engine that keeps results: `refresh` makes it forget, before every run and outside its time."""
+
+    run: Session
+    refresh: Callable[[Arrays], None]
+
+    def __call__(self, inputs: Arrays) -> Arrays:
+        return self.run(inputs)
+
+
 class Peer(Protocol):
     """What a peer's module provides, as functions of these names."""
 

@@ -24,7 +24,7 @@ def prepare(model: Path, directory: Path, target: str) -> Path:
 
 
 def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
-    """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform in it."""
+    """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform."""
     converted = directory / f"{model.path.stem}.onnx"
     return convert([sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)], converted)
 

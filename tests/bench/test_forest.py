@@ -25,6 +25,7 @@ from bench.peers import (
     PREDICTION,
     ForestFile,
     MissingPeer,
+    Refreshed,
     RefusedForest,
     UnknownPeer,
     forest_peer,
@@ -89,6 +90,29 @@ def test_the_onnx_model_agrees_with_xgboost(name: str, folder: Path) -> None:
     (got,) = session.run([PREDICTION], {DATA: rows})
     want = expected(folder / f"{name}.json", rows)
     assert largest_difference({"": np.asarray(got)}, {"": want}) < 1e-5
+
+
+def test_the_onnx_model_of_probabilities_in_a_batch(zoo: Path) -> None:
+    model = make_forest("higgs", zoo)
+    found = read_forest(model.path)
+    session = ort.InferenceSession(onnx_model(found.forest, found.objective).SerializeToString())
+    rows = model.rows(1000)
+    (got,) = session.run([PREDICTION], {DATA: rows})
+    assert largest_difference({"": np.asarray(got)}, {"": expected(model.path, rows)}) < 1e-5
+
+
+def test_xgboost_computes_in_every_run(folder: Path) -> None:
+    """A booster keeps the predictions of a matrix, and would copy them."""
+    prepared = forest_peer("xgboost").prepare_forest(
+        ForestFile(folder / "numbers.json", 5, folder / "sample.npz", None), folder, "host"
+    )
+    session = forest_peer("xgboost").load(prepared, 1)
+    assert isinstance(session, Refreshed)
+    for seed in (1, 2):
+        rows = rows_of(SHAPES["numbers"], 50, seed)
+        session.refresh({DATA: rows})
+        want = expected(folder / "numbers.json", rows)
+        np.testing.assert_array_equal(session({DATA: rows})[PREDICTION], want)
 
 
 def test_what_onnx_cannot_say_is_refused() -> None:
