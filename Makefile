@@ -60,6 +60,7 @@ bench: $(STAMP)
 	$(PY) -m bench --suite kernels
 	$(PY) -m bench --suite footprint
 	$(PY) -m bench --suite accuracy
+	$(PY) -m bench --suite forest
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import onnx
@@ -18,13 +18,14 @@ from google.protobuf.message import DecodeError
 from bench.accuracy.measure import Accuracy, measure_accuracy
 from bench.accuracy.wide import NotWidenable
 from bench.footprint import footprints
+from bench.forest.run import checked_names, run_forests
 from bench.isa import isa_named
 from bench.kernels.measure import SECONDS_PER_TURN, measure_kernels
 from bench.latency import SUBJECT, Effort, compare, prepare
 from bench.models.catalog import UnknownModel, make_model, model_names
 from bench.models.zoo import MissingZoo
 from bench.options import make_parser
-from bench.peers import MissingPeer, UnknownPeer, peer
+from bench.peers import DEFAULTS, FOREST_DEFAULTS, MissingPeer, UnknownPeer, forest_peer, peer
 from bench.plot import MissingPlotter, check_plotter, write_plot
 from bench.process import available_processors
 from bench.report import Outcome, Result, as_json, as_markdown, comparisons
@@ -45,22 +46,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     suite = next(s for s in SUITES if s.name == options.suite)
-    if options.plot and suite.kind is not Kind.LATENCY:
+    if options.plot and suite.kind not in (Kind.LATENCY, Kind.FORESTS):
         parser.error("--plot draws ratios of latencies; this suite has none")
     if suite.kind is Kind.KERNELS and options.threads not in (None, 1):
         parser.error("kernels are measured on one thread, as is the peak that they are compared with")
     if suite.kind is Kind.ACCURACY and options.threads not in (None, 1):
         parser.error("accuracy is measured on one thread: results do not depend on how many there are")
-    engines = [SUBJECT] if suite.kind is Kind.KERNELS else list(dict.fromkeys([SUBJECT, *options.peers]))
+    is_forest = suite.kind is Kind.FORESTS
+    peers = options.peers or (FOREST_DEFAULTS if is_forest else DEFAULTS)
+    engines = [SUBJECT] if suite.kind is Kind.KERNELS else list(dict.fromkeys([SUBJECT, *peers]))
+    find = forest_peer if is_forest else peer
     try:
         if options.plot:
             check_plotter(options.plot)
-        missing = {name: error for name in engines if (error := _missing(name))}
-        _check_names(options.models or ())
-        outcome = Outcome(suite.name, {name: peer(name).version() for name in engines if name not in missing})
+        missing = {name: error for name in engines if (error := _missing(name, find))}
+        names = options.models or suite.models
+        if is_forest:
+            names = checked_names(names)
+        else:
+            _check_names(options.models or ())
+        outcome = Outcome(suite.name, {name: find(name).version() for name in engines if name not in missing})
         for reason in missing.values():
             _say(str(reason))
-        _run(outcome, engines, suite.kind, options.models or suite.models, options)
+        if is_forest:
+            run_forests(outcome, engines, names, options, _say)
+        else:
+            _run(outcome, engines, suite.kind, names, options)
         _write(outcome, options)
     except (UnknownPeer, UnknownModel, UnreadableModel, MissingZoo, MissingPlotter) as error:
         _say(str(error))
@@ -77,9 +88,9 @@ def _fell_short(result: Result) -> bool:
     return bool(result.failures) or (isinstance(result, Accuracy) and not result.is_within_limit)
 
 
-def _missing(name: str) -> MissingPeer | None:
+def _missing(name: str, find: Callable[[str], object]) -> MissingPeer | None:
     try:
-        peer(name)
+        find(name)
     except MissingPeer as missing:
         return missing
     return None

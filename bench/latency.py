@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,16 +25,18 @@ SUBJECT = "kiln"
 
 @dataclass(frozen=True)
 class Effort:
-    """How long is measured: turns per engine, seconds per turn, seconds of rest before each."""
+    """How long is measured: turns per engine, seconds and least number of runs per turn, seconds of rest before
+    each."""
 
     turns: int = 12
     turn_seconds: float = 0.25
     pause_seconds: float = 0.05
+    least_runs: int = 3
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One engine on one model: run times, the start of its process, and its distance from the first peer."""
+    """One engine on one model: run times, the start of its process, and its distance from what is expected."""
 
     engine: str
     latency: Summary
@@ -42,7 +44,8 @@ class Measured:
     # How many times faster the subject is than this engine; None for the subject itself and without a
     # subject.
     speedup: Ratio | None
-    # Largest difference of any output from the subject's, relative to the largest magnitude in that output.
+    # Largest difference of any output from what is expected (without that, from the subject's), relative to the
+    # largest magnitude in that output.
     difference: float | None
 
 
@@ -66,7 +69,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """A model on disk, as ONNX with all shapes known and as every engine wants it, with one set of inputs."""
+    """A model on disk, with all shapes known and as every engine wants it, with one set of inputs.
+
+    `expected` is what all engines should compute, where somebody has the say; else the subject's outputs are.
+    """
 
     name: str
     source: Path
@@ -74,6 +80,7 @@ class PreparedModel:
     prepared: Mapping[str, Prepared]
     failures: Mapping[str, str]
     isa: Isa = NATIVE
+    expected: Mapping[str, NDArray[np.generic]] | None = None
 
     def workload(self, engine: str, threads: int) -> Workload:
         """This model in one of the engines that it was prepared for."""
@@ -91,6 +98,14 @@ def prepare(
     model = save_model(model, source)
     inputs = directory / f"{name}.npz"
     np.savez(inputs, allow_pickle=False, **random_inputs(model))
+    prepared, failures = prepare_each(engines, lambda engine: peer(engine).prepare(source, directory, isa.target), isa)
+    return PreparedModel(name, source, inputs, prepared, failures, isa)
+
+
+def prepare_each(
+    engines: Sequence[str], prepare_engine: Callable[[str], Path], isa: Isa
+) -> tuple[dict[str, Prepared], dict[str, str]]:
+    """What each engine prepares, and the reasons of those that cannot."""
     prepared: dict[str, Prepared] = {}
     failures: dict[str, str] = {}
     for engine in engines:
@@ -99,13 +114,13 @@ def prepare(
             continue
         try:
             begin = time.perf_counter()
-            path = peer(engine).prepare(source, directory, isa.target)
+            path = prepare_engine(engine)
             prepared[engine] = Prepared(path, time.perf_counter() - begin)
         except MissingPeer as missing:
             failures[engine] = str(missing)
         except Exception as refusal:  # noqa: BLE001 - engines raise anything; all of it is reported
             failures[engine] = f"{type(refusal).__name__}: {refusal}"
-    return PreparedModel(name, source, inputs, prepared, failures, isa)
+    return prepared, failures
 
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
@@ -118,7 +133,7 @@ def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
             if engine in failures:
                 return []
             with _on_record(engine, failures):
-                return workers[engine].measure(effort.turn_seconds)
+                return workers[engine].measure(effort.turn_seconds, effort.least_runs)
             return []
 
         engines = {engine: partial(turn, engine) for engine in workers}
@@ -130,7 +145,7 @@ def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
                 outputs[engine] = workers[engine].outputs()
     turns = {engine: samples for engine, samples in turns.items() if engine in outputs}
     loads = {engine: worker.loaded.load_seconds for engine, worker in workers.items()}
-    return Comparison(model.name, threads, _rows(turns, loads, outputs), failures)
+    return Comparison(model.name, threads, _rows(turns, loads, outputs, model.expected), failures)
 
 
 def _started(model: PreparedModel, threads: int, failures: dict[str, str], stack: ExitStack) -> dict[str, Worker]:
@@ -154,14 +169,14 @@ def _rows(
     turns: Mapping[str, Turns],
     loads: Mapping[str, float],
     outputs: Mapping[str, Mapping[str, NDArray[np.generic]]],
+    expected: Mapping[str, NDArray[np.generic]] | None,
 ) -> tuple[Measured, ...]:
     def row(engine: str) -> Measured:
-        summary = summarize(turns[engine])
-        if engine == SUBJECT or SUBJECT not in turns:
-            return Measured(engine, summary, loads[engine], None, None)
-        speedup = ratio_of_medians(turns[engine], turns[SUBJECT])
-        difference = largest_difference(outputs[SUBJECT], outputs[engine])
-        return Measured(engine, summary, loads[engine], speedup, difference)
+        is_peer = engine != SUBJECT and SUBJECT in turns
+        speedup = ratio_of_medians(turns[engine], turns[SUBJECT]) if is_peer else None
+        reference = expected if expected is not None else outputs[SUBJECT] if is_peer else None
+        difference = None if reference is None else largest_difference(outputs[engine], reference)
+        return Measured(engine, summarize(turns[engine]), loads[engine], speedup, difference)
 
     return tuple(row(engine) for engine in turns)
 

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 
 from bench.arguments import positive, writable_file
+from bench.forest.measure import BATCHES
 from bench.isa import ISAS, NATIVE
 from bench.latency import Effort
 from bench.models.zoo import DEFAULT_ZOO
-from bench.peers import PEERS
+from bench.peers import DEFAULTS, FOREST_DEFAULTS, FOREST_PEERS, PEERS
 from bench.process import available_processors
 from bench.suites import SUITES
 
@@ -38,14 +39,16 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers",
         type=_names,
-        default=["onnxruntime", "openvino"],
         metavar="A,B",
-        help=f"beside Kiln, of: {', '.join(PEERS)}",
+        help=f"beside Kiln, of: {', '.join(PEERS)} (default: {', '.join(DEFAULTS)});\n"
+        f"with forests of: {', '.join(FOREST_PEERS)} (default: {', '.join(FOREST_DEFAULTS)})",
     )
     parser.add_argument(
         "--threads", type=_thread_count, metavar="N", help="only on N threads (default: on 1 and on all)"
     )
-    parser.add_argument("--models", type=_names, metavar="A,B", help="names of the catalog or .onnx files")
+    parser.add_argument(
+        "--models", type=_names, metavar="A,B", help="names of the catalog or files (.onnx; forests: .json, .txt)"
+    )
     parser.add_argument(
         "--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie (default: %(default)s)"
     )
@@ -55,6 +58,13 @@ def make_parser() -> argparse.ArgumentParser:
         default=Effort.turns,
         metavar="N",
         help="measurements per engine (of kernels: seconds)",
+    )
+    parser.add_argument(
+        "--batches",
+        type=_counts,
+        default=list(BATCHES),
+        metavar="N,M",
+        help=f"rows at a time, of forests (default: {','.join(map(str, BATCHES))})",
     )
     parser.add_argument(
         "--isa",
@@ -73,6 +83,10 @@ def _thread_count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of threads from 1 to {most}")
     return int(text)
+
+
+def _counts(text: str) -> list[int]:
+    return [positive(part) for part in _names(text)]
 
 
 def _names(text: str) -> list[str]:

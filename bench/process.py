@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.diagnostics import last_words
+from bench.timing import LEAST_RUNS
 from bench.worker import Loaded
 
 
@@ -115,9 +116,9 @@ class Worker:
         if not (found := self.processors()) <= self._pinned:
             raise WorkerMoved(self.workload, self._pinned, found)
 
-    def measure(self, budget: float) -> Sequence[float]:
-        """The seconds of every run within `budget` seconds."""
-        return cast(list[float], self.ask({"measure": budget})["seconds"])
+    def measure(self, budget: float, least: int = LEAST_RUNS) -> Sequence[float]:
+        """The seconds of every run within `budget` seconds, of so many runs at least."""
+        return cast(list[float], self.ask({"measure": budget, "least": least})["seconds"])
 
     def outputs(self) -> dict[str, NDArray[np.generic]]:
         """What the model gives for the workload's inputs."""

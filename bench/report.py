@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from bench.accuracy.measure import Accuracy
 from bench.accuracy.report import accuracy_text
 from bench.footprint import FootprintTable
+from bench.forest.measure import ForestTable
+from bench.forest.report import forest_text, single_row_summary
 from bench.kernels.measure import KernelTable
 from bench.kernels.report import kernel_text
 from bench.latency import SUBJECT, Comparison, Measured
@@ -15,7 +17,7 @@ from bench.machine import fingerprint, machine_text
 from bench.markdown import mebibytes, milliseconds, table
 from bench.summary import SuiteSummary, summarize_suite
 
-Result = Comparison | FootprintTable | KernelTable | Accuracy
+Result = Comparison | FootprintTable | KernelTable | Accuracy | ForestTable
 
 
 @dataclass
@@ -31,8 +33,15 @@ class Outcome:
 
 
 def comparisons(outcome: Outcome) -> list[Comparison]:
-    """The comparisons of latencies among the results."""
-    return [result for result in outcome.results if isinstance(result, Comparison)]
+    """The comparisons of latencies in the results."""
+    return [
+        *(result for result in outcome.results if isinstance(result, Comparison)),
+        *(batch.comparison for result in _forests(outcome) for batch in result.batches),
+    ]
+
+
+def _forests(outcome: Outcome) -> list[ForestTable]:
+    return [result for result in outcome.results if isinstance(result, ForestTable)]
 
 
 def latency_table(measured: Sequence[Comparison]) -> str:
@@ -159,9 +168,12 @@ def _tables(outcome: Outcome) -> list[str]:
     footprints = [result for result in outcome.results if isinstance(result, FootprintTable)]
     kernels = [result for result in outcome.results if isinstance(result, KernelTable)]
     accuracies = [result for result in outcome.results if isinstance(result, Accuracy)]
-    latencies = comparisons(outcome)
+    latencies = [result for result in outcome.results if isinstance(result, Comparison)]
+    forests = _forests(outcome)
     return [
         *([latency_table(latencies), summary_text(summarize_suite(latencies))] if latencies else []),
+        *([forest_text(forests), single_row_summary(forests)] if forests else []),
+        *([summary_text(summarize_suite(comparisons(outcome)))] if forests else []),
         *([footprint_text(footprints)] if footprints else []),
         *(kernel_text(measured) for measured in kernels),
         *([accuracy_text(accuracies)] if accuracies else []),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bench.models.forests import FORESTS
 from bench.models.light import LIGHT_MODELS
 from bench.models.zoo import ZOO_MODELS
 
@@ -16,6 +17,7 @@ class Kind(Enum):
     KERNELS = auto()
     FOOTPRINT = auto()
     ACCURACY = auto()
+    FORESTS = auto()
 
 
 @dataclass(frozen=True)
@@ -59,5 +61,11 @@ SUITES: tuple[Suite, ...] = (
         Kind.ACCURACY,
         tuple(name for name in _CNN if name not in _WITHOUT_WINOGRAD),
         "distance from float64, and how much Winograd's algorithm changes",
+    ),
+    Suite(
+        "forest",
+        Kind.FORESTS,
+        FORESTS,
+        "nanoseconds per row of ensembles of decision trees, builds and sizes; --models grid: a grid of shapes",
     ),
 )

@@ -17,6 +17,8 @@ Turns = Sequence[Sequence[float]]
 
 CONFIDENCE = 0.95
 RESAMPLES = 2000
+LEAST_RUNS = 3
+"""Of one turn, however long they take."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,17 @@ def timed_runs(
     run: Callable[[], object],
     budget: float,
     *,
-    least: int = 3,
+    least: int = LEAST_RUNS,
+    before: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[float]:
-    """The time of each run, for `budget` seconds and at least `least` runs."""
+    """The time of each run, for `budget` seconds and at least `least` runs; that of `before` it does not count as its
+    own."""
     samples: list[float] = []
     begin = clock()
     while len(samples) < least or clock() - begin < budget:
+        if before is not None:
+            before()
         start = clock()
         run()
         samples.append(clock() - start)

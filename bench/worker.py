@@ -4,8 +4,8 @@
 
 First it sends `Loaded`, right after the first result. Then each request line gets one reply line:
 
-    {"measure": SECONDS}   ->  {"seconds": [time of every run]}
-    {"save": "OUT.npz"}    ->  {"saved": "OUT.npz"}
+    {"measure": SECONDS, "least": RUNS}   ->  {"seconds": [time of every run]}
+    {"save": "OUT.npz"}                   ->  {"saved": "OUT.npz"}
 
 End of input ends it. It imports numpy and the one engine only, so that its memory is the engine's.
 """
@@ -16,12 +16,13 @@ import json
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from bench.peers import Arrays, Session, peer
+from bench.peers import Arrays, Refreshed, Session, peer
 from bench.timing import timed_runs
 
 
@@ -71,8 +72,9 @@ def main(arguments: list[str]) -> None:
 
 def _answer(request: dict[str, object], session: Session, inputs: Arrays) -> dict[str, object]:
     match request:
-        case {"measure": int() | float() as budget}:
-            return {"seconds": timed_runs(lambda: session(inputs), budget)}
+        case {"measure": int() | float() as budget, "least": int() as least}:
+            refresh = partial(session.refresh, inputs) if isinstance(session, Refreshed) else None
+            return {"seconds": timed_runs(lambda: session(inputs), budget, least=least, before=refresh)}
         case {"save": str() as path}:
             outputs = {name: np.asarray(value) for name, value in session(inputs).items()}
             np.savez(path, allow_pickle=False, **outputs)

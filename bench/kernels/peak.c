@@ -66,3 +66,12 @@ float read_stream(const void *data, int64_t bytes, int64_t passes) {
         }
     return total(s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7);
 }
+
+/* Additions of which each waits for the one before: a cycle each on every core that Kiln compiles for. */
+int64_t count_cycles(int64_t cycles) {
+    uint64_t x = 1;
+#define ADD x += x; __asm__ volatile("" : "+r"(x));
+    for (int64_t i = 0; i < cycles; i += 16) { ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD ADD }
+#undef ADD
+    return (int64_t)x;
+}

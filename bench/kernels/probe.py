@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from compiler.codegen.toolchain import CCompiler
 
 SOURCE = Path(__file__).with_name("peak.c")
-EXPORTS = ("operations_per_round", "multiply_add", "read_stream")
+EXPORTS = ("operations_per_round", "multiply_add", "read_stream", "count_cycles")
 
 FLAGS = {
     ("x86_64", 64): ("-mavx512f",),
@@ -32,6 +32,8 @@ FLAGS = {
 SECONDS = 1e-3
 STREAM_BYTES = 64 << 20
 """More than the first two levels of any cache: constants of a network are read from there, once per run."""
+CYCLES, COUNTS = 1 << 20, 64
+"""Of a chain that tells the frequency, and how often it is run."""
 CACHED_BYTES = 256 << 10
 """Fits in the second-level cache, not in the first: most operands that one kernel leaves to the next."""
 
@@ -59,6 +61,8 @@ class Probe:
         self._library.multiply_add.restype = ctypes.c_float
         self._library.read_stream.argtypes = [ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
         self._library.read_stream.restype = ctypes.c_float
+        self._library.count_cycles.argtypes = [ctypes.c_int64]
+        self._library.count_cycles.restype = ctypes.c_int64
         # Written to: memory that never was is one page of zeros, which stays in the nearest cache.
         self._memory = np.ones(STREAM_BYTES // 4 + 64, np.float32)
         self._start = -(-self._memory.ctypes.data // 64) * 64
@@ -69,6 +73,15 @@ class Probe:
     def flops_per_second(self) -> float:
         """Multiply-adds in registers, each counted as two operations."""
         return self._library.operations_per_round() * self._rounds / self._multiply_add()
+
+    def hertz(self) -> float:
+        """Cycles per second, by a chain of additions: the most of several, since other programs only take time."""
+        return max(CYCLES / self._count_cycles() for _ in range(COUNTS))
+
+    def _count_cycles(self) -> float:
+        begin = time.perf_counter()
+        self._library.count_cycles(CYCLES)
+        return time.perf_counter() - begin
 
     def streamed_bytes_per_second(self) -> float:
         """Reading memory that no near cache holds."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,10 +43,10 @@ MODELS: tuple[CatalogEntry, ...] = (
 
 
 class UnknownModel(ValueError):
-    """A name that is not in the catalog."""
+    """A name that is not in the catalog, of which some others are known."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"no model named {name!r}; known: {', '.join(model_names())}")
+    def __init__(self, name: str, known: Sequence[str] = ()) -> None:
+        super().__init__(f"no model named {name!r}; known: {', '.join(known or model_names())}")
 
 
 def model_names() -> list[str]:

@@ -54,7 +54,7 @@ class FirstResult:
     private_bytes: int
 
 
-def _installed(distribution: str, below: str, name: str) -> Path:
+def installed_file(distribution: str, below: str, name: str) -> Path:
     """The file of an installed package whose name begins so; raises NoNativeProgram."""
     found = [path for path in distribution_files(distribution, below=below) if path.name.startswith(name)]
     if not found:
@@ -63,16 +63,16 @@ def _installed(distribution: str, below: str, name: str) -> Path:
 
 
 def _openvino_headers(_: Path) -> tuple[Path, ...]:
-    return (_installed("openvino", "openvino", "openvino.hpp").parents[1],)
+    return (installed_file("openvino", "openvino", "openvino.hpp").parents[1],)
 
 
 NATIVE: Mapping[str, Native] = {
     "kiln": Native(lambda made: made / "model.so", lambda made: (made,), lambda made: made),
     "onnxruntime": Native(
-        lambda _: _installed("onnxruntime", "onnxruntime", "libonnxruntime.so"), lambda _: (), lambda made: made
+        lambda _: installed_file("onnxruntime", "onnxruntime", "libonnxruntime.so"), lambda _: (), lambda made: made
     ),
     "openvino": Native(
-        lambda _: _installed("openvino", "openvino", "libopenvino_c.so"),
+        lambda _: installed_file("openvino", "openvino", "libopenvino_c.so"),
         _openvino_headers,
         lambda made: made / "model.xml",
     ),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import compiler
 import runtime
-from bench.peers import Session
+from bench.peers import DATA, ForestFile, Session
 
 # What a device needs of the Python package; the C runtime is compiled into the artifact.
 RUNTIME_SUFFIXES = (".py", ".pyi", ".typed")
@@ -22,6 +22,14 @@ def prepare(model: Path, directory: Path, target: str) -> Path:
     artifact = directory / f"{model.stem}.kiln"
     if not artifact.exists():
         compiler.compile(str(model), target=target).save(str(artifact))
+    return artifact
+
+
+def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
+    """An artifact as a directory, built from scratch; for a fixed number of rows if there is one."""
+    artifact = directory / f"{model.path.stem}.{model.rows}.kiln"
+    inputs = None if model.rows is None else {DATA: [model.rows, model.features]}
+    compiler.compile(model.path, target=target, inputs=inputs, cache_dir=directory / "kiln-cache").save(str(artifact))
     return artifact
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from bench.peers import Arrays, Session
+from bench.peers import Arrays, ForestFile, Session
+from bench.peers.child import convert
 from bench.peers.installed import distribution_files
 
 
@@ -19,6 +21,12 @@ def version() -> str:
 def prepare(model: Path, directory: Path, target: str) -> Path:
     """The ONNX file itself: ONNX Runtime optimizes while it loads."""
     return model
+
+
+def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
+    """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform."""
+    converted = directory / f"{model.path.stem}.onnx"
+    return convert([sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)], converted)
 
 
 def load(prepared: Path, threads: int) -> Session:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -64,7 +65,7 @@ def read_document(data: bytes, name: str) -> dict[str, object]:
     # Behind the brace of a JSON object stands a quote, after white space if any; in UBJSON a length.
     is_json = data.lstrip()[1:].lstrip()[:1] in (b'"', b"}")
     try:
-        document = json.loads(data) if is_json else decode(data)
+        document = json.loads(data, object_pairs_hook=_distinct) if is_json else decode(data)
     except UbjsonError as error:
         raise UnreadableModel(f"{name}: not a model in UBJSON, or a truncated one: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -72,6 +73,15 @@ def read_document(data: bytes, name: str) -> dict[str, object]:
     if not isinstance(document, dict):
         raise UnreadableModel(f"{name}: the document is no object")
     return cast("dict[str, object]", document)
+
+
+def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The members of an object of JSON. Raises ValueError where one of two with the same name would be lost."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {name[:40]!r} stands twice in an object")
+    return members
 
 
 def _read_file(path: Path) -> bytes:

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn, cast
 
-import numpy as np
-
 from compiler.ir.literal import Array
 from frontends.errors import MalformedModel
+from frontends.xgboost.columns import floats_of, integers_of
 
 
 @dataclass(frozen=True)
@@ -58,28 +57,10 @@ class Field:
 
     def integers(self) -> Array:
         """An array of 32-bit integers, ``i32[n]``; booleans are 0 and 1."""
-        array = self._array()
-        if array.dtype.kind not in "biu" or (
-            array.size and not -(2**31) <= int(array.min()) <= int(array.max()) < 2**31
-        ):
-            self.fail("is no array of 32-bit integers")
-        return array.astype(np.int32)
+        values = integers_of([self.value])
+        return self.fail("is no array of 32-bit integers") if values is None else values
 
     def floats(self) -> Array:
         """An array of numbers rounded to ``f32[n]``; NaN and infinities are some."""
-        array = self._array()
-        if array.dtype.kind not in "biuf":
-            self.fail("is no array of numbers")
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32)
-
-    def _array(self) -> Array:
-        if not isinstance(self.value, list | np.ndarray):
-            self.fail("is no array")
-        try:
-            array: Array = np.asarray(cast("list[object]", self.value))
-        except (ValueError, OverflowError):  # lists of several lengths, integers of any size
-            self.fail("is no array of numbers")
-        if array.ndim != 1:
-            self.fail("is no array of numbers")
-        return array if array.size else np.zeros(0, np.int32)
+        values = floats_of([self.value])
+        return self.fail("is no array of numbers") if values is None else values

@@ -23,6 +23,9 @@ Iterations = tuple[int, int]
 _NEWEST = (3, 2)
 """The newest format whose predictions were compared."""
 
+_MOST_OUTPUTS = 2**20
+"""A damaged number of outputs must not decide how much memory is taken."""
+
 
 @dataclass(frozen=True)
 class LinearBooster:
@@ -86,6 +89,8 @@ def read_model(document: dict[str, object], name: str) -> XGBoostModel:
     objective = _objective(objective_name, root)
     classes, targets = (_count(parameters, key, 0) for key in ("num_class", "num_target"))
     outputs = max(classes, targets, 1)
+    if outputs > _MOST_OUTPUTS:
+        parameters.fail(f"the model has {outputs} outputs; at most {_MOST_OUTPUTS} are supported")
     base = objective.margin(_base_scores(parameters["base_score"], outputs))
     if features < 1:
         parameters.fail("the model has no features")

@@ -9,6 +9,9 @@ import numpy as np
 from compiler.ir.forest.links import roots_and_depths
 from compiler.ir.literal import Array
 
+DEEPEST = 4096
+"""Splits that a row may pass in one tree. Each costs time; a tree that is deeper comes from no training."""
+
 
 class LinkError(ValueError):
     """Nodes that are no trees; ``reason`` ends a sentence that begins with the number of the ``node``."""
@@ -42,7 +45,8 @@ def numbering(roots: Array, left: Array, right: Array) -> Numbering:
         left, right: i64[nodes], children that exist; negative, both, in a leaf.
 
     Raises:
-        LinkError: a node has two parents or is on a cycle, or a root has a parent or is the root of two trees.
+        LinkError: a node has two parents, is on a cycle or far too deep, or a root has a parent or is the root of two
+            trees.
     """
     nodes = left.size
     split_nodes = np.flatnonzero(left >= 0)
@@ -55,8 +59,9 @@ def numbering(roots: Array, left: Array, right: Array) -> Numbering:
     _raise_where((times > 0) & is_root, "is the root and a child")
     parent = np.full(nodes, -1, np.int64)
     parent[children] = np.concatenate([split_nodes, split_nodes])
-    above, _ = roots_and_depths(parent)
+    above, depth = roots_and_depths(parent)
     _raise_where(above < 0, "is on a cycle or below one")
+    _raise_where(depth > DEEPEST, f"has more than {DEEPEST} splits above it")
     tree_of_root = np.full(nodes, -1, np.int64)
     tree_of_root[roots] = np.arange(roots.size)
     tree = tree_of_root[above]

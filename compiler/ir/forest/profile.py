@@ -49,7 +49,7 @@ def profile_of(forest: Forest) -> Profile:
     shares = leaf_shares(forest, depth)
     counts = np.diff(forest.first_leaf)
     ordered = forest.comparison != Comparison.MEMBER
-    pairs = np.unique(np.stack([forest.feature[ordered], _key(forest.threshold[ordered])]), axis=1)
+    pairs = np.unique(forest.feature[ordered].astype(np.int64) << 32 | _key(forest.threshold[ordered]))
     return Profile(
         trees=forest.trees,
         features=forest.features,
@@ -59,8 +59,8 @@ def profile_of(forest: Forest) -> Profile:
         leaves=forest.leaves,
         members=int(np.count_nonzero(~ordered)),
         categories=forest.categories.size,
-        thresholds=pairs.shape[1],
-        thresholds_of_one_feature=int(np.bincount(pairs[0], minlength=1).max()),
+        thresholds=pairs.size,
+        thresholds_of_one_feature=int(np.unique(pairs >> 32, return_counts=True)[1].max(initial=0)),
         features_used=int(np.unique(forest.feature).size),
         most_leaves=int(counts.max(initial=0)),
         max_depth=int(depth.max(initial=0)),
@@ -88,13 +88,15 @@ def leaf_shares(forest: Forest, depth: Array) -> Array:
 
 
 def _key(threshold: Array) -> Array:
-    """Thresholds as integers, equal for -0 and 0."""
-    return (threshold + np.float32(0)).view(np.int32)
+    """Thresholds as integers that are not negative, equal for -0 and 0."""
+    return (threshold + np.float32(0)).view(np.uint32).astype(np.int64)
 
 
 def _biased(forest: Forest, shares: Array) -> float:
-    biased = 0
-    for tree in range(forest.trees):
-        own = np.sort(shares[forest.first_leaf[tree] : forest.first_leaf[tree + 1]])[::-1]
-        biased += bool(own[: max(1, own.size // 10)].sum() >= 0.9)
-    return biased / forest.trees if forest.trees else 0.0
+    counts = np.diff(forest.first_leaf)
+    tree = np.repeat(np.arange(forest.trees), counts)
+    largest_first = np.lexsort((-shares, tree))
+    rank = np.arange(forest.leaves) - np.repeat(forest.first_leaf[:-1], counts)
+    is_of_tenth = rank < np.maximum(1, counts // 10)[tree]
+    of_tenth = np.bincount(tree[is_of_tenth], shares[largest_first][is_of_tenth], minlength=forest.trees)
+    return float(np.count_nonzero(of_tenth >= 0.9)) / forest.trees if forest.trees else 0.0

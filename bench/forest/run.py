@@ -1,0 +1,57 @@
+"""The suite of forests as the command runs it: model after model, each in a folder of its own."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.forest.measure import measure_forest
+from bench.isa import isa_named
+from bench.models.catalog import UnknownModel
+from bench.models.forests import GRID, GRID_MODELS, SUFFIXES, forest_names, make_forest
+from bench.models.zoo import MissingZoo
+from bench.peers import MissingPeer
+from bench.process import available_processors
+from bench.report import Outcome
+from compiler.codegen.toolchain import ToolchainError
+from frontends.xgboost import ModelError
+
+
+def checked_names(names: Sequence[str]) -> list[str]:
+    """The names with the grid spelled out; raises UnknownModel."""
+    spelled = [model for name in names for model in (GRID_MODELS if name == GRID else (name,))]
+    known = forest_names()
+    for name in spelled:
+        if name not in known and not (name.endswith(SUFFIXES) and Path(name).is_file()):
+            raise UnknownModel(name, [*known, GRID])
+    return spelled
+
+
+def run_forests(
+    outcome: Outcome,
+    engines: Sequence[str],
+    names: Sequence[str],
+    options: argparse.Namespace,
+    say: Callable[[str], None],
+) -> None:
+    """Measure all models; raises MissingZoo if one that was asked for by name is not there."""
+    counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
+    for name in names:
+        try:
+            model = make_forest(name, options.zoo)
+        except MissingZoo as missing:
+            if options.models:
+                raise
+            outcome.skipped[name] = str(missing)
+            say(f"skipped: {missing}")
+            continue
+        say(f"{name} ...")
+        with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
+            try:
+                outcome.results += measure_forest(
+                    model, engines, counts, options.batches, Path(directory), isa_named(options.isa), options.turns
+                )
+            except (MissingPeer, ModelError, ToolchainError) as error:
+                outcome.refused[name] = str(error)
