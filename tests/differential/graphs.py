@@ -15,18 +15,21 @@ from compiler.ir.forest import parse_forest
 from compiler.ir.ops import (
     binary,
     bits,
+    bitsliced_forest,
     contraction,
     forest,
     forest_walk,
     indexing,
     movement,
     ordered,
+    perfect_walk,
     pooling,
     quantization,
     reduction,
     resampling,
     scattering,
     sorting,
+    sparse_walk,
     unary,
     winograd,
 )
@@ -340,6 +343,15 @@ def _forest(region: Region, value: Value) -> Value:
     if region.chance(2):
         return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(whole), x)
     trees, splits, outputs = (region.number(1, 3) for _ in range(3))
+    if region.chance(2):
+        return _bitsliced(region, x, trees, outputs)
+    if region.chance(3):
+        depth = region.number(1, 4)
+        node = region.input(TensorType(DType.I32, (trees, perfect_walk.blocks_of_tree(depth), perfect_walk.BLOCK, 2)))
+        return region.emit(perfect_walk.PerfectWalk(depth), x, node)
+    if region.chance(2):
+        root, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 4)))
+        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, root, node)
     by_split = ((DType.I32, splits), (DType.U8, splits), (DType.F32, splits), (DType.I32, splits), (DType.I32, splits))
     types = [TensorType(dtype, (size,)) for dtype, size in ((DType.I32, trees), *by_split)]
     sets = [TensorType(DType.I32, (size,)) for size in (splits + 1, 4)]
@@ -349,6 +361,25 @@ def _forest(region: Region, value: Value) -> Value:
     target = region.input(TensorType(DType.I32, (trees,)))
     start = operand(region, TensorType(DType.F32, (rows, outputs)))
     return region.emit(forest_walk.SumLeaves(), reached, start, target, leaf)
+
+
+def _bitsliced(region: Region, x: Value, trees: int, outputs: int) -> Value:
+    wide, narrow, groups, sets = region.number(1, 2), region.number(0, 2), region.number(1, 3), region.number(0, 1)
+    depth, width = region.number(1, 4), region.number(1, outputs)
+    types = (
+        TensorType(DType.I32, (wide + narrow,)),
+        TensorType(DType.I32, (wide, 17, 16)),
+        TensorType(DType.I32, (narrow, 16)),
+        TensorType(DType.I32, (groups,)),
+        TensorType(DType.I32, (sets,)),
+        TensorType(DType.U8, (sets, 256)),
+        TensorType(DType.U16, (trees, 1 << depth)),
+        TensorType(DType.F32, (trees, 1 << depth, width)),
+        TensorType(DType.I32, (trees,)),
+    )
+    tables = [region.input(type_) for type_ in types]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
 
 
 FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
@@ -383,6 +414,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
+        *(bitsliced_forest.BitslicedForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

@@ -10,6 +10,7 @@ import xgboost
 
 import compiler
 import runtime
+from compiler.passes.table import STANDARD
 from frontends.xgboost import Prediction
 
 FIXTURES = Path(__file__).parent.parent / "frontends" / "xgboost" / "fixtures" / "3.1.3"
@@ -28,6 +29,19 @@ def test_a_file(name: str) -> None:
     path, x = FIXTURES / f"{name}.ubj", rows()
     with compiler.compile(Prediction(path, "margin"), inputs={"data": x.shape}) as artifact:
         assert "2 random inputs agree with xgboost" in artifact.report.verification
+        got = runtime.Model(artifact.directory).run({"data": x})["margin"]
+    want = xgboost.Booster(model_file=path).predict(xgboost.DMatrix(x), output_margin=True)
+    np.testing.assert_array_equal(got.view(np.int32), want.view(np.int32))
+
+
+@pytest.mark.parametrize("name", ["softmax", "partition", "vector"])
+def test_many_rows(name: str) -> None:
+    """A batch of which the tests of all trees are made once for all rows."""
+    path, x = FIXTURES / f"{name}.ubj", np.tile(rows(), (40, 1))
+    x[:, 0] += np.arange(len(x), dtype=np.float32) / 256
+    pipeline = STANDARD.replace("lower-forests", "lower-forests{algorithm=bitsliced}")
+    with compiler.compile(Prediction(path, "margin"), inputs={"data": x.shape}, pipeline=pipeline) as artifact:
+        assert "bitsliced_forest" in "".join(call.template for call in artifact.report.plan.calls)
         got = runtime.Model(artifact.directory).run({"data": x})["margin"]
     want = xgboost.Booster(model_file=path).predict(xgboost.DMatrix(x), output_margin=True)
     np.testing.assert_array_equal(got.view(np.int32), want.view(np.int32))

@@ -21,13 +21,16 @@ from compiler.ir.op import RegionOp
 from compiler.ir.ops import (
     OPS,
     binary,
+    bitsliced_forest,
     forest,
     forest_walk,
     indexing,
+    perfect_walk,
     quantization,
     reduction,
     scattering,
     sorting,
+    sparse_walk,
     unary,
     winograd,
 )
@@ -80,6 +83,9 @@ SMOOTH_EXCLUDED: tuple[type[Op], ...] = (
     forest.ForestSums,
     forest.ForestLeaves,
     forest_walk.ForestWalk,
+    bitsliced_forest.BitslicedForest,
+    perfect_walk.PerfectWalk,
+    sparse_walk.SparseWalk,
 )
 """Ops at whose jumps a difference in the last bit becomes a large one."""
 

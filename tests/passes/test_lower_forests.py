@@ -33,7 +33,8 @@ def test_results_stay(data: st.DataObject) -> None:
     inputs = {"x": x}
     if starts:
         inputs["start"] = np.arange(len(x) * forest.outputs, dtype=forest.leaf.dtype).reshape(len(x), forest.outputs)
-    lowered = PassManager.parse("lower-forests").run(graph, None)
+    algorithm = data.draw(st.sampled_from(["auto", "bitsliced", "walk"]))
+    lowered = PassManager.parse(f"lower-forests{{algorithm={algorithm}}}").run(graph, None)
     verify(lowered)
     assert not any(isinstance(node.op, ForestSums | ForestLeaves) for node in lowered)
     before, after = evaluate(graph, inputs), evaluate(lowered, inputs)

@@ -14,7 +14,7 @@ from compiler.codegen.computes import (
     windows,
     winograd,
 )
-from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Reduction, Whole
+from compiler.codegen.computes.interface import Compute, IndexMap, Operand, Pointwise, Reduction, Templated, Whole
 from compiler.ir import Op
 
 COMPUTES: dict[type[Op], Compute] = {
@@ -32,4 +32,4 @@ COMPUTES: dict[type[Op], Compute] = {
     **forests.ROWS,
 }
 
-__all__ = ["COMPUTES", "Compute", "IndexMap", "Operand", "Pointwise", "Reduction", "Whole"]
+__all__ = ["COMPUTES", "Compute", "IndexMap", "Operand", "Pointwise", "Reduction", "Templated", "Whole"]

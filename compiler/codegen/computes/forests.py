@@ -8,12 +8,15 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.computes.interface import Compute, Whole
+from compiler.codegen.computes.interface import Compute, Templated, Whole
 from compiler.codegen.computes.positions import clamp
 from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
 from compiler.ir import DType, Op
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.ordered import OrderedSum
+from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.sparse_walk import SparseWalk
 
 Arrays = Sequence[Array]
 
@@ -66,6 +69,15 @@ def _sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: A
     rows, outputs = result.shape
     leaves, width = leaf.shape
     with k.parallel(rows) as row:
+        if outputs == 1:
+            # In a register: the next sum waits for nothing but the last one.
+            total = k.registers("total", result.dtype, (1,))
+            total[0] = start[row, 0]
+            if reached.shape[1]:
+                with k.serial(reached.shape[1], "tree") as tree:
+                    total[0] = total[0] + leaf[_safe(k, reached[row, tree], leaves, "leaf"), 0]
+            result[row, 0] = total[0]
+            return
         with k.serial(outputs, "output") as output:
             result[row, output] = start[row, output]
         if reached.shape[1]:
@@ -104,4 +116,11 @@ def _between(index: Expr, size: int) -> Expr:
     return safe
 
 
-ROWS: dict[type[Op], Compute] = {ForestWalk: Whole(_walk), SumLeaves: Whole(_sum), OrderedSum: Whole(_ordered_sum)}
+ROWS: dict[type[Op], Compute] = {
+    ForestWalk: Whole(_walk),
+    SumLeaves: Whole(_sum),
+    OrderedSum: Whole(_ordered_sum),
+    BitslicedForest: Templated("bitsliced_forest"),
+    PerfectWalk: Templated("walks"),
+    SparseWalk: Templated("walks"),
+}

@@ -1,12 +1,13 @@
 """What a row of the computes table says about an op: how one element of its result is computed.
 
-A row is one of four kinds. The first three are expressions that any template can inline as a prologue or an
-epilogue; the last one is a whole kernel.
+A row is one of five kinds. The first three are expressions that any template can inline as a prologue or an
+epilogue; the last two are whole kernels.
 
 * ``Pointwise``: a function of the operands' elements at the same (broadcast) position.
 * ``IndexMap``: a function that reads operand elements at positions derived from the result's.
 * ``Reduction``: accumulators that a step updates over a reduction domain.
 * ``Whole``: statements for ops that are neither (scans, sorts, scatters).
+* ``Templated``: nothing; the op is one algorithm, and a schedule template of its own has it.
 
 Values inside kernels have the arithmetic type of their element type (``tir.dtypes``). Positions may have a vector in
 their last place: then everything is computed for all lanes at once. Every read must be inside the operand even
@@ -91,4 +92,11 @@ class Whole:
     scratch_bytes: Callable[[Op, Sequence[TensorType]], int] = lambda op, types: 0
 
 
-Compute = Pointwise | IndexMap | Reduction | Whole
+@dataclass(frozen=True)
+class Templated:
+    """Computed by the schedule template of that name only, which has knobs and knows the target."""
+
+    template: str
+
+
+Compute = Pointwise | IndexMap | Reduction | Whole | Templated

@@ -4,6 +4,7 @@ Adding a template is one file and one row.
 """
 
 from compiler.codegen.schedules.attention import Attention
+from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
@@ -19,6 +20,7 @@ from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space, Template
+from compiler.codegen.schedules.walks import Walks
 from compiler.codegen.schedules.whole import WholeOp
 from compiler.codegen.schedules.winograd import Winograd
 
@@ -39,6 +41,8 @@ SCHEDULES: tuple[Template, ...] = (
     Elementwise(),
     OneReduction(),
     Rows(),
+    BitslicedForests(),
+    Walks(),
     WholeOp(),
 )
 

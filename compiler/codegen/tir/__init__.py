@@ -5,6 +5,7 @@ of graphs, tasks or schedules.
 """
 
 from compiler.codegen.tir.array import Array, Index, row_major_strides
+from compiler.codegen.tir.bits import either, exchanged
 from compiler.codegen.tir.builder import KernelBuilder, KernelError, parallel_extent
 from compiler.codegen.tir.dtypes import (
     arithmetic_type,
@@ -41,7 +42,7 @@ from compiler.codegen.tir.lowering import (
     lower,
     object_and_assembly,
 )
-from compiler.codegen.tir.shuffle import every, interleaved, repeated, transposed
+from compiler.codegen.tir.shuffle import every, interleaved, repeated, shuffled, transposed
 
 __all__ = [
     "Array",
@@ -55,8 +56,10 @@ __all__ = [
     "broadcast",
     "build_object",
     "cast",
+    "either",
     "element_type",
     "every",
+    "exchanged",
     "fence",
     "from_storage",
     "interleaved",
@@ -79,6 +82,7 @@ __all__ = [
     "rounded_through",
     "row_major_strides",
     "select",
+    "shuffled",
     "storage_type",
     "to_storage",
     "transposed",

@@ -22,6 +22,7 @@ into one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,6 +38,10 @@ PARALLEL_EXTENT = "kiln.parallel_extent"
 """Function attribute: how many iterations the outermost loop has, that is the largest useful ``end``."""
 
 
+SCALAR = "kiln.scalar"
+"""Function attribute: LLVM must not make vectors of what is written as scalars."""
+
+
 class KernelError(Exception):
     """A template drove the builder wrongly; the message names the kernel."""
 
@@ -45,15 +50,17 @@ class KernelBuilder:
     """Builds one ``PrimFunc``; see the module docstring for the idiom.
 
     ``index_bits`` is the width of index arithmetic: the target's pointer width, so that no address needs a
-    sign extension (64-bit) or a register pair (32-bit).
+    sign extension (64-bit) or a register pair (32-bit). ``scalar``: side by side loads from addresses that are data
+    stay loads; LLVM takes gathers for cheaper than they are.
 
     The pointers of a call must not overlap where one of them is written, except that a result may be exactly
     one of the operands if the kernel reads each element before it writes the same one, and not again after.
     (TVM tells LLVM so in any case, through its type-based alias metadata.)
     """
 
-    def __init__(self, name: str, *, index_bits: int = 64) -> None:
+    def __init__(self, name: str, *, index_bits: int = 64, scalar: bool = False) -> None:
         self.name = name
+        self._scalar = scalar
         self.index_type = f"int{index_bits}"
         self._params: list[tirx.Var] = []
         self._frames: list[list[tirx.Stmt]] = [[]]
@@ -74,6 +81,19 @@ class KernelBuilder:
         array = make_array(name, dtype, shape, index_type=self.index_type, emit=self.emit, data=handle)
         self.emit(tirx.DeclBuffer(array.buffer, data=handle))
         return array
+
+    def view(self, memory: Array, dtype: DType, start: int, shape: Sequence[int]) -> Array:
+        """Bytes of ``memory``, from byte ``start`` on, as an array of another type.
+
+        Whatever is stored through one view must be read through views of the same type: the code generator takes
+        accesses of different types for distinct memory. ``start`` is a multiple of the element's size.
+        """
+        elements = math.prod(memory.shape) // dtype.bytes
+        array = make_array(
+            "view", dtype, (elements,), index_type=self.index_type, emit=self.emit, data=memory.buffer.data
+        )
+        self.emit(tirx.DeclBuffer(array.buffer, data=memory.buffer.data))
+        return array.part(start // dtype.bytes, shape)
 
     def registers(self, name: str, dtype: DType, shape: Sequence[int]) -> Array:
         """A small local array. It ends up in registers when every index is constant after unrolling, which is
@@ -217,6 +237,8 @@ class KernelBuilder:
             "tirx.noalias": True,
             PARALLEL_EXTENT: self._parallel_extent,
         }
+        if self._scalar:
+            attributes[SCALAR] = True
         return tirx.PrimFunc(
             [*self._params, self._begin, self._end],
             self._sequence(self._frames[0]),

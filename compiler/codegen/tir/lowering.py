@@ -18,6 +18,7 @@ from pathlib import Path
 import tvm
 from tvm import tirx
 
+from compiler.codegen.tir.builder import SCALAR
 from compiler.codegen.tir.elf import undefined_symbols
 from compiler.targets import LlvmTarget
 
@@ -43,7 +44,7 @@ _PROVIDED = re.compile(
 
 def lower(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.IRModule:
     """One module of the functions, as the code generator takes them."""
-    bound = _target(target)
+    bound = _target(target, funcs)
     module = tvm.IRModule({func.attrs["global_symbol"]: func.with_attr("target", bound) for func in funcs})
     return _PIPELINE(module)
 
@@ -73,7 +74,7 @@ def llvm_ir(func: tirx.PrimFunc, target: LlvmTarget) -> str:
 
 
 def _generate(funcs: Sequence[tirx.PrimFunc], target: LlvmTarget) -> tvm.runtime.Module:
-    return _LLVM(lower(funcs, target), _target(target))
+    return _LLVM(lower(funcs, target), _target(target, funcs))
 
 
 def _object(module: tvm.runtime.Module, funcs: Sequence[tirx.PrimFunc]) -> bytes:
@@ -97,8 +98,12 @@ _LLVM_OPTIONS = (
 )
 
 
-def _target(target: LlvmTarget) -> tvm.target.Target:
-    return tvm.target.Target({**target, "cl-opt": list(_LLVM_OPTIONS)})
+_SCALAR_OPTIONS = ("-vectorize-slp:bool=false", "-vectorize-loops:bool=false")
+
+
+def _target(target: LlvmTarget, funcs: Sequence[tirx.PrimFunc]) -> tvm.target.Target:
+    scalar = any(SCALAR in func.attrs for func in funcs)
+    return tvm.target.Target({**target, "cl-opt": [*_LLVM_OPTIONS, *(_SCALAR_OPTIONS if scalar else ())]})
 
 
 _PIPELINE = tvm.transform.Sequential(

@@ -4,6 +4,7 @@ from compiler.ir.op import Op
 from compiler.ir.ops import (
     binary,
     bits,
+    bitsliced_forest,
     constant,
     contraction,
     forest,
@@ -11,6 +12,7 @@ from compiler.ir.ops import (
     indexing,
     movement,
     ordered,
+    perfect_walk,
     pooling,
     quantization,
     reduction,
@@ -18,6 +20,7 @@ from compiler.ir.ops import (
     resampling,
     scattering,
     sorting,
+    sparse_walk,
     unary,
     winograd,
 )
@@ -114,6 +117,9 @@ OPS: tuple[type[Op], ...] = (
     forest.ForestLeaves,
     forest_walk.ForestWalk,
     forest_walk.SumLeaves,
+    bitsliced_forest.BitslicedForest,
+    perfect_walk.PerfectWalk,
+    sparse_walk.SparseWalk,
     # nested graphs
     region.Fused,
     region.If,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ VALUES = st.one_of(NUMBERS, st.sampled_from([float("nan"), float("inf"), float("
 
 
 @st.composite
-def forests(draw: st.DrawFn, max_trees: int = 4, max_splits: int = 6) -> Forest:
+def forests(
+    draw: st.DrawFn, max_trees: int = 4, max_splits: int = 6, comparisons: Sequence[Comparison] = tuple(Comparison)
+) -> Forest:
     """A forest of up to ``max_trees`` trees, whose splits and leaves lie in any order that is allowed."""
     dtype = np.dtype(draw(st.sampled_from([np.float32, np.float64])))
     features, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 3))
     width = draw(st.integers(1, outputs))
-    builder = _Builder(draw, features)
+    builder = _Builder(draw, features, comparisons)
     targets = [
         builder.tree(draw(st.integers(0, max_splits)), outputs, width) for _ in range(draw(st.integers(0, max_trees)))
     ]
@@ -49,9 +52,10 @@ def forests(draw: st.DrawFn, max_trees: int = 4, max_splits: int = 6) -> Forest:
 
 
 class _Builder:
-    def __init__(self, draw: st.DrawFn, features: int) -> None:
+    def __init__(self, draw: st.DrawFn, features: int, comparisons: Sequence[Comparison]) -> None:
         self.draw = draw
         self.features = features
+        self.comparisons = comparisons
         self.first_split = [0]
         self.first_category = [0]
         self.categories: list[int] = []
@@ -81,7 +85,7 @@ class _Builder:
 
     def split(self) -> None:
         draw = self.draw
-        kind = draw(st.sampled_from(Comparison))
+        kind = draw(st.sampled_from(self.comparisons))
         self.feature.append(draw(st.integers(0, self.features - 1)))
         self.comparison.append(kind)
         self.threshold.append(0.0 if kind is Comparison.MEMBER else draw(NUMBERS))

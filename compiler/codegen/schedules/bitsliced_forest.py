@@ -1,0 +1,224 @@
+"""``bitsliced_forest``: a block of rows at a time, a bit for each of them in a vector.
+
+A block has as many rows as eight vectors have bytes, so that a vector has a bit for each::
+
+    for every eighth of the block:
+        keys of its rows                                          rows x features
+        ranks of its rows in all columns                          a byte each
+    every test of the forest for all rows of the block            a vector each
+    for tiles of trees:
+        the bits of the numbers of the leaves that the rows reach
+        the leaves' values onto the sums
+
+The table of tests is what must stay in the second-level cache; a tree reads from it as many vectors as it has nodes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast as as_type
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
+from compiler.codegen.schedules.bitsliced_tests import BlockTests, TestMemory, TestTables, safe_index
+from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal
+from compiler.ir import DType, Graph
+from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.targets import Target
+
+ALIGNMENT = 64
+"""Of the parts of scratch."""
+
+MOST_TREES = 8
+"""Of a tile: their chain of sums is as long as what else a row takes hides."""
+
+
+class BitslicedForests:
+    """A region of one ``bitsliced_forest``."""
+
+    name = "bitsliced_forest"
+    version = 1
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether the region is that one op on its inputs in order."""
+        nodes = region.nodes
+        return (
+            len(nodes) == 1
+            and isinstance(nodes[0].op, BitslicedForest)
+            and nodes[0].operands == region.inputs
+            and nodes[0].results == region.outputs
+        )
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""
+        (node,) = region.nodes
+        trees, leaf = node.operands[8].type.shape[0], node.operands[9].type
+        sizes = tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
+        by_bytes = looks_up_bytes(target, leaf.dtype)
+        return Space(
+            (
+                Knob("trees", sizes, 1 if by_bytes else sizes[-1]),
+                Knob("bytes", (0, 1) if by_bytes else (0,), int(by_bytes)),
+            )
+        )
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """An iteration of the parallel loop is a block of rows."""
+        (node,) = region.nodes
+        builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
+        inputs, (result,) = parameters(builder, region)
+        operands = Operands(*inputs)
+        tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
+        depth = as_type(BitslicedForest, node.op).depth
+        return _ForestKernel(builder, operands, result, depth, tests, config, target).emit()
+
+
+@dataclass(frozen=True)
+class Operands:
+    """The arrays of the op's operands, in its order."""
+
+    x: Array
+    start: Array
+    column: Array
+    wide: Array
+    narrow: Array
+    group: Array
+    set_column: Array
+    sets: Array
+    node: Array
+    leaf: Array
+    target: Array
+
+
+class _ForestKernel:
+    def __init__(
+        self,
+        builder: KernelBuilder,
+        operands: Operands,
+        result: Array,
+        depth: int,
+        tests: int,
+        config: Config,
+        target: Target,
+    ) -> None:
+        self.k, self.operands, self.result = builder, operands, result
+        self.depth, self.test_count, self.tile = depth, tests, config["trees"]
+        self.lanes = target.vector_bytes // 8
+        self.rows = 8 * target.vector_bytes
+        self.scratch_bytes = 0
+        o = operands
+        tables = TestTables(o.column, o.wide, o.narrow, o.group, o.set_column, o.sets)
+        sizes = (
+            (DType.U64, (tests, self.lanes)),
+            (DType.U64, (3 * FAN, self.lanes)),
+            (DType.U8, (o.column.shape[0], self.rows)),
+            (DType.U8, (self.tile, self.rows)),
+            (DType.I32, (target.vector_bytes, 2 * o.x.shape[1])),
+            (DType.I32, (1 << depth,)),
+            (o.leaf.dtype, (o.start.shape[1], self.rows)),
+        )
+        test, halves, ranks, self.number, keys, self.nodes, self.sums = self.declare_scratch(sizes)
+        answers = self.number.part(0, (self.rows,))
+        memory = TestMemory(keys, ranks, answers, halves, test)
+        self.tests = BlockTests(builder, tables, memory, counts_bits=target.isa == "x86_64")
+        leaves = ByteLeaves if config["bytes"] else ScalarLeaves
+        self.leaves = leaves(builder, o.leaf, LeafMemory(self.number, self.sums))
+
+    def declare_scratch(self, sizes: Sequence[tuple[DType, tuple[int, ...]]]) -> list[Array]:
+        """One pointer, cut into arrays that begin at cache lines."""
+        starts = [0]
+        for dtype, shape in sizes:
+            starts.append(starts[-1] + -(-dtype.bytes * math.prod(shape) // ALIGNMENT) * ALIGNMENT)
+        self.scratch_bytes = starts[-1]
+        scratch = self.k.pointer("scratch", DType.U8, (self.scratch_bytes,))
+        return [self.k.view(scratch, dtype, start, shape) for start, (dtype, shape) in zip(starts, sizes, strict=False)]
+
+    def emit(self) -> Kernel:
+        rows, trees = self.operands.x.shape[0], self.operands.node.shape[0]
+        last = self.k.index(rows - 1)
+        with self.k.parallel(-(-rows // self.rows), "block") as block:
+            first = self.k.let(block * self.rows, "first_row")
+
+            def source(row: Expr) -> Expr:
+                """The row itself; in a block that is not full, the last one in place of those that are missing."""
+                return tirx.Min(first + row, last)
+
+            self.tests.emit(self.operands.x, source)
+            self.begin_sums(source)
+            with self.k.serial(-(-trees // self.tile), "tile") as tile:
+                self.add_trees(self.k.let(tile * self.tile, "tree"), trees)
+            self.end_sums(first, self.k.let(tirx.Min(self.k.index(rows) - first, self.k.index(self.rows)), "rows"))
+        return Kernel(self.k.finish(), self.scratch_bytes)
+
+    def begin_sums(self, source: Callable[[Expr], Expr]) -> None:
+        """The sums of all rows of the block at their start."""
+        start = self.operands.start
+        with self.k.serial(self.rows, "row") as row:
+            place, there = self.k.let(self.leaves.place(row), "place"), self.k.let(source(row), "there")
+            with self.k.serial(start.shape[1], "output") as output:
+                self.sums[output, place] = start[there, output]
+
+    def end_sums(self, first: Expr, count: Expr) -> None:
+        """The sums of the rows that there are, to the result."""
+        with self.k.serial(count, "row") as row:
+            place = self.k.let(self.leaves.place(row), "place")
+            with self.k.serial(self.result.shape[1], "output") as output:
+                self.result[first + row, output] = self.sums[output, place]
+
+    def add_trees(self, first: Expr, trees: int) -> None:
+        """A tile of trees from ``first`` on; of the last tile those that there are."""
+        left = self.k.let(self.k.index(trees) - first, "left")
+        with self.k.serial(tirx.Min(left, self.k.index(self.tile)), "slot") as slot:
+            self.find_leaves(first + slot, slot)
+        full, rest = self.k.index(self.tile), trees % self.tile
+        if not rest:
+            self.add_leaves(first, self.tile)
+            return
+        with self.k.if_(left >= full):
+            self.add_leaves(first, self.tile)
+        with self.k.else_():
+            self.add_leaves(first, rest)
+
+    def add_leaves(self, first: Expr, count: int) -> None:
+        """The leaves that rows reach in the trees ``first`` to ``first + count``, onto the sums."""
+        most = self.sums.shape[0] - self.operands.leaf.shape[2]
+        targets = [
+            self.k.let(safe_index(self.k, self.operands.target[first + number], most + 1), "target")
+            for number in range(count)
+        ]
+        self.leaves.add(first, targets)
+
+    def find_leaves(self, tree: Expr, slot: Expr) -> None:
+        """The numbers of the leaves that all rows reach in a tree, into line ``slot``."""
+        self.place_nodes(tree)
+        bits: list[Expr] = []
+        for _ in range(self.depth):
+            bits.append(self.k.let(self._chosen(1, bits), "bit"))
+        zero = literal(0, "uint64", like=bits[0])
+        planes = [*reversed(bits), *(zero for _ in range(8 - self.depth))]
+        for number, vector in enumerate(exchanged(self.k, planes)):
+            width = 8 * self.lanes
+            self.number[slot, lanes(number * width, width)] = tirx.reinterpret(f"uint8x{width}", vector)
+
+    def place_nodes(self, tree: Expr) -> None:
+        """The tests of a tree's nodes as places in the table: clamped, and scaled once for all rows."""
+        for place, width in self.k.strips(1 << self.depth, 2 * self.lanes):
+            node = cast(self.operands.node[tree, lanes(place, width)], "int32")
+            last = literal(self.test_count - 1, "int32", like=node)
+            scaled = tirx.Min(node, last) * literal(self.lanes, "int32", like=node)
+            self.nodes[lanes(place, width)] = scaled
+
+    def _chosen(self, node: int, bits: Sequence[Expr]) -> Expr:
+        """The test that each row makes below ``node``, as many levels down as there are ``bits``, which choose."""
+        if not bits:
+            place = cast(self.nodes[node], self.k.index_type)
+            table = self.tests.memory.tests.reshape((self.test_count * self.lanes,))
+            return table[lanes(place, self.lanes)]
+        holds, fails = (self._chosen(2 * node + side, bits[1:]) for side in (1, 0))
+        return self.k.let(either(bits[0], holds, fails), "chosen")

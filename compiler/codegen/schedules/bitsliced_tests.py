@@ -1,0 +1,212 @@
+"""The tests of a bit-sliced forest: from a block of rows to a vector per test with a bit for each row.
+
+Owns keys, ranks and the table of tests; the op ``bitsliced_forest`` says what they are. A rank takes two counts of 16
+edges, which are compares of vectors. The ranks of a block become eight planes of bits, and a test of a rank's two
+halves is one operation on what is known of each half: ``high < h or (high = h and low <= l)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.computes.positions import clamp
+from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.tir import (
+    Array,
+    Index,
+    KernelBuilder,
+    broadcast,
+    cast,
+    exchanged,
+    intrinsic,
+    lane_count,
+    lanes,
+    literal,
+    shuffled,
+    with_lanes,
+)
+from compiler.ir.ops.bitsliced_forest import FAN, SETS_PER_GROUP
+
+BITS = 8
+"""Of a rank, and of a byte."""
+
+
+@dataclass(frozen=True)
+class TestTables:
+    """The operands of the op that tests are made of."""
+
+    column: Array
+    wide: Array
+    narrow: Array
+    group: Array
+    set_column: Array
+    sets: Array
+
+
+@dataclass(frozen=True)
+class TestMemory:
+    """Scratch. ``keys i32[rows, 2 * features]`` of an eighth of the block, ``ranks u8[columns, rows of the block]``,
+    ``answers u8[rows of the block]``, ``halves u64[3 * 16, lanes]``, ``tests u64[tests, lanes]``."""
+
+    keys: Array
+    ranks: Array
+    answers: Array
+    halves: Array
+    tests: Array
+
+
+class BlockTests:
+    """Emits the tests of a block."""
+
+    def __init__(self, k: KernelBuilder, tables: TestTables, memory: TestMemory, *, counts_bits: bool) -> None:
+        self.k = k
+        self.tables = tables
+        self.memory = memory
+        self.counts_bits = counts_bits
+        self.eighth, self.features = memory.keys.shape[0], memory.keys.shape[1] // 2
+        self.lanes = memory.tests.shape[1]
+        self.wide, self.narrow = tables.wide.shape[0], tables.narrow.shape[0]
+
+    def emit(self, x: Array, row_at: Callable[[Expr], Expr]) -> None:
+        """All tests into ``memory.tests``; ``row_at`` says which row of ``x`` is a row of the block."""
+        with self.k.serial(BITS, "eighth") as eighth:
+            first = self.k.let(eighth * self.eighth, "first")
+            with self.k.serial(self.eighth, "row") as row:
+                make_keys(self.k, x, self.k.let(row_at(first + row), "source"), self.memory.keys, row, 2 * self.lanes)
+            self.make_ranks(first)
+        self.make_wide_tests()
+        self.make_narrow_tests()
+        self.make_set_tests()
+
+    # -- keys and ranks ---------------------------------------------------------------------------
+
+    def make_ranks(self, first: Expr) -> None:
+        """The ranks of an eighth of the block, column by column."""
+        if self.wide:
+            with self.k.serial(self.wide, "column") as column:
+                source = self._key_of(column)
+                line = self.k.let(self.tables.wide[column, 0, lanes(0, FAN)], "line")
+                with self.k.serial(self.eighth, "row") as row:
+                    key = self.k.let(self.memory.keys[row, source], "key")
+                    within = self.k.let(self._count(line, key) & literal(FAN - 1, "int32"), "within")
+                    edges = self.tables.wide[column, cast(within, self.k.index_type) + 1, lanes(0, FAN)]
+                    rank = within * FAN + self._count(edges, key)
+                    self.memory.ranks[column, first + row] = cast(rank, "uint8")
+        if self.narrow:
+            with self.k.serial(self.narrow, "column") as column:
+                source = self._key_of(column + self.wide)
+                line = self.k.let(self.tables.narrow[column, lanes(0, FAN)], "line")
+                with self.k.serial(self.eighth, "row") as row:
+                    rank = self._count(line, self.k.let(self.memory.keys[row, source], "key"))
+                    self.memory.ranks[column + self.wide, first + row] = cast(rank, "uint8")
+
+    def _key_of(self, column: Expr) -> Expr:
+        """Where the keys of a column are in a row."""
+        return self.k.let(safe_index(self.k, self.tables.column[column], 2 * self.features), "source")
+
+    def _count(self, edges: Expr, key: Expr) -> Expr:
+        """How many of the edges are not above the key, int32."""
+        if self.counts_bits:
+            holds = edges <= broadcast(key, FAN)
+            return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", cast(holds, "int32")), "count")
+        parts = [shuffled([edges], range(first, first + 4)) for first in range(0, FAN, 4)]
+        counts = [cast(part <= broadcast(key, 4), "int32") for part in parts]
+        total = (counts[0] + counts[1]) + (counts[2] + counts[3])
+        return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", total), "count")
+
+    # -- the table of tests -----------------------------------------------------------------------
+
+    def make_wide_tests(self) -> None:
+        """16 tests of each group; what is known of the halves of the ranks is made again when the column changes."""
+        groups, k = self.tables.group.shape[0], self.k
+        if not groups:
+            return
+        with k.serial(groups, "group") as group:
+            value = k.let(self.tables.group[group], "value")
+            column = k.let(safe_index(k, value >> 4, self.wide), "column")
+            before = self.tables.group[tirx.Max(group - 1, k.index(0))] >> 4
+            is_new = tirx.Or(tirx.EQ(group, k.index(0)), tirx.Not(tirx.EQ(before, value >> 4)))
+            with k.if_(is_new):
+                self._make_halves(column)
+            high = k.let(cast(value & 15, k.index_type), "high")
+            below, equal = (k.let(self._half(kind, high), "half") for kind in (0, 1))
+            for low in range(FAN):
+                test = below | (equal & self._half(2, low))
+                self.memory.tests[group * FAN + low, lanes(0, self.lanes)] = test
+
+    def _half(self, kind: int, number: Index) -> Expr:
+        """Of the high half of ranks, 0: less than the number, 1: equal; of the low half, 2: at most."""
+        place = number + kind * FAN
+        return self.memory.halves[place, lanes(0, self.lanes)]
+
+    def _make_halves(self, column: Expr) -> None:
+        planes = self._planes(column)
+        all_low, all_high = (_minterms(self.k, planes[start : start + 4]) for start in (0, 4))
+        less = literal(0, "uint64", like=planes[0])
+        at_most: Expr | None = None
+        for number, (low, high) in enumerate(zip(all_low, all_high, strict=True)):
+            at_most = low if at_most is None else self.k.let(at_most | low, "at_most")
+            for kind, vector in enumerate((less, high, at_most)):
+                self.memory.halves[kind * FAN + number, lanes(0, self.lanes)] = vector
+            less = self.k.let(less | high, "less")
+
+    def make_narrow_tests(self) -> None:
+        """16 tests of each narrow column."""
+        if not self.narrow:
+            return
+        first = FAN * self.tables.group.shape[0]
+        with self.k.serial(self.narrow, "column") as column:
+            at_most: Expr | None = None
+            for number, low in enumerate(_minterms(self.k, self._planes(column + self.wide)[:4])):
+                at_most = low if at_most is None else self.k.let(at_most | low, "at_most")
+                self.memory.tests[column * FAN + (first + number), lanes(0, self.lanes)] = at_most
+
+    def make_set_tests(self) -> None:
+        """8 tests of each group of sets: a look-up per row, whose bits become planes."""
+        groups, rows = self.tables.sets.shape[0], self.memory.answers.shape[0]
+        if not groups:
+            return
+        first = FAN * (self.tables.group.shape[0] + self.narrow)
+        with self.k.serial(groups, "sets") as group:
+            column = self.k.let(safe_index(self.k, self.tables.set_column[group], self.wide), "column")
+            with self.k.serial(rows, "row") as row:
+                rank = cast(self.memory.ranks[column, row], self.k.index_type)
+                self.memory.answers[row] = self.tables.sets[group, rank]
+            planes = exchanged(self.k, _bytes(self.memory.answers.reshape((1, rows)), self.k.index(0), self.lanes))
+            for number, plane in enumerate(planes):
+                place = group * SETS_PER_GROUP + (first + number)
+                self.memory.tests[place, lanes(0, self.lanes)] = plane
+
+    def _planes(self, column: Expr) -> list[Expr]:
+        """The bits of a column's ranks, lowest first."""
+        return exchanged(self.k, [self.k.let(v, "ranks") for v in _bytes(self.memory.ranks, column, self.lanes)])
+
+
+def _bytes(array: Array, line: Expr, count: int) -> list[Expr]:
+    """A line of bytes as eight vectors of ``count`` uint64 lanes."""
+    width = 8 * count
+    return [
+        tirx.reinterpret(with_lanes("uint64", count), array[line, lanes(number * width, width)])
+        for number in range(BITS)
+    ]
+
+
+def _minterms(k: KernelBuilder, planes: Sequence[Expr]) -> list[Expr]:
+    """For each number of as many bits as there are planes, where it is."""
+    terms: list[Expr] = []
+    for plane in reversed(planes):
+        clear = k.let(~plane, "clear")
+        sides = (clear, plane)
+        terms = [k.let(term & side, "term") for term in terms for side in sides] if terms else list(sides)
+    return terms
+
+
+def safe_index(k: KernelBuilder, index: Expr, size: int) -> Expr:
+    """An index of data, clamped into ``[0, size)``."""
+    safe = clamp(index, size)
+    assert isinstance(safe, Expr) and lane_count(safe) == 1
+    return cast(safe, k.index_type)

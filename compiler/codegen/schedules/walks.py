@@ -1,0 +1,131 @@
+"""``perfect_walk`` and ``sparse_walk``: a row at a time through several trees at once.
+
+A step waits for two or three loads, one after the other, and a compare; several trees, a step of each in turn, fill the
+time. What a step costs then is the loads that a core can make. There is no branch that depends on data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast as as_type
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
+from compiler.ir import DType, Graph
+from compiler.ir.ops.perfect_walk import BLOCK, PerfectWalk, block_levels, keys_of_row
+from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.targets import Target
+
+CHAINS = (1, 2, 4, 6, 8, 12, 16)
+"""Trees at once."""
+
+USUAL = 12
+"""As many as fill the time of a load from the second-level cache."""
+
+
+class Walks:
+    """A region of one walk."""
+
+    name = "walks"
+    version = 1
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether the region is that one op on its inputs in order."""
+        nodes = region.nodes
+        return (
+            len(nodes) == 1
+            and isinstance(nodes[0].op, PerfectWalk | SparseWalk)
+            and nodes[0].operands == region.inputs
+            and nodes[0].results == region.outputs
+        )
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """``trees``: walked through at once."""
+        trees = region.outputs[0].type.shape[1]
+        choices = tuple(count for count in CHAINS if count <= max(1, trees))
+        return Space((Knob("trees", choices, max(count for count in choices if count <= USUAL)),))
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """An iteration of the parallel loop is a row."""
+        (node,) = region.nodes
+        k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
+        (x, *tables), (result,) = parameters(k, region)
+        size, trees, together = keys_of_row(x.shape[1]), result.shape[1], config["trees"]
+        keys = k.pointer("scratch", DType.I32, (1, size))
+        if isinstance(node.op, PerfectWalk):
+            walk = _PerfectTrees(k, tables[0], keys, node.op.depth)
+        else:
+            walk = _SparseTrees(k, tables[0], tables[1], keys, as_type(SparseWalk, node.op).steps)
+        with k.parallel(x.shape[0], "row") as row:
+            make_keys(k, x, row, keys, k.index(0), target.lanes(4))
+            for place, width in k.strips(size - 2 * x.shape[1], target.lanes(4)):
+                keys[0, lanes(place + 2 * x.shape[1], width)] = literal(0, "int32")
+            if trees // together:
+                with k.serial(trees // together, "group") as group:
+                    first = k.let(group * together, "first")
+                    walk.emit([first + number for number in range(together)], result, row)
+            walk.emit([k.index(tree) for tree in range(trees // together * together, trees)], result, row)
+        return Kernel(k.finish(), 4 * size)
+
+
+class _PerfectTrees:
+    def __init__(self, k: KernelBuilder, node: Array, keys: Array, depth: int) -> None:
+        self.k, self.keys, self.depth = k, keys, depth
+        self.blocks = node.shape[1]
+        self.node = node.reshape((node.shape[0] * self.blocks * BLOCK, 2))
+
+    def emit(self, trees: Sequence[Expr], result: Array, row: Expr) -> None:
+        """Some trees at once for one row."""
+        k = self.k
+        roots = [k.let(tree * (self.blocks * BLOCK), "root") for tree in trees]
+        blocks: list[Expr] = [k.index(0) for _ in trees]
+        for first, levels in block_levels(self.depth):
+            bases = [
+                k.let(root + block * BLOCK + first * BLOCK, "base") for root, block in zip(roots, blocks, strict=True)
+            ]
+            places: list[Expr] = [k.index(1) for _ in trees]
+            for _ in range(levels):
+                for number, base in enumerate(bases):
+                    at = k.let(base + places[number], "at")
+                    holds = key_of(k, self.keys, self.node[at, 1]) < self.node[at, 0]
+                    places[number] = k.let(places[number] * 2 + cast(holds, k.index_type), "place")
+            blocks = [
+                k.let(block * (1 << levels) + place - (1 << levels), "block")
+                for block, place in zip(blocks, places, strict=True)
+            ]
+        for tree, block in zip(trees, blocks, strict=True):
+            result[row, tree] = cast(tree * (1 << self.depth) + block, "int32")
+
+
+class _SparseTrees:
+    def __init__(self, k: KernelBuilder, root: Array, node: Array, keys: Array, steps: int) -> None:
+        self.k, self.root, self.node, self.keys, self.steps = k, root, node, keys, steps
+
+    def emit(self, trees: Sequence[Expr], result: Array, row: Expr) -> None:
+        """Some trees at once for one row."""
+        k = self.k
+        places = k.registers("place", DType.U32, (max(1, len(trees)),))
+        for number, tree in enumerate(trees):
+            places[number] = self._limited(self.root[tree])
+        if self.steps and trees:
+            with k.serial(self.steps, "step"):
+                for number in range(len(trees)):
+                    at = k.let(cast(places[number], k.index_type), "at")
+                    holds = key_of(k, self.keys, self.node[at, 1]) < self.node[at, 0]
+                    places[number] = self._limited(self.node[at, 2]) + cast(holds, "uint32")
+        for number, tree in enumerate(trees):
+            result[row, tree] = self.node[cast(places[number], k.index_type), 3]
+
+    def _limited(self, place: Expr) -> Expr:
+        """A node's number, such that there is one behind it."""
+        return tirx.Min(cast(place, "uint32"), literal(self.node.shape[0] - 2, "uint32"))
+
+
+def key_of(k: KernelBuilder, keys: Array, source: Expr) -> Expr:
+    """A key of the row, by its number modulo how many there are."""
+    return keys[0, cast(source & literal(keys.shape[1] - 1, "int32"), k.index_type)]

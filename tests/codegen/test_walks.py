@@ -1,0 +1,44 @@
+"""``perfect_walk`` and ``sparse_walk``: every number of trees at once, and on ARM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compiler.codegen.schedules.walks import Walks
+from compiler.ir import Sample
+from compiler.ir.interpreter import run_graph
+from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.targets import Target
+from tests.codegen.native import ARMV7, CORTEX_A72, HOST
+from tests.codegen.task_kernels import check_that_knobs_matter, load_kernels, run_kernel
+from tests.codegen.test_computes import sample_graph
+from tests.differential.emulated import Job, run_emulated
+
+each_walk = pytest.mark.parametrize(
+    "sample", [PerfectWalk.samples()[0], SparseWalk.samples()[0]], ids=lambda s: s.op.name
+)
+
+
+@each_walk
+def test_every_configuration(sample: Sample) -> None:
+    graph = sample_graph(sample)
+    (want,) = run_graph(graph, sample.operands)
+    configs = list(Walks().space(graph, HOST))
+    for kernel in load_kernels((graph, (Walks.name, config)) for config in configs):
+        np.testing.assert_array_equal(run_kernel(kernel, sample.operands)[0], want)
+
+
+@each_walk
+def test_knobs_matter(sample: Sample) -> None:
+    check_that_knobs_matter(Walks(), sample_graph(sample), HOST)
+
+
+@pytest.mark.parametrize("target", [CORTEX_A72, ARMV7], ids=lambda target: target.name)
+def test_arm(target: Target, tmp_path: Path) -> None:
+    jobs = [Job(sample_graph(s), s.operands) for s in (*PerfectWalk.samples(), *SparseWalk.samples())]
+    for job, (got,) in zip(jobs, run_emulated(jobs, target, tmp_path), strict=True):
+        np.testing.assert_array_equal(got, run_graph(job.graph, list(job.operands))[0])
