@@ -71,6 +71,15 @@ FRONTENDS: tuple[Frontend, ...] = (
         package="lightgbm",
         requirements=("lightgbm",),
     ),
+    Frontend(
+        name="scikit-learn",
+        module="frontends.sklearn",
+        oracle="frontends.sklearn.oracle",
+        suffixes=(),
+        beginnings=(),
+        package="sklearn",
+        requirements=("scikit-learn",),
+    ),
 )
 
 

@@ -35,7 +35,7 @@ def transform_of(objective: str, place: str) -> Transform:
 
 
 def _setting(settings: list[str], key: str, place: str) -> float:
-    value = dict(setting.partition(":")[::2] for setting in settings).get(key, "1")
+    value = next((word.removeprefix(f"{key}:") for word in settings if word.startswith(f"{key}:")), "1")
     try:
         number = float(value)
     except ValueError:

@@ -101,8 +101,9 @@ def _converter(schema: defs.OpSchema) -> Converter | None:
 
 def _row(schema: defs.OpSchema) -> Row:
     converter = _converter(schema)
-    if schema.name in refused.REASONS and schema.domain == "":
-        return Row(schema.domain, schema.name, False, refused.REASONS[schema.name])
+    reasons = {"": refused.REASONS, "ai.onnx.ml": refused.ML_REASONS}.get(schema.domain, {})
+    if schema.name in reasons:
+        return Row(schema.domain, schema.name, False, reasons[schema.name])
     if converter is not None:
         return Row(schema.domain, schema.name, True, LIMITS.get(schema.name, ""))
     if _has_body(schema):

@@ -39,7 +39,7 @@ def test_a_file(tmp_path: Path, parameters: dict[str, object]) -> None:
         with compiler.compile(Prediction(path, output), inputs={"data": x.shape}) as artifact:
             assert "2 random inputs agree with lightgbm" in artifact.report.verification
             got = runtime.Model(artifact.directory).run({"data": x})[output]
-        want = booster.predict(x, raw_score=output == "margin", pred_leaf=output == "leaf")
+        want = np.asarray(booster.predict(x, raw_score=output == "margin", pred_leaf=output == "leaf"))
         np.testing.assert_allclose(got, want, rtol=1e-15 if output == "prediction" else 0)
 
 

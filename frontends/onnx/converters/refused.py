@@ -26,8 +26,22 @@ REASONS = {
 """Operator -> the end of a sentence about it."""
 
 
+_DICTIONARIES = "it works on dictionaries, which Kiln does not compile"
+
+ML_REASONS = {
+    "CastMap": _DICTIONARIES,
+    "CategoryMapper": _TEXT,
+    "DictVectorizer": _DICTIONARIES,
+    "ZipMap": "it makes dictionaries of scores, which Kiln does not compile",
+}
+"""The same for the domain ``ai.onnx.ml``."""
+
+_ADVICE = {"ZipMap": "export without it, with skl2onnx by options={'zipmap': False}"}
+
+
 def _refuse(ctx: NodeContext) -> NoReturn:
-    raise Unsupported(REASONS[ctx.op_type])
+    raise Unsupported((REASONS | ML_REASONS)[ctx.op_type], _ADVICE.get(ctx.op_type, ""))
 
 
 CONVERTERS: dict[str, Converter] = dict.fromkeys(REASONS, _refuse)
+ML_CONVERTERS: dict[str, Converter] = dict.fromkeys(ML_REASONS, _refuse)

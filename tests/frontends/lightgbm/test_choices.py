@@ -32,7 +32,7 @@ def test_without_a_shape_there_is_one_row() -> None:
 
 def test_columns_and_types() -> None:
     model = booster()
-    whole = model.predict(X, raw_score=True)
+    whole = np.asarray(model.predict(X, raw_score=True))
     assert_same(outputs_of(Prediction(model, "margin", column=2), X), whole[:, 2])
     assert_same(outputs_of(Prediction(model, "margin", dtype="f32"), X), whole.astype(np.float32))
     with pytest.raises(InputError, match="no column 3 of 3"):
@@ -50,7 +50,7 @@ def test_an_estimator_predicts_up_to_its_best_iteration() -> None:
     model.booster_.best_iteration = 2
     assert_same(outputs_of(Prediction(model), X), model.predict(X))
     whole = model.booster_.predict(X, num_iteration=-1)
-    assert not np.array_equal(whole, model.predict(X))
+    assert not np.array_equal(np.asarray(whole), np.asarray(model.predict(X)))
     assert_same(outputs_of(Prediction(model, iterations=(0, 0)), X), whole)
     assert_same(outputs_of(Prediction(model.booster_), X), model.predict(X))
 

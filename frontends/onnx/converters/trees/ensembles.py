@@ -89,7 +89,7 @@ def _extremes(trees: Trees, dtype: type[np.generic], largest: bool) -> Term:
     row[number.leaves] = np.arange(number.leaves.size)
     weight = votes.weight.astype(dtype)
     table = np.full((number.leaves.size, ensemble.outputs), -np.inf, dtype)
-    np.maximum.at(table, (row[votes.node], votes.output), weight if largest else -weight)
+    np.maximum.at(table, (row[votes.node], votes.output), weight if largest else np.negative(weight))
     voted = Term.const(trees.tests.x.ctx, table).gather(0, trees.leaves().cast(DType.I64)).max([1], keep=False)
     return (voted > -np.inf).select(voted if largest else -voted, 0.0)
 
