@@ -9,7 +9,7 @@ from bench.accuracy.measure import Accuracy
 from bench.accuracy.report import accuracy_text
 from bench.footprint import FootprintTable
 from bench.forest.measure import ForestTable
-from bench.forest.report import forest_text, single_row_summary
+from bench.forest.report import forest_text
 from bench.kernels.measure import KernelTable
 from bench.kernels.report import kernel_text
 from bench.latency import SUBJECT, Comparison, Measured
@@ -172,8 +172,7 @@ def _tables(outcome: Outcome) -> list[str]:
     forests = _forests(outcome)
     return [
         *([latency_table(latencies), summary_text(summarize_suite(latencies))] if latencies else []),
-        *([forest_text(forests), single_row_summary(forests)] if forests else []),
-        *([summary_text(summarize_suite(comparisons(outcome)))] if forests else []),
+        *([forest_text(forests), summary_text(summarize_suite(comparisons(outcome)))] if forests else []),
         *([footprint_text(footprints)] if footprints else []),
         *(kernel_text(measured) for measured in kernels),
         *([accuracy_text(accuracies)] if accuracies else []),

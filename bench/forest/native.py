@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import runtime
 from bench.latency import SUBJECT, Effort, PreparedModel, largest_difference
-from bench.native.programs import SOURCES, TIMEOUT_S, NoNativeProgram, installed_file
+from bench.native.programs import TIMEOUT_S, NoNativeProgram, installed_file
 from bench.process import available_processors
 from bench.timing import Ratio, Summary, Turns, ratio_of_medians, summarize, take_turns
 from compiler.codegen.toolchain import CCompiler
@@ -118,7 +118,7 @@ def _row(engine: str, turns: Mapping[str, Turns], difference: float) -> NativeRo
 
 def build(c_compiler: CCompiler, directory: Path) -> Path:
     """The program; raises what `CCompiler` raises."""
-    source, made = SOURCES / "forest_row.c", directory / "forest_row.o"
+    source, made = Path(__file__).with_name("forest_row.c"), directory / "forest_row.o"
     object_file = c_compiler.compile(source, made, include_dirs=(HEADERS,), flags=("-std=gnu11",))
     program = c_compiler.link_program([object_file], directory / "forest_row")
     program.chmod(0o755)

@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.forest.measure import ForestBatch, ForestTable
-from bench.latency import SUBJECT, Measured
+from bench.latency import Measured
 from bench.markdown import mebibytes, table
 
 NANO = 1e9
 
 
 def forest_text(measured: Sequence[ForestTable]) -> str:
-    """All tables of the suite."""
-    parts = [_batch_table(measured), _row_table(measured), _build_table(measured), _model_table(measured)]
-    return "\n\n".join([*parts, *(["\n".join(reasons)] if (reasons := list(_reasons(measured))) else [])])
+    """All tables of the suite that have rows, and what was not measured."""
+    parts = [
+        _batch_table(measured),
+        *([_row_table(measured)] if any(part.single_rows.rows for part in measured) else []),
+        *(["\n".join(lines)] if (lines := list(_single_row_lines(measured))) else []),
+        _build_table(measured),
+        _model_table(measured),
+        *(["\n".join(reasons)] if (reasons := list(_reasons(measured))) else []),
+    ]
+    return "\n\n".join(parts)
 
 
 def _batch_table(measured: Sequence[ForestTable]) -> str:
@@ -109,13 +116,10 @@ def _nanoseconds(seconds: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def single_row_summary(measured: Sequence[ForestTable]) -> str:
-    """The best peer's time by Kiln's from C; empty if nothing can be compared."""
-    lines: list[str] = []
+def _single_row_lines(measured: Sequence[ForestTable]) -> Iterator[str]:
+    """The best peer's time by Kiln's from C, where both ran."""
     for part in measured:
-        kiln = next((row for row in part.single_rows.rows if row.engine == SUBJECT), None)
         peers = [row for row in part.single_rows.rows if row.speedup is not None]
-        if kiln is not None and peers:
+        if peers:
             best = min(peers, key=lambda row: row.latency.median)
-            lines.append(f"- {part.model}, a single row from C, best peer / Kiln: {best.speedup} ({best.engine})")
-    return "\n".join(lines)
+            yield f"- {part.model}, a single row from C, best peer / Kiln: {best.speedup} ({best.engine})"

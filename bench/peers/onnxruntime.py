@@ -23,12 +23,6 @@ def prepare(model: Path, directory: Path, target: str) -> Path:
     return model
 
 
-def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
-    """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform."""
-    converted = directory / f"{model.path.stem}.onnx"
-    return convert([sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)], converted)
-
-
 def load(prepared: Path, threads: int) -> Session:
     """A session whose operators use `threads` threads."""
     options = ort.SessionOptions()
@@ -43,6 +37,12 @@ def load(prepared: Path, threads: int) -> Session:
         return {name: np.asarray(result) for name, result in zip(names, results, strict=True)}
 
     return run
+
+
+def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
+    """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform."""
+    converted = directory / f"{model.path.stem}.onnx"
+    return convert([sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)], converted)
 
 
 def runtime_files() -> list[Path]:
