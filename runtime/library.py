@@ -83,19 +83,14 @@ _PROTOTYPES: dict[str, tuple[object, tuple[object, ...]]] = {
     "kiln_input": (POINTER(_CTensor), (c_void_p, c_size_t)),
     "kiln_output": (POINTER(_CTensor), (c_void_p, c_size_t)),
     "kiln_io_alignment": (c_size_t, (c_void_p,)),
-    "kiln_row_tile": (c_int32, (c_void_p,)),
     "kiln_target_name": (c_char_p, (c_void_p,)),
     "kiln_context_create": (_STATUS, (c_void_p, c_int, POINTER(c_void_p), POINTER(_CError))),
     "kiln_context_destroy": (None, (c_void_p,)),
     "kiln_threads": (c_int, (c_void_p,)),
-    "kiln_run": (_STATUS, (c_void_p, c_void_p, c_void_p, POINTER(_CError))),
-    "kiln_run_rows": (_STATUS, (c_void_p, c_int64, c_void_p, c_void_p, POINTER(_CError))),
     "kiln_set_profiling": (_STATUS, (c_void_p, c_int, POINTER(_CError))),
     "kiln_profile": (c_size_t, (c_void_p, POINTER(_CKernelTime), c_size_t)),
     "kiln_status_name": (c_char_p, (c_int,)),
 }
-# What a library may lack that is older than dynamic batches.
-_OF_DYNAMIC_BATCHES = ("kiln_row_tile", "kiln_run_rows")
 
 
 @dataclass
@@ -157,9 +152,8 @@ class Library:
         """
         self._library, self._key = _load((directory / LIBRARY).resolve(), sha256)
         for name, (result, arguments) in _PROTOTYPES.items():
-            if name not in _OF_DYNAMIC_BATCHES or hasattr(self._library, name):
-                function = getattr(self._library, name)
-                function.restype, function.argtypes = result, arguments
+            function = getattr(self._library, name)
+            function.restype, function.argtypes = result, arguments
         self._model = c_void_p()
         try:
             self._open(directory)
@@ -191,12 +185,12 @@ class Library:
         return self._library.kiln_io_alignment(self._model)
 
     def row_tile(self) -> int:
-        """How many rows of a dynamic batch are computed at once; 0 where shapes are fixed."""
+        """How many rows of a dynamic batch are computed at once; 0 where shapes are fixed, as in older libraries."""
         return self._library.kiln_row_tile(self._model) if hasattr(self._library, "kiln_row_tile") else 0
 
     def create_context(self, threads: int) -> "Context":
         """A context with `threads` threads, 0 for as many as this process may use."""
-        return Context(self._library, self._model, threads)
+        return Context(self._library, self._model, self.row_tile(), threads)
 
     def close(self) -> None:
         self._library.kiln_close(self._model)
@@ -212,7 +206,7 @@ def _spec(tensor: _CTensor) -> tuple[str, TensorSpec]:
 class Context:
     """Working memory for one run at a time: set the addresses in `inputs` and `outputs`, then `run`."""
 
-    def __init__(self, library: ctypes.CDLL, model: c_void_p, threads: int) -> None:
+    def __init__(self, library: ctypes.CDLL, model: c_void_p, row_tile: int, threads: int) -> None:
         self._library = library
         self._error = _CError()
         self._handle = c_void_p()
@@ -220,6 +214,9 @@ class Context:
         self._raise_on(library.kiln_context_create(model, threads, byref(self._handle), self._error_pointer))
         self.inputs = (c_void_p * library.kiln_input_count(model))()
         self.outputs = (c_void_p * library.kiln_output_count(model))()
+        self._rows = c_int64()
+        # A function without argument types takes C objects as they are, in half the time.
+        self._run = library["kiln_run_rows" if row_tile else "kiln_run"]
 
     def _raise_on(self, status: int) -> None:
         if status != 0:
@@ -233,9 +230,10 @@ class Context:
         """Run the model on the addresses in `inputs` and `outputs`; `rows` of a dynamic batch. Releases the interpreter
         lock."""
         if rows is None:
-            status = self._library.kiln_run(self._handle, self.inputs, self.outputs, self._error_pointer)
+            status = self._run(self._handle, self.inputs, self.outputs, self._error_pointer)
         else:
-            status = self._library.kiln_run_rows(self._handle, rows, self.inputs, self.outputs, self._error_pointer)
+            self._rows.value = rows
+            status = self._run(self._handle, self._rows, self.inputs, self.outputs, self._error_pointer)
         if status != 0:
             self._raise_on(status)
 

@@ -17,7 +17,7 @@ from runtime.errors import ArtifactError, MissingTensorError, OutputBufferError,
 from runtime.library import Context, KernelTime, Library
 from runtime.manifest import LIBRARY, Manifest
 from runtime.sessions import Sessions
-from runtime.tensors import Array, Buffer, TensorSpec, random_arrays
+from runtime.tensors import Array, Buffer, TensorSpec, address_of, random_arrays
 
 
 class Model:
@@ -93,15 +93,14 @@ class Model:
         Raises MissingTensorError, UnknownTensorError, TensorDtypeError, TensorShapeError, OutputBufferError,
         ModelClosedError.
         """
-        sources, rows = self._bind_inputs(inputs)
-        results = self._bind_outputs(outputs, sources, rows)
         context = self._sessions.borrow()
         try:
-            _point(context, sources, results)
+            sources, rows = self._bind_inputs(context, inputs)
+            results = self._bind_outputs(context, outputs, sources, rows)
             context.run(rows)
         finally:
             self._sessions.give_back(context)
-        return {name: buffer.array for name, buffer in zip(self._outputs, results, strict=True)}
+        return results
 
     def profile(self, inputs: Mapping[str, ArrayLike] | None = None, runs: int = 10) -> list[KernelTime]:
         """Run `runs` times and return the time of each kernel call, in execution order.
@@ -109,10 +108,10 @@ class Model:
         Without `inputs`, seeded random ones are used. Each kernel is timed as the calling thread sees it. A dynamic
         batch runs on that thread alone, and kernels that its number of rows does not need have no runs.
         """
-        sources, rows = self._bind_inputs(random_arrays(self._inputs) if inputs is None else inputs)
-        results = self._bind_outputs(None, sources, rows)
+        given = random_arrays(self._inputs) if inputs is None else inputs
         with self._sessions.context() as context:
-            _point(context, sources, results)
+            sources, rows = self._bind_inputs(context, given)
+            kept = sources, self._bind_outputs(context, None, sources, rows)
             context.run(rows)  # warms caches and page tables
             context.set_profiling(True)
             try:
@@ -121,6 +120,7 @@ class Model:
                 return context.profile()
             finally:
                 context.set_profiling(False)
+                del kept  # what the context points to lives until here
 
     def verify(self) -> None:
         """Compare every file with its digest in the manifest; raises DamagedArtifactError."""
@@ -141,60 +141,66 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.manifest.name!r} for {self.manifest.target.name}, {self._threads} threads>"
 
-    def _bind_inputs(self, given: Mapping[str, ArrayLike]) -> tuple[list[Buffer], int | None]:
-        """The inputs in order, and the number of rows of a dynamic batch."""
-        buffers: list[Buffer] = []
+    def _bind_inputs(self, context: Context, given: Mapping[str, ArrayLike]) -> tuple[list[Array], int | None]:
+        """Point `context` to the inputs; returns the arrays that must live as long, and the rows of a dynamic batch."""
+        arrays: list[Array] = []
         rows: int | None = None
-        for name, spec in self._inputs.items():
-            if name not in given:
-                raise MissingTensorError("input", name, list(given))
-            array = spec.checked("input", name, np.asarray(given[name]), rows)
+        for i, (name, spec) in enumerate(self._inputs.items()):
+            try:
+                array = np.asarray(given[name])
+            except KeyError:
+                raise MissingTensorError("input", name, list(given)) from None
+            array = spec.checked("input", name, array, rows)
             if self._row_tile:
                 rows = array.shape[0]
-            buffers.append(self._readable(array))
-        if len(given) != len(buffers):
+            address = address_of(array)
+            if not array.flags.c_contiguous or address % self._alignment != 0:
+                array, address = _copied(array)
+            context.inputs[i] = address
+            arrays.append(array)
+        if len(given) != len(arrays):
             _refuse_unknown("input", given, self._inputs)
-        return buffers, rows
-
-    def _readable(self, array: Array) -> Buffer:
-        """`array` itself, or an aligned copy where the kernels could not read it."""
-        if array.flags.c_contiguous:
-            buffer = Buffer.of(array)
-            if buffer.address % self._alignment == 0:
-                return buffer
-        copy = TensorSpec(array.dtype.name, array.shape).allocate()
-        copy.array[...] = array
-        return copy
+        return arrays, rows
 
     def _bind_outputs(
-        self, given: Mapping[str, Array] | None, sources: Sequence[Buffer], rows: int | None
-    ) -> list[Buffer]:
-        if not given:
-            return [spec.allocate(rows) for spec in self._outputs.values()]
+        self, context: Context, given: Mapping[str, Array] | None, sources: Sequence[Array], rows: int | None
+    ) -> dict[str, Array]:
+        """Point `context` to the outputs, those given and new ones; returns them by name."""
+        results: dict[str, Array] = {}
+        if given:
+            self._check_outputs(given, sources, rows)
+        for i, (name, spec) in enumerate(self._outputs.items()):
+            if given and name in given:
+                array = given[name]
+                address = address_of(array)
+            else:
+                array, address = spec.allocate(rows)
+            context.outputs[i] = address
+            results[name] = array
+        return results
+
+    def _check_outputs(self, given: Mapping[str, Array], sources: Sequence[Array], rows: int | None) -> None:
         _refuse_unknown("output", given, self._outputs)
         for name, array in given.items():
-            others = [source.array for source in sources] + [a for n, a in given.items() if n != name]
+            others = [*sources, *(a for n, a in given.items() if n != name)]
             self._check_writable(name, self._outputs[name].checked("output", name, array, rows), others)
-        return [
-            Buffer.of(given[name]) if name in given else spec.allocate(rows) for name, spec in self._outputs.items()
-        ]
 
     def _check_writable(self, name: str, array: Array, others: Sequence[Array]) -> None:
         if not array.flags.writeable:
             raise OutputBufferError(name, "the array is read-only")
         if not array.flags.c_contiguous:
             raise OutputBufferError(name, "the array is not C-contiguous")
-        if array.ctypes.data % self._alignment != 0:
+        if address_of(array) % self._alignment != 0:
             raise OutputBufferError(name, f"the array's data is not aligned to {self._alignment} bytes")
         if any(np.may_share_memory(array, other) for other in others):
             raise OutputBufferError(name, "the array overlaps an input or another output")
 
 
-def _point(context: Context, sources: Sequence[Buffer], results: Sequence[Buffer]) -> None:
-    for i, buffer in enumerate(sources):
-        context.inputs[i] = buffer.address
-    for i, buffer in enumerate(results):
-        context.outputs[i] = buffer.address
+def _copied(array: Array) -> Buffer:
+    """A copy that kernels can read: in row-major order, and aligned."""
+    copy, address = TensorSpec(array.dtype.name, array.shape).allocate()
+    copy[...] = array
+    return copy, address
 
 
 def _refuse_unknown(kind: str, given: Mapping[str, object], known: Mapping[str, TensorSpec]) -> None:

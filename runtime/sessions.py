@@ -20,7 +20,7 @@ class Sessions:
         self._library = library
         self._threads = threads
         self._idle: list[Context] = []
-        self._borrowed = 0
+        self._contexts = 0  # idle or borrowed
         self._closed = False
         self._lock = threading.RLock()
 
@@ -38,14 +38,15 @@ class Sessions:
         with self._lock:
             if self._closed:
                 raise ModelClosedError(self._name)
-            context = self._idle.pop() if self._idle else self._library.create_context(self._threads)
-            self._borrowed += 1
+            if self._idle:
+                return self._idle.pop()
+            context = self._library.create_context(self._threads)
+            self._contexts += 1
             return context
 
     def give_back(self, context: Context) -> None:
         with self._lock:
             self._idle.append(context)
-            self._borrowed -= 1
             if self._closed:
                 self._free()
 
@@ -59,5 +60,6 @@ class Sessions:
     def _free(self) -> None:
         while self._idle:
             self._idle.pop().close()
-        if self._borrowed == 0:
+            self._contexts -= 1
+        if self._contexts == 0:
             self._library.close()

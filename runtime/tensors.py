@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,18 +39,16 @@ DTYPES: Mapping[str, np.dtype[np.generic]] = {
 }
 
 
-class Buffer(NamedTuple):
-    """An array and where its data lies. numpy takes a microsecond to tell where, so it is asked once."""
+# An array and where its data lies, which is worth asking once.
+Buffer: TypeAlias = tuple[Array, int]
 
-    array: Array
-    address: int
 
-    @staticmethod
-    def of(array: Array) -> "Buffer":
-        if array.size and array.flags.writeable:
-            start = ctypes.addressof(ctypes.c_char.from_buffer(array.data))  # quicker than array.ctypes.data
-            return Buffer(array, start)
-        return Buffer(array, array.ctypes.data)
+def address_of(array: Array) -> int:
+    """Where the data of an array lies; three times quicker than `array.ctypes.data` where it can be."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    except (TypeError, ValueError):  # read-only, empty, or not contiguous
+        return array.ctypes.data
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,14 @@ class TensorSpec:
     def is_dynamic(self) -> bool:
         return self.shape[:1] == (None,)
 
-    def with_rows(self, rows: int | None) -> Shape:
-        """The shape with `rows` for the dynamic batch; without rows, as it is."""
-        return (rows, *self.shape[1:]) if self.is_dynamic else self.shape
+    @cached_property
+    def _fixed(self) -> tuple[int, ...]:
+        """The dimensions that are not dynamic."""
+        return tuple(d for d in self.shape if d is not None)
 
     def shape_of(self, rows: int | None = None) -> tuple[int, ...]:
         """The shape of an array; a dynamic batch has `rows` rows, 1 if not given."""
-        return tuple(1 if d is None else d for d in self.with_rows(rows))
+        return (1 if rows is None else rows, *self._fixed) if self.is_dynamic else self._fixed
 
     def nbytes(self, rows: int | None = None) -> int:
         return prod(self.shape_of(rows)) * self.storage.itemsize
@@ -91,25 +90,27 @@ class TensorSpec:
             if array.dtype.name != self.dtype or not array.dtype.isnative:
                 raise TensorDtypeError(kind, name, self.dtype, array.dtype)
             array = array.view(self.storage)
-        if array.shape != self.shape and not self._fits(array.shape, rows):
-            raise TensorShapeError(kind, name, self.with_rows(rows), array.shape)
+        shape = array.shape
+        if not self.is_dynamic:
+            fits = shape == self.shape
+        else:
+            fits = shape[1:] == self._fixed and len(shape) > 0 and rows in (None, shape[0])
+        if not fits:
+            expected = self.shape if rows is None else self.shape_of(rows)
+            raise TensorShapeError(kind, name, expected, shape)
         return array
-
-    def _fits(self, shape: tuple[int, ...], rows: int | None) -> bool:
-        if not self.is_dynamic or len(shape) != len(self.shape):
-            return False
-        return shape[1:] == self.shape[1:] and (rows is None or shape[0] == rows)
 
     def allocate(self, rows: int | None = None) -> Buffer:
         """A new, uninitialized array whose data starts on a cache line, for whole-line stores, if it fills one."""
         shape, storage = self.shape_of(rows), self.storage
         size = prod(shape) * storage.itemsize
         if 0 < size < CACHE_LINE:
-            return Buffer.of(np.empty(shape, storage))
+            array = np.empty(shape, storage)
+            return array, address_of(array)
         raw = np.empty(size + CACHE_LINE, np.uint8)
-        start = Buffer.of(raw).address
+        start = address_of(raw)
         offset = -start % CACHE_LINE
-        return Buffer(np.ndarray(shape, storage, buffer=raw, offset=offset), start + offset)
+        return np.ndarray(shape, storage, buffer=raw, offset=offset), start + offset
 
 
 def random_arrays(specs: Mapping[str, TensorSpec], seed: int = 0, rows: int | None = None) -> dict[str, Array]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.codegen.computes import COMPUTES
+from compiler.codegen.computes import COMPUTES, Templated
+from compiler.codegen.schedules import SCHEDULES
 from compiler.ir import DType, Graph, Op, RegionOp, Rewriter, Sample, TensorType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.literal import Array
@@ -50,6 +51,11 @@ def batches() -> list[tuple[type[Op], int]]:
 
 def test_the_table_is_complete() -> None:
     assert set(OPS) - UNCOMPUTED == set(COMPUTES), "every op needs a row in codegen/computes"
+
+
+def test_templated_ops_name_a_template() -> None:
+    wanted = {row.template for row in COMPUTES.values() if isinstance(row, Templated)}
+    assert wanted and wanted <= {template.name for template in SCHEDULES}
 
 
 @pytest.mark.parametrize(("op", "start"), batches(), ids=lambda part: part if isinstance(part, int) else part.name)

@@ -130,7 +130,7 @@ def test_command(built_rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_specs() -> None:
     spec = TensorSpec("float32", (None, 3))
-    assert spec.with_rows(None) == (None, 3)
+    assert spec.is_dynamic
     assert spec.shape_of() == (1, 3)
     assert spec.shape_of(7) == (7, 3)
     assert spec.nbytes(7) == 84
