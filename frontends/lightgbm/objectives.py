@@ -31,7 +31,8 @@ def transform_of(objective: str, place: str) -> Transform:
     if name not in _TRANSFORMS:
         known = ", ".join(sorted([*_SIGMOIDS, *_TRANSFORMS]))
         raise UnsupportedModel(f"{place}: the objective {name[:40]!r} is not supported; known are {known}")
-    return _square if name.startswith("regression") and "sqrt" in settings else _TRANSFORMS[name]
+    transform = _TRANSFORMS[name]
+    return _square if transform is identity and "sqrt" in settings else transform
 
 
 def _setting(settings: list[str], key: str, place: str) -> float:

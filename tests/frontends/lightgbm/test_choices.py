@@ -60,6 +60,12 @@ def test_an_estimator_that_is_not_fitted_is_an_error() -> None:
         load(lightgbm.LGBMRegressor())
 
 
+@pytest.mark.parametrize("objective", ["regression", "regression_l1", "fair", "quantile", "mape", "huber", "poisson"])
+def test_labels_replaced_by_their_roots(objective: str) -> None:
+    model = booster(objective=objective, num_class=1, reg_sqrt=True)
+    assert_close(outputs_of(Prediction(model), X), model.predict(X))
+
+
 def test_linear_trees_are_refused() -> None:
     model = booster(objective="regression", num_class=1, linear_tree=True)
     with pytest.raises(UnsupportedModel, match="tree 0: its leaves are linear models"):

@@ -153,7 +153,7 @@ def check_mutated(data: st.DataObject) -> None:
         assert not isinstance(error, InputError)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(st.data())
 def test_mutated_models(data: st.DataObject) -> None:
     check_mutated(data)

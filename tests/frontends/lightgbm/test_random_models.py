@@ -30,7 +30,7 @@ def check(data: st.DataObject) -> None:
     assert_close(outputs_of(Prediction(model, iterations=(begin, end)), x), part)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_models(data: st.DataObject) -> None:
     check(data)

@@ -42,7 +42,7 @@ def compare(model: onnx.ModelProto, x: Array, *, exact: bool) -> None:
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_regressors(data: st.DataObject) -> None:
     outputs = data.draw(st.integers(1, 3))
@@ -59,7 +59,7 @@ def test_regressors(data: st.DataObject) -> None:
     compare(model_of("TreeEnsembleRegressor", attributes), rows_for(data.draw(SEEDS)), exact=transform == "NONE")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_classifiers_of_several_classes(data: st.DataObject) -> None:
     outputs = data.draw(st.integers(3, 4))
@@ -106,7 +106,7 @@ def test_double_thresholds_weights_and_inputs(data: st.DataObject) -> None:
     compare(model_of("TreeEnsembleRegressor", attributes, dtype=np.float64), x, exact=True)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_tree_ensembles_with_sets(data: st.DataObject) -> None:
     dtype = data.draw(st.sampled_from([np.float32, np.float64]))
@@ -288,7 +288,7 @@ def check_mutated(data: st.DataObject) -> None:
         assert not isinstance(error, frontend.ConversionError)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.data())
 def test_mutated_regressors(data: st.DataObject) -> None:
     check_mutated(data)

@@ -39,7 +39,7 @@ def check(data: st.DataObject) -> None:
         np.testing.assert_array_equal(got.reshape(leaves.shape), leaves)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_models(data: st.DataObject) -> None:
     check(data)
@@ -69,7 +69,7 @@ ENCODERS = (
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_pipelines(data: st.DataObject) -> None:
     random = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
