@@ -70,6 +70,7 @@ FRONTENDS: tuple[Frontend, ...] = (
         beginnings=(b"tree\n", b"tree\r\n"),
         package="lightgbm",
         requirements=("lightgbm",),
+        by_row=True,
     ),
     Frontend(
         name="scikit-learn",
@@ -79,6 +80,7 @@ FRONTENDS: tuple[Frontend, ...] = (
         beginnings=(),
         package="sklearn",
         requirements=("scikit-learn",),
+        by_row=True,
     ),
 )
 

@@ -31,9 +31,6 @@ SAMPLE_ROWS = 10_000
 
 STREAMS = 8
 """Measurements of the memory's bandwidth, of which the best counts."""
-FIXED_BATCH = frozenset({"kiln"})
-"""Engines whose models are for one number of rows: they prepare one for each batch, the others one for all."""
-
 _LOADS_PER_CYCLE = {"x86_64": 2, "aarch64": 2, "arm": 1}
 
 
@@ -131,23 +128,20 @@ def _prepared(
     """By the number of rows."""
     sample = _saved(directory / "sample.npz", model.rows(SAMPLE_ROWS))
 
-    def prepare(engine: str, rows: int | None) -> Path:
-        file = ForestFile(model.path, features, sample, rows)
+    def prepare(engine: str) -> Path:
+        file = ForestFile(model.path, features, sample)
         return forest_peer(engine).prepare_forest(file, directory, isa.target)
 
-    general = [engine for engine in engines if engine not in FIXED_BATCH]
-    fixed = [engine for engine in engines if engine in FIXED_BATCH]
-    prepared, failures = prepare_each(general, lambda engine: prepare(engine, None), isa)
+    prepared, failures = prepare_each(engines, prepare, isa)
     found: dict[int, PreparedModel] = {}
     for count in batches:
-        own, own_failures = prepare_each(fixed, lambda engine, count=count: prepare(engine, count), isa)
         rows = model.rows(count)
         found[count] = PreparedModel(
             name=f"{model.name}, {count} row{'s' * (count > 1)}",
             source=model.path,
             inputs=_saved(directory / f"{model.name}.{count}.npz", rows),
-            prepared={**own, **prepared},
-            failures={**own_failures, **failures},
+            prepared=prepared,
+            failures=failures,
             isa=isa,
             expected={PREDICTION: expected(model.path, rows)},
         )

@@ -64,8 +64,6 @@ class ForestFile:
     features: int
     sample: Path
     """An .npz file with rows like those of the training, `DATA f32[n, features]`."""
-    rows: int | None
-    """Of the inputs that the prepared model gets, for an engine that fixes them; None: any number."""
 
 
 class ForestPeer(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import compiler
 import runtime
-from bench.peers import DATA, ForestFile, Session
+from bench.peers import ForestFile, Session
 
 # What a device needs of the Python package; the C runtime is compiled into the artifact.
 RUNTIME_SUFFIXES = (".py", ".pyi", ".typed")
@@ -26,10 +26,9 @@ def prepare(model: Path, directory: Path, target: str) -> Path:
 
 
 def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
-    """An artifact as a directory, built from scratch; for a fixed number of rows if there is one."""
-    artifact = directory / f"{model.path.stem}.{model.rows}.kiln"
-    inputs = None if model.rows is None else {DATA: [model.rows, model.features]}
-    compiler.compile(model.path, target=target, inputs=inputs, cache_dir=directory / "kiln-cache").save(str(artifact))
+    """An artifact for any number of rows as a directory, built from scratch."""
+    artifact = directory / f"{model.path.stem}.kiln"
+    compiler.compile(model.path, target=target, cache_dir=directory / "kiln-cache").save(str(artifact))
     return artifact
 
 

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     path, sample, library = map(Path, arguments)
     with np.load(sample) as archive:
         rows = archive[DATA]
-    model = read(ForestFile(path, rows.shape[1], sample, None))
+    model = read(ForestFile(path, rows.shape[1], sample))
     annotation = library.with_suffix(".annotation.json")
     tl2cgen.annotate_branch(model, tl2cgen.DMatrix(rows, dtype="float32"), annotation)
     files = max(1, model.num_tree // TREES_PER_FILE)

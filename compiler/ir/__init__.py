@@ -11,7 +11,7 @@ from compiler.ir.op import InferenceError, Op, RegionOp, Sample
 from compiler.ir.parser import ParseError, parse_graph
 from compiler.ir.printer import print_graph
 from compiler.ir.rewriter import Rewriter, clone
-from compiler.ir.task import Task, task_of
+from compiler.ir.task import Task, task_of, task_of_op
 from compiler.ir.textfile import load_graph, save_graph
 from compiler.ir.types import ROW_MAJOR, Layout, Shape, TensorType
 from compiler.ir.verifier import VerificationError, verify
@@ -42,5 +42,6 @@ __all__ = [
     "print_graph",
     "save_graph",
     "task_of",
+    "task_of_op",
     "verify",
 ]

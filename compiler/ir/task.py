@@ -7,7 +7,7 @@ from: one kernel, one object in the cache, one row of the tuning database.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from compiler.ir.ops.region import Fused
 from compiler.ir.parser import parse_graph
 from compiler.ir.printer import print_graph
 from compiler.ir.rewriter import Rewriter
+from compiler.ir.types import TensorType
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,15 @@ def task_of(node: Node) -> Task:
     """The task that computes ``node``: its region if it is ``fused``, else a region of that one op."""
     if isinstance(node.op, Fused):
         return Task.of(node.regions[0])
+    return task_of_op(node.op, [operand.type for operand in node.operands], node.regions)
+
+
+def task_of_op(op: Op, operands: Sequence[TensorType], regions: Sequence[Graph] = ()) -> Task:
+    """The task that computes one op on operands of these types."""
     single = Graph("task")
     rewriter = Rewriter(single)
-    arguments = [rewriter.input(f"in{i}", operand.type) for i, operand in enumerate(node.operands)]
-    copy = rewriter.node(node.op, arguments, node.regions)
-    for index, result in enumerate(copy.results):
+    node = rewriter.node(op, [rewriter.input(f"in{i}", type_) for i, type_ in enumerate(operands)], regions)
+    for index, result in enumerate(node.results):
         rewriter.output(f"out{index}", result)
     return Task.of(single)
 

@@ -26,31 +26,37 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest import Forest, profile_of
+from compiler.ir.forest import Forest, Profile, profile_of
 from compiler.ir.graph import Graph, Value
 from compiler.ir.literal import Array
+from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import DEEPEST, BitslicedForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.indexing import Gather
 from compiler.ir.ops.movement import Broadcast
+from compiler.ir.ops.perfect_walk import DEEPEST as DEEPEST_PERFECT
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.unary import Cast
 from compiler.ir.rewriter import Rewriter
+from compiler.ir.task import Task, task_of_op
+from compiler.ir.types import TensorType
 from compiler.passes.base import Pass, PipelineError, Statistics
-from compiler.passes.context import PassContext, TargetCapabilities
-from compiler.passes.forests.bitslicing import BitslicedTables, bitsliced_tables
-from compiler.passes.forests.choice import bitsliced_cycles, is_nearly_perfect, walk_cycles
+from compiler.passes.context import CostOf, PassContext
+from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
 AUTO, BITSLICED, WALK = "auto", "bitsliced", "walk"
 
+PADDING = 16
+"""Places of perfect trees per leaf, on average, beyond which their tables are too large."""
+
 
 @dataclass(frozen=True)
 class LowerForests(Pass):
-    """``algorithm``: ``bitsliced`` or ``walk`` for all forests that it can compute, or ``auto``, the one that takes
-    fewer cycles by the rule of ``compiler.passes.forests.choice``."""
+    """``algorithm``: ``bitsliced`` or ``walk`` for all forests that it can compute, or ``auto``, the one that costs
+    less; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
@@ -68,55 +74,87 @@ class LowerForests(Pass):
                 case ForestSums(forest):
                     x, *start = node.operands
                     rewriter.before(node)
-                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.target)
+                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.cost)
                 case ForestLeaves(forest):
                     rewriter.before(node)
-                    reached, leaf = _walk(rewriter, forest, node.operands[0])
-                    names = rewriter.constant(_filled(forest.leaf_id[leaf]))
-                    result = rewriter.emit(Gather(0), names, rewriter.emit(Cast(DType.I64), reached))
+                    walk = _walk(forest)
+                    names = rewriter.constant(_filled(forest.leaf_id[walk.leaf]))
+                    result = rewriter.emit(
+                        Gather(0), names, rewriter.emit(Cast(DType.I64), walk.emit(rewriter, node.operands[0]))
+                    )
                 case _:
                     continue
             rewriter.replace(node, result)
             lowered += 1
         return {"lowered": lowered}
 
-    def _sums(
-        self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, target: TargetCapabilities | None
-    ) -> Value:
-        rows = x.type.shape[0]
+    def _sums(self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, cost: CostOf | None) -> Value:
         if start is None:
+            rows = x.type.shape[0]
             start = rewriter.emit(Broadcast((rows, forest.outputs)), rewriter.constant(forest.base))
         if forest.trees == 0:
             return start
-        if (tables := self._bitsliced(forest, rows, target)) is not None:
-            constants = (rewriter.constant(table) for table in tables.operands)
-            return rewriter.emit(BitslicedForest(tables.depth), x, start, *constants)
-        reached, leaf = _walk(rewriter, forest, x)
-        tables = (rewriter.constant(table) for table in (forest.target, forest.leaf[leaf]))
-        return rewriter.emit(SumLeaves(), reached, start, *tables)
+        sliced = self._bitsliced(forest)
+        if sliced is not None and self.algorithm == BITSLICED:
+            return sliced.emit(rewriter, x, start)
+        walk = _walk(forest)
+        sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
+        if sliced is not None and cost is not None:
+            reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
+            walked = cost(walk.task(x.type)) + cost(sums.task(reached, start.type))
+            if cost(sliced.task(x.type, start.type)) < walked:
+                return sliced.emit(rewriter, x, start)
+        return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
-    def _bitsliced(self, forest: Forest, rows: int, target: TargetCapabilities | None) -> BitslicedTables | None:
-        """The tables of ``bitsliced_forest`` if it computes the forest, and is wanted."""
-        profile = profile_of(forest)
-        if self.algorithm == WALK or not 1 <= profile.max_depth <= DEEPEST:
+    def _bitsliced(self, forest: Forest) -> _Step | None:
+        """Bit slicing if it computes the forest, and is wanted."""
+        depth = profile_of(forest).max_depth
+        if self.algorithm == WALK or not 1 <= depth <= DEEPEST:
             return None
-        tables = bitsliced_tables(forest, profile.max_depth)
-        if tables is None or self.algorithm == BITSLICED:
-            return tables
-        return tables if bitsliced_cycles(tables, profile, rows, target) < walk_cycles(forest, profile, rows) else None
+        tables = bitsliced_tables(forest, depth)
+        return None if tables is None else _Step(BitslicedForest(tables.depth), tables.operands)
 
 
-def _walk(rewriter: Rewriter, forest: Forest, x: Value) -> tuple[Value, Array]:
-    """Where rows end, numbers per row and tree; and which leaf each number is."""
+@dataclass(frozen=True)
+class _Step:
+    """An op of a lowered forest, and the tables that it has after its other operands."""
+
+    op: Op
+    tables: tuple[Array, ...]
+
+    def task(self, *operands: TensorType) -> Task:
+        """What it is to compute for other operands of these types."""
+        return task_of_op(
+            self.op, [*operands, *(TensorType(DType.of(table.dtype), table.shape) for table in self.tables)]
+        )
+
+    def emit(self, rewriter: Rewriter, *operands: Value) -> Value:
+        """The node, and its tables as constants."""
+        return rewriter.emit(self.op, *operands, *map(rewriter.constant, self.tables))
+
+
+@dataclass(frozen=True)
+class _Walk(_Step):
+    """A walk; ``leaf`` says which leaf each number is that it gives for a row and a tree."""
+
+    leaf: Array
+
+
+def _walk(forest: Forest) -> _Walk:
+    """The walk that takes the fewest cycles of those that compute the forest."""
     profile = profile_of(forest)
-    if is_nearly_perfect(profile) and (perfect := perfect_tables(forest, profile.max_depth)) is not None:
+    depth, everything = profile.max_depth, np.arange(forest.leaves)
+    if _is_nearly_perfect(profile) and (perfect := perfect_tables(forest, depth)) is not None:
         node, leaf = perfect
-        return rewriter.emit(PerfectWalk(profile.max_depth), x, rewriter.constant(node)), leaf.reshape(-1)
+        return _Walk(PerfectWalk(depth), (node,), leaf.reshape(-1))
     if (sparse := sparse_tables(forest)) is not None:
-        root, node = (rewriter.constant(table) for table in sparse)
-        return rewriter.emit(SparseWalk(profile.max_depth), x, root, node), np.arange(forest.leaves)
-    tables = [rewriter.constant(table) for table in walk_tables(forest)]
-    return rewriter.emit(ForestWalk(profile.max_depth), x, *tables), np.arange(forest.leaves)
+        return _Walk(SparseWalk(depth), sparse, everything)
+    return _Walk(ForestWalk(depth), walk_tables(forest), everything)
+
+
+def _is_nearly_perfect(profile: Profile) -> bool:
+    """Whether a walk through perfect trees is possible, and its tables are not much larger than the forest."""
+    return 1 <= profile.max_depth <= DEEPEST_PERFECT and profile.trees << profile.max_depth <= PADDING * profile.leaves
 
 
 def _filled(table: Array) -> Array:

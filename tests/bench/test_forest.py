@@ -104,7 +104,7 @@ def test_the_onnx_model_of_probabilities_in_a_batch(zoo: Path) -> None:
 def test_xgboost_computes_in_every_run(folder: Path) -> None:
     """A booster keeps the predictions of a matrix, and would copy them."""
     prepared = forest_peer("xgboost").prepare_forest(
-        ForestFile(folder / "numbers.json", 5, folder / "sample.npz", None), folder, "host"
+        ForestFile(folder / "numbers.json", 5, folder / "sample.npz"), folder, "host"
     )
     session = forest_peer("xgboost").load(prepared, 1)
     assert isinstance(session, Refreshed)
@@ -135,7 +135,7 @@ def test_a_peer_agrees_with_xgboost(name: str, folder: Path, tmp_path: Path) -> 
     path = folder / "classes.json"
     rows = rows_with_gaps(shape)
     np.savez(tmp_path / "sample.npz", allow_pickle=False, **{DATA: rows})
-    file = ForestFile(path, shape.features, tmp_path / "sample.npz", len(rows))
+    file = ForestFile(path, shape.features, tmp_path / "sample.npz")
     if name == "lightgbm":
         with pytest.raises(RefusedForest, match="models of LightGBM only"):
             engine.prepare_forest(file, tmp_path, "host")

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 
 from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
+from compiler.codegen.analytic.forests import forest_cycles
 from compiler.codegen.analytic.machine import HERTZ, far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
 from compiler.codegen.analytic.windows import has_even_blocks, imbalance, rows_per_step, window_shape
 from compiler.codegen.analytic.winograd import WinogradCut, winograd_cycles
@@ -59,6 +60,8 @@ def estimate(region: Graph, target: Target) -> float:
     anchors = [node for node in nodes if isinstance(node.op, Conv | WinogradConv | Pool | Reduce | Concat | Slice)]
     if sum(isinstance(node.op, Conv) for node in anchors) == 2:
         return _pair_cycles(region, target) / HERTZ if blocked else math.inf
+    if forests := sum(forest_cycles(node, target) for node in nodes):
+        return forests / HERTZ
     if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
         possible = not blocked or all(_keeps_channels_apart(node) for node in nodes)
         return _traffic_cycles(region, target) / HERTZ if possible else math.inf

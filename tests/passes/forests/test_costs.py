@@ -1,4 +1,4 @@
-"""The rule takes for trained forests what was measured to be faster."""
+"""By their costs, trained forests get the algorithm that was measured to be faster."""
 
 from __future__ import annotations
 

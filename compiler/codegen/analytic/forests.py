@@ -1,0 +1,57 @@
+"""Kernels of forests: cycles from the sizes of their tables, which are operands."""
+
+from __future__ import annotations
+
+import math
+
+from compiler.ir import Node
+from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
+from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.targets import Target
+
+# Fitted to four trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
+KEY, WIDE_RANK, NARROW_RANK = 0.6, 4.8, 2.8
+"""Cycles per row and value."""
+
+TEST, NODE = 2.0, 2.4
+"""Cycles per vector that is made, or chosen, for the rows of a block."""
+
+LEAF = 0.8
+"""Cycles per row, tree and value of a leaf, of a block."""
+
+STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
+"""Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
+
+
+def forest_cycles(node: Node, target: Target) -> float:
+    """Cycles of one core for a node that computes a forest or a part of one; 0 for any other."""
+    match node.op:
+        case BitslicedForest(depth):
+            return _bitsliced_cycles(node, depth, target)
+        case PerfectWalk(steps) | SparseWalk(steps):
+            return _walk_cycles(node, STEP * steps)
+        case ForestWalk(steps):
+            return _walk_cycles(node, SLOW_STEP * steps)
+        case SumLeaves():
+            reached, leaf = node.operands[0].type, node.operands[3].type
+            return SUM * reached.elements * leaf.shape[1]
+        case _:
+            return 0.0
+
+
+def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
+    """Blocks of rows that are not full cost as much as full ones."""
+    x, _, _, wide, narrow, group, _, sets, _, leaf, _ = (operand.type for operand in node.operands)
+    (rows, features), (trees, _, width) = x.shape, leaf.shape
+    block = 8 * target.vector_bytes
+    ranks = WIDE_RANK * wide.shape[0] + NARROW_RANK * narrow.shape[0]
+    by_row = KEY * features + ranks + LEAF * trees * width
+    by_block = TEST * tests_of(narrow, group, sets) + NODE * trees * 2.0**depth
+    return math.ceil(rows / block) * (block * by_row + by_block)
+
+
+def _walk_cycles(node: Node, by_tree: float) -> float:
+    rows, trees = node.result.type.shape
+    return rows * (KEY * node.operands[0].type.shape[1] + trees * by_tree)
