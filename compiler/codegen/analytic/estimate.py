@@ -19,6 +19,7 @@ from compiler.ir.contiguity import concat_rows, same_order, slice_offset
 from compiler.ir.ops.binary import Binary, Fmod, Mod, Select
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
+from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.movement import Broadcast, Concat, Pad, Relayout, Slice
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
@@ -36,6 +37,13 @@ pixels."""
 
 ROW_MAJOR_PLANES = 2.0
 """Likewise a depthwise convolution or pool: it goes through scratch."""
+
+
+WALK_STEP_CYCLES = 16.0
+"""A step of a walk down a tree waits for the split, for the feature that it names, and for a comparison."""
+
+LEAF_CYCLES = 2.0
+"""To fetch a leaf and add it."""
 
 
 def layouts(target: Target) -> tuple[Layout, ...]:
@@ -59,12 +67,25 @@ def estimate(region: Graph, target: Target) -> float:
     anchors = [node for node in nodes if isinstance(node.op, Conv | WinogradConv | Pool | Reduce | Concat | Slice)]
     if sum(isinstance(node.op, Conv) for node in anchors) == 2:
         return _pair_cycles(region, target) / HERTZ if blocked else math.inf
+    if any(isinstance(node.op, ForestWalk | SumLeaves) for node in nodes):
+        return (_traffic_cycles(region, target) + sum(map(_forest_cycles, nodes))) / HERTZ
     if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
         possible = not blocked or all(_keeps_channels_apart(node) for node in nodes)
         return _traffic_cycles(region, target) / HERTZ if possible else math.inf
     (anchor,) = anchors
     cycles = _anchor_cycles(anchor, region, target, blocked=blocked)
     return cycles / HERTZ
+
+
+def _forest_cycles(node: Node) -> float:
+    """Of the walks of all rows through all trees as deep as they go, or of the sums of what they reach."""
+    match node.op:
+        case ForestWalk(depth):
+            return WALK_STEP_CYCLES * node.result.type.elements * depth
+        case SumLeaves():
+            return LEAF_CYCLES * node.operands[0].type.elements * node.operands[3].type.shape[1]
+        case _:
+            return 0.0
 
 
 def _keeps_channels_apart(node: Node) -> bool:
