@@ -23,7 +23,7 @@ from tests.runtime.affine import (
     expected,
     run_command,
 )
-from tests.runtime.rowwise import build_rows_artifact
+from tests.runtime.rowwise import build_rows_artifact, example_rows, expected_rows
 
 EXAMPLE = HERE.parents[1] / "examples" / "c" / "run_model.c"
 
@@ -62,6 +62,22 @@ def test_example_program(built: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     failed = subprocess.run([program, tmp_path, "x.raw", "offset.raw"], capture_output=True, text=True)
     assert failed.returncode == 1
     assert "cannot open the model" in failed.stderr
+
+
+def test_example_program_with_a_dynamic_batch(
+    built_rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "run_model"
+    run_command(
+        "gcc", "-std=c11", *WARNINGS, f"-I{built_rows}", EXAMPLE, built_rows / "model.so",
+        f"-Wl,-rpath,{built_rows}", "-o", program,
+    )  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    inputs = example_rows(21)
+    for name, array in inputs.items():
+        array.tofile(f"{name}.raw")
+    assert "input x: float32[-1, 8]" in run_command(program, built_rows, "x.raw", "scale.raw")
+    np.testing.assert_array_equal(np.fromfile("output_0.raw", np.float32).reshape(21, 8), expected_rows(inputs)["y"])
 
 
 @DRIVERS
