@@ -78,14 +78,14 @@ static size_t output_count;
 /* Kiln */
 
 static kiln_context *context;
-static __typeof__(kiln_run) *run_kiln;
+static __typeof__(kiln_run_rows) *run_kiln;
 
 static void predict_kiln(size_t i, const float *row, float *result) {
     (void)i;
     const void *inputs[] = {row};
     void *outputs[] = {result};
     kiln_error error;
-    if (run_kiln(context, inputs, outputs, &error)) die("kiln_run", error.message);
+    if (run_kiln(context, 1, inputs, outputs, &error)) die("kiln_run_rows", error.message);
 }
 
 static predict *open_kiln(const arguments *given, void *library) {
@@ -94,7 +94,7 @@ static predict *open_kiln(const arguments *given, void *library) {
     kiln_model *model;
     kiln_error error;
     if (open(given->model, &model, &error) || create(model, 1, &context, &error)) die(given->model, error.message);
-    run_kiln = symbol(library, "kiln_run");
+    run_kiln = symbol(library, "kiln_run_rows");
     return predict_kiln;
 }
 

@@ -24,8 +24,8 @@
  *
  * Threads: a model may be shared by any number of threads. A context is used by one thread at a time (a
  * second one gets KILN_ERROR_BUSY); contexts of one model run at once and share nothing but the weights.
- * Results are the same bits for any number of threads; of a dynamic batch, threads share the tiles. After fork() a context works in the child as well,
- * provided that no kiln_run was using it at that moment.
+ * Results are the same bits for any number of threads; of a dynamic batch, threads share the tiles. After fork() a
+ * context works in the child as well, provided that no kiln_run was using it at that moment.
  *
  * Memory: kiln_open maps the weights, kiln_context_create allocates everything a run needs, kiln_run and
  * kiln_run_rows allocate nothing. Inputs and outputs stay the caller's: they are read and written in place, never

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.ir import DType, Graph, Layout, Rewriter, TensorType, parse_graph
+from compiler.ir import DType, Graph, Layout, Op, Rewriter, TensorType, parse_graph, task_of_op
 from compiler.ir.ops.binary import Add, Mul
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
 from compiler.ir.ops.reduction import ReduceSum
 from compiler.ir.ops.sorting import TopK
@@ -52,7 +54,15 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "reduction": _sum_of_rows(),
         "rows": parse_graph(SOFTMAX),
         "whole": _sorted_rows(),
+        "bitsliced_forest": _sample_of(BitslicedForest),
+        "walks": _sample_of(PerfectWalk),
     }
+
+
+def _sample_of(op: type[Op]) -> Graph:
+    sample = op.samples()[0]
+    types = [TensorType(DType.of(operand.dtype), operand.shape) for operand in sample.operands]
+    return task_of_op(sample.op, types).graph()
 
 
 def _scaled_exponentials() -> Graph:
