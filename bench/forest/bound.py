@@ -26,8 +26,9 @@ class Core:
 def cycles_per_row(profile: Profile, core: Core, rows: int) -> float:
     """The cycles of one core that a row of a batch of `rows` takes at least, caches aside.
 
-    A tree adds one leaf to the row's sums, which is a load for each vector of its values: `1 / loads_per_cycle`. To
-    find the leaf there are two ways, and a tree may take the cheaper one.
+    A tree adds one leaf to the row's sums. That is a load for each vector of its values: `1 / loads_per_cycle`; or the
+    leaves of a tree stay in registers, where permutations of two vectors look the values up byte by byte for
+    `vector_bytes` rows at a time. To find the leaf there are three ways, of which a forest may take the cheapest.
 
     - *Walk*: a row passes `expected_path` splits, as many as the covers of the training say. At each the address of
       the feature's value depends on the split, so that the value is a load of its own; lanes of a gather are loads
@@ -36,8 +37,10 @@ def cycles_per_row(profile: Profile, core: Core, rows: int) -> float:
       a vector lanes of floats, a tree has ended before holding its splits has paid: two loads.
     - *Compare all*: every split of the tree is compared with bytes (ranks of the features) of `vector_bytes` rows at
       a time, one compare per cycle: `splits / trees / min(rows, vector_bytes)`.
+    - *Bit slices*: a test that occurs in many trees is made once, and is a bit per row, so that one operation is for as
+      many rows as a vector has bits. Each distinct test takes one, and so does the choice at each split.
 
-    Both leave out the making of ranks, the choice of the leaf from the compares, loop overhead, mispredicted branches
+    All leave out the making of ranks, the choice of the leaf from the compares, loop overhead, mispredicted branches
     and cache misses, so a figure well below 100% of the bound is no defect by itself.
     """
     if profile.trees == 0:
@@ -46,8 +49,11 @@ def cycles_per_row(profile: Profile, core: Core, rows: int) -> float:
     loads_of_level = 1 if rows >= lanes else 2
     walk = profile.expected_path * loads_of_level / core.loads_per_cycle
     compare_all = profile.splits / profile.trees / min(rows, core.vector_bytes)
-    leaf = -(-profile.width // lanes) / core.loads_per_cycle
-    return profile.trees * (min(walk, compare_all) + leaf)
+    slices = (profile.thresholds / profile.trees + profile.splits / profile.trees) / min(rows, 8 * core.vector_bytes)
+    loaded = -(-profile.width // lanes) / core.loads_per_cycle
+    permutations = FLOAT_BYTES * profile.width * -(-profile.most_leaves // (2 * core.vector_bytes))
+    leaf = min(loaded, permutations / min(rows, core.vector_bytes))
+    return profile.trees * (min(walk, compare_all, slices) + leaf)
 
 
 def seconds_per_row(profile: Profile, core: Core, rows: int, threads: int) -> float:
