@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from bench.peers import DEFAULTS, FOREST_DEFAULTS, MissingPeer, UnknownPeer, for
 from bench.plot import MissingPlotter, check_plotter, write_plot
 from bench.process import available_processors
 from bench.report import Outcome, Result, as_json, as_markdown, comparisons
+from bench.running import run_each
 from bench.suites import SUITES, Kind
 from compiler.codegen.toolchain import ToolchainError
 from compiler.errors import BuildError
@@ -115,23 +115,14 @@ def _read_model(path: Path) -> onnx.ModelProto:
 def _run(
     outcome: Outcome, engines: Sequence[str], kind: Kind, models: Sequence[str], options: argparse.Namespace
 ) -> None:
-    """Model after model, so that only one is in memory and on the disk at a time; raises MissingZoo if a model that
-    was asked for by name is not there."""
-    for name in models:
-        try:
-            model = _read_model(Path(name)) if name.endswith(".onnx") else make_model(name, options.zoo)
-        except MissingZoo as missing:
-            if options.models:
-                raise
-            outcome.skipped[name] = str(missing)
-            _say(f"skipped: {missing}")
-            continue
-        _say(f"{name} ...")
-        with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
-            try:
-                outcome.results += _measure(Path(name).stem, model, engines, kind, Path(directory), options)
-            except (BuildError, ToolchainError, NotWidenable) as error:
-                outcome.refused[name] = str(error)
+    def make(name: str) -> onnx.ModelProto:
+        return _read_model(Path(name)) if name.endswith(".onnx") else make_model(name, options.zoo)
+
+    def measure(name: str, model: onnx.ModelProto, directory: Path) -> list[Result]:
+        return list(_measure(Path(name).stem, model, engines, kind, directory, options))
+
+    failures = (BuildError, ToolchainError, NotWidenable)
+    run_each(outcome, models, make, measure, failures, _say, asked_for=bool(options.models))
 
 
 def _measure(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.forest.measure import measure_forest
 from bench.isa import isa_named
 from bench.models.catalog import UnknownModel
-from bench.models.forests import GRID, GRID_MODELS, SUFFIXES, forest_names, make_forest
-from bench.models.zoo import MissingZoo
+from bench.models.forests import GRID, GRID_MODELS, SUFFIXES, ForestModel, forest_names, make_forest
 from bench.peers import MissingPeer
 from bench.process import available_processors
-from bench.report import Outcome
+from bench.report import Outcome, Result
+from bench.running import run_each
 from compiler.codegen.toolchain import ToolchainError
 from frontends.xgboost import ModelError
 
@@ -38,20 +38,11 @@ def run_forests(
 ) -> None:
     """Measure all models; raises MissingZoo if one that was asked for by name is not there."""
     counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
-    for name in names:
-        try:
-            model = make_forest(name, options.zoo)
-        except MissingZoo as missing:
-            if options.models:
-                raise
-            outcome.skipped[name] = str(missing)
-            say(f"skipped: {missing}")
-            continue
-        say(f"{name} ...")
-        with tempfile.TemporaryDirectory(prefix="kiln-bench-") as directory:
-            try:
-                outcome.results += measure_forest(
-                    model, engines, counts, options.batches, Path(directory), isa_named(options.isa), options.turns
-                )
-            except (MissingPeer, ModelError, ToolchainError) as error:
-                outcome.refused[name] = str(error)
+
+    def measure(_name: str, model: ForestModel, directory: Path) -> list[Result]:
+        isa = isa_named(options.isa)
+        return list(measure_forest(model, engines, counts, options.batches, directory, isa, options.turns))
+
+    failures = (MissingPeer, ModelError, ToolchainError)
+    make = partial(make_forest, zoo=options.zoo)
+    run_each(outcome, names, make, measure, failures, say, asked_for=bool(options.models))

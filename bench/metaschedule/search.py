@@ -36,8 +36,8 @@ from compiler.ir import Task
 from compiler.targets import Target, host_target
 
 PER_UPDATE = 16
-"""Trials that are built before any of them runs, and between two updates of the cost model. By default 64, which for
-convolutions take most of a minute to build: in so short a time little or nothing would run."""
+"""Trials that are built before any of them runs, and between two updates of the cost model. By default 64, of
+which little or nothing would run in a short time."""
 
 
 class Journal:

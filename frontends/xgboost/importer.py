@@ -18,13 +18,11 @@ from compiler.ir.ops.unary import Cast, IsNan
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import TensorType
 from frontends.errors import InputError, UnsupportedModel
+from frontends.rows import DATA, DEFAULT_BATCH
 from frontends.xgboost.model import LinearBooster, XGBoostModel
 from frontends.xgboost.prediction import Prediction
 
-DATA = "data"
 BASE_MARGIN = "base_margin"
-DEFAULT_BATCH = 1
-"""Rows, where no shape is given."""
 
 
 def import_model(

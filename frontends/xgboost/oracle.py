@@ -8,8 +8,9 @@ import numpy as np
 import xgboost
 
 from compiler.ir.literal import Array
+from frontends.rows import DATA
 from frontends.xgboost.document import Model, model_bytes, read_document
-from frontends.xgboost.importer import BASE_MARGIN, DATA
+from frontends.xgboost.importer import BASE_MARGIN
 from frontends.xgboost.model import Trees, read_model
 from frontends.xgboost.prediction import Prediction
 

@@ -50,9 +50,9 @@ def record_text(record: Record) -> str:
     )
 
 
-def digest_of(text: str) -> str:
-    """What a record with this text is known by."""
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGEST_DIGITS]
+def digest_of(record: Record) -> str:
+    """What a record is known by: the digest of its text."""
+    return hashlib.sha256(record_text(record).encode()).hexdigest()[:DIGEST_DIGITS]
 
 
 def parse_record(fields: Mapping[str, object]) -> Record:

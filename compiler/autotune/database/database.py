@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from compiler.autotune.database import schema
-from compiler.autotune.database.canonical import digest_of, json_text, parse_record, record_text
+from compiler.autotune.database.canonical import digest_of, json_text, parse_record
 from compiler.autotune.database.errors import DatabaseError
 from compiler.autotune.record import Record
 from compiler.autotune.validity import Validity
@@ -119,7 +119,7 @@ class Database:
         """
         with self._transaction():
             new = self._insert({task.hash: task.text}, records)
-            known = [(_digest(r), json_text(dict(f))) for r, f in zip(records, features, strict=bool(features)) if f]
+            known = [(digest_of(r), json_text(dict(f))) for r, f in zip(records, features, strict=bool(features)) if f]
             self._connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?)", known)
         return new
 
@@ -136,7 +136,7 @@ class Database:
         """Forget all records of which ``unwanted`` says so, and the tasks that have none left; returns how many records
         went."""
         with self._transaction():
-            digests = [(_digest(record),) for record in self._select() if unwanted(record)]
+            digests = [(digest_of(record),) for record in self._select() if unwanted(record)]
             self._connection.executemany("DELETE FROM records WHERE digest = ?", digests)
             self._connection.execute("DELETE FROM tasks WHERE hash NOT IN (SELECT task FROM records)")
         return len(digests)
@@ -285,7 +285,7 @@ class Database:
             )
         except (ValueError, TypeError) as error:
             raise DatabaseError(self.path, f"is damaged: record {digest}: {error}") from error
-        if _digest(record) != digest:
+        if digest_of(record) != digest:
             raise DatabaseError(self.path, f"is damaged: record {digest} has other content")
         return record
 
@@ -317,13 +317,9 @@ def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
-def _digest(record: Record) -> str:
-    return digest_of(record_text(record))
-
-
 def _row(record: Record) -> tuple[object, ...]:
     return (
-        _digest(record),
+        digest_of(record),
         record.task,
         record.fingerprint,
         record.choice.template,

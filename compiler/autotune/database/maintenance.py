@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from compiler.autotune.database.canonical import digest_of, record_text
+from compiler.autotune.database.canonical import digest_of
 from compiler.autotune.database.database import Database
 from compiler.autotune.record import Record, Source, Status
 from compiler.autotune.validity import Validity
@@ -73,7 +73,7 @@ def prune(database: Database, validity: Validity | None = None, keep: int | None
             return True
         if kept is None or record.is_default or record.status is not Status.OK:
             return False
-        return _digest(record) not in kept
+        return digest_of(record) not in kept
 
     return database.remove(unwanted)
 
@@ -84,14 +84,10 @@ def _best_digests(database: Database, keep: int, validity: Validity | None) -> I
         if record.status is Status.OK and (validity is None or validity.holds(record)):
             grouped[record.task, record.fingerprint].append(record)
     for records in grouped.values():
-        yield from map(_digest, sorted(records, key=_rank)[:keep])
-
-
-def _digest(record: Record) -> str:
-    return digest_of(record_text(record))
+        yield from map(digest_of, sorted(records, key=_rank)[:keep])
 
 
 def _rank(record: Record) -> tuple[str, float, str]:
     """The order of ``Database.best``."""
     assert record.seconds is not None
-    return record.source.value, record.seconds, _digest(record)
+    return record.source.value, record.seconds, digest_of(record)
