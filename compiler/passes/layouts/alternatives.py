@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from compiler.ir.dtypes import DType
@@ -33,6 +33,10 @@ MOST_VECTORS = 4
 
 WINOGRAD_OUTPUTS = (2, 4)
 """Sizes of the square tiles of results that Winograd's algorithm is tried with."""
+
+SECONDS_PER_ADDED_BYTE = 1 / 13e9
+"""What each byte must save that a form adds to the model's constants: the time to be read once from memory. Its own
+reading is in the form's cost already; this is for the memory that it occupies, and for what it drives out of caches."""
 
 SMALLEST_BLOCK = 4
 """Below this many channels side by side, vectors along channels are mostly padding."""
@@ -177,9 +181,11 @@ def _winograd(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterat
         if tiled is None:
             continue
         constants = {w: partial(winograd_weights, outputs=outputs)}
+        added = tiled.inputs[w].type.bytes - region.inputs[w].type.bytes
         for vectors in _vectors(conv.operands[1].type.shape[0], lanes):
             packed = Layout(((1, vectors * lanes),))
-            yield from _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants)
+            for form in _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants):
+                yield replace(form, seconds=form.seconds + added * SECONDS_PER_ADDED_BYTE)
 
 
 def is_depthwise_pair(region: Graph) -> bool:
