@@ -5,13 +5,8 @@
 #include <fenv.h>
 #include <time.h>
 
-/* Work is cut into pieces of at least this estimated duration. Handing over to a thread that spins takes
- * 0.2 microseconds, and the cache lines that it then fetches from the caller's core take as long again and
- * more. */
-#define MIN_PIECE_SECONDS 5e-6
-
 int kiln_workers_for(double seconds, int64_t extent, int threads) {
-    double pieces = seconds / MIN_PIECE_SECONDS;
+    double pieces = seconds / KILN_LEAST_SECONDS;
     int workers = threads < extent ? threads : (int)extent;
     if (pieces < workers) workers = (int)pieces;
     return workers > 1 ? workers : 1;
@@ -69,11 +64,11 @@ static kiln_status check_arguments(const kiln_plan *plan, const void *const *inp
 }
 
 static void run_calls(kiln_context *context, const kiln_frame *frame, bool spin) {
-    const kiln_program *program = &context->model->plan->program;
+    const kiln_program *program = &context->model->plan->programs[0];
     const kiln_crew *c = &context->crew;
     for (uint32_t i = 0; i < program->n_calls; i++) {
         uint64_t start = kiln_profile_start(context->times);
-        kiln_pool_run(c->pool, &program->calls[i], frame, c->workers[i], spin);
+        kiln_pool_run(c->pool, &program->calls[i], frame, c->workers[i], KILN_FEW_PIECES, spin);
         kiln_profile_record(context->times, i, start);
     }
 }
