@@ -6,9 +6,13 @@
  * pass (scratch, arena, pointers to its rows) is its own.
  */
 #include "kiln_context.h"
+#include "kiln_signal.h"
 #include "kiln_split.h"
 
 #include <string.h>
+
+/* Shorter runs are over, or nearly so, when a sleeping thread has woken. */
+#define WAKING_SECONDS 300e-6
 
 /* Tiles of one program, from a row on. Threads claim items of several tiles. */
 typedef struct part {
@@ -180,6 +184,19 @@ static double make_parts(batch *b, int threads) {
     return seconds;
 }
 
+/* Fills in the parts for as many threads as it returns. Threads that spin since the last run are there at once; for a
+ * short run others are not woken, since it would wait for them. */
+static int plan_run(batch *b, bool spin, double *seconds) {
+    kiln_context *context = b->context;
+    int threads = context->times ? 1 : context->crew.threads;
+    if (threads > 1 && !(spin && kiln_now_ns() - context->ended_ns < KILN_SPIN_NS)) {
+        *seconds = make_parts(b, 1);
+        if (*seconds < WAKING_SECONDS) return 1;
+    }
+    *seconds = make_parts(b, threads);
+    return threads;
+}
+
 void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inputs, void *const *outputs, bool spin) {
     batch b = {
         .frame = {.inputs = inputs,
@@ -194,10 +211,11 @@ void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inpu
         run_row(&b);
         return;
     }
-    int threads = context->times ? 1 : context->crew.threads;
-    double seconds = make_parts(&b, threads);
+    double seconds;
+    int threads = plan_run(&b, spin, &seconds);
     kiln_call call = {.run = run_items, .extent = 0};
     for (int i = 0; i < KILN_MOST_PROGRAMS; i++) call.extent += b.parts[i].items;
     kiln_pool_run(context->crew.pool, &call, &b.frame, kiln_workers_for(seconds, call.extent, threads),
                   KILN_MANY_PIECES, spin);
+    if (context->crew.threads > 1) context->ended_ns = kiln_now_ns();
 }

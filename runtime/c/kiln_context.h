@@ -27,6 +27,7 @@ struct kiln_context {
     char *arena; /* of one run; with a dynamic batch, a padded tile of all inputs and outputs */
     kiln_crew crew;
     kiln_call_time *times; /* per call of one program after the other; NULL unless profiling */
+    int64_t ended_ns; /* of a dynamic batch, when threads last were awake after a run */
     atomic_flag in_use;
 };
 

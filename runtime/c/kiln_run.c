@@ -1,9 +1,9 @@
 /* kiln_run.c: one run: what the caller may pass, whose turn it is, and the loop over the calls of a plan. */
 #define _GNU_SOURCE
 #include "kiln_context.h"
+#include "kiln_signal.h"
 
 #include <fenv.h>
-#include <time.h>
 
 int kiln_workers_for(double seconds, int64_t extent, int threads) {
     double pieces = seconds / KILN_LEAST_SECONDS;
@@ -23,17 +23,11 @@ void kiln_leave(kiln_context *context) {
     atomic_flag_clear_explicit(&context->in_use, memory_order_release);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t kiln_profile_start(const kiln_call_time *times) { return times ? now_ns() : 0; }
+uint64_t kiln_profile_start(const kiln_call_time *times) { return times ? (uint64_t)kiln_now_ns() : 0; }
 
 void kiln_profile_record(kiln_call_time *times, uint32_t call, uint64_t start) {
     if (!times) return;
-    uint64_t elapsed = now_ns() - start;
+    uint64_t elapsed = (uint64_t)kiln_now_ns() - start;
     kiln_call_time *time = &times[call];
     if (time->runs == 0 || elapsed < time->best_ns) time->best_ns = elapsed;
     time->total_ns += elapsed;
