@@ -1,6 +1,6 @@
-"""What is compiled of a model: its graph for its shapes, or with a dynamic batch for a tile of rows and for one row.
+"""What is compiled of a model: its graph for its shapes, or with a dynamic batch for tiles of rows and for one row.
 
-Owns how many rows a tile has. The two graphs go through the same passes.
+Owns how many rows tiles have. All graphs go through the same passes.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.plan import Plan, batched_plan, graph_tasks, plan_graph
+from compiler.codegen.plan import Plan, RowTile, batched_plan, graph_tasks, plan_graph
 from compiler.ir import Graph, Node, Task
 from compiler.ir.ops.constant import Constant
-from compiler.passes.rows import for_rows
+from compiler.passes.rows import for_rows, same_for_any_rows
 from compiler.targets import Target
 
 ROWS_PER_VECTOR_BYTE = 8
 """A tile has a row for each bit of a vector, which is what kernels that compare rows bit by bit can use."""
+FEWER_ROWS = 128
+"""A second, smaller tile has a row for each bit of the narrowest vectors: it costs more per row, but is for batches
+that would leave most of a large tile empty, or all threads but one without a tile."""
 FEWEST_ROWS = 16
 """A tile gets no smaller, however much its rows take."""
 SHARE_OF_L2 = 0.5
@@ -25,31 +28,33 @@ SHARE_OF_L2 = 0.5
 
 @dataclass(frozen=True)
 class Forms:
-    """Optimized graphs: ``main`` is for the model's shapes, or for ``rows`` rows, and then ``row`` is for one."""
+    """Optimized graphs: ``main`` is for the model's shapes, or for ``rows`` rows. Then ``smaller`` are for fewer and
+    fewer rows, the last for one, and all may have the ``same_results`` for a row, bit by bit."""
 
     main: Graph
-    row: Graph | None = None
     rows: int = 0
+    smaller: tuple[tuple[int, Graph], ...] = ()
+    same_results: bool = False
 
     @property
     def tasks(self) -> dict[Node, Task]:
-        """Of all nodes of both that need a kernel."""
-        return graph_tasks(self.main) | (graph_tasks(self.row) if self.row else {})
+        """Of all nodes of all graphs that need a kernel."""
+        graphs = (self.main, *(graph for _, graph in self.smaller))
+        return {node: task for graph in graphs for node, task in graph_tasks(graph).items()}
 
     def plan(
         self, tasks: Mapping[Node, Task], kernels: Mapping[Task, KernelInfo], cost: Callable[[Task], float]
     ) -> Plan:
         """The plan; ``cost`` estimates the seconds of a task on one core."""
 
-        def plan_of(graph: Graph) -> tuple[Plan, float]:
+        def tile_of(rows: int, graph: Graph) -> RowTile:
             own = {node: tasks[node] for node in graph if node in tasks}
-            return plan_graph(graph, own, kernels), sum(map(cost, own.values()))
+            return RowTile(rows, sum(map(cost, own.values())), plan_graph(graph, own, kernels))
 
-        plan, seconds = plan_of(self.main)
-        if self.row is None:
-            return plan
-        row_plan, row_seconds = plan_of(self.row)
-        return batched_plan(plan, row_plan, self.rows, seconds, row_seconds)
+        tile = tile_of(self.rows, self.main)
+        if not self.smaller:
+            return tile.plan
+        return batched_plan([tile, *(tile_of(*form) for form in self.smaller)], same_results=self.same_results)
 
 
 def fixed(graph: Graph, optimize: Callable[[Graph], Graph]) -> Forms:
@@ -64,7 +69,9 @@ def batched(graph: Graph, target: Target, optimize: Callable[[Graph], Graph]) ->
     fitting = _fitting_rows(tile, rows, target)
     if fitting < rows:
         rows, tile = fitting, optimize(for_rows(graph, fitting))
-    return Forms(tile, optimize(for_rows(graph, 1)), rows)
+    smaller = (FEWER_ROWS, 1) if rows > FEWER_ROWS else (1,)
+    forms = tuple((fewer, optimize(for_rows(graph, fewer))) for fewer in smaller)
+    return Forms(tile, rows, forms, same_for_any_rows(graph))
 
 
 def _fitting_rows(tile: Graph, rows: int, target: Target) -> int:

@@ -135,7 +135,8 @@ def _summarize(artifact: Artifact, model: Path, output: Path, verbose: bool) -> 
         f" arena {_bytes(plan.arena_bytes)} of {_bytes(plan.tensor_bytes)} in all tensors"
     )
     if plan.batch:
-        print(f"  any number of rows, {plan.batch.rows} at a time; a single row is {len(plan.batch.row.calls)} calls")
+        sizes = " or ".join(str(rows) for rows in (plan.batch.rows, *(tile.rows for tile in plan.batch.smaller[:-1])))
+        print(f"  any number of rows, {sizes} at a time; a single row is {len(plan.batch.row.calls)} calls")
     print(f"  {report.verification}")
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)

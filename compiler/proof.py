@@ -151,7 +151,8 @@ def _batches(plan: Plan) -> tuple[int, ...]:
     if plan.batch is None:
         return ()
     tile = plan.batch.rows
-    return (0, 1, tile - 1, tile, tile + 1, 3 * tile + 7)
+    around = {rows + more for rows in (tile, *(smaller.rows for smaller in plan.batch.smaller)) for more in (-1, 0, 1)}
+    return (*sorted(around), 3 * tile + 7)
 
 
 def _affordable(execution: Execution, plan: Plan, batches: Sequence[int]) -> Execution:

@@ -72,12 +72,12 @@ def load_golden(model: Model) -> Golden:
 def selftest(model: Model) -> list[Comparison]:
     """Verify every digest, run the golden inputs, compare. Raises ArtifactError, SelftestError.
 
-    A dynamic batch gets a tile of rows and one more, for which the model has code of its own.
+    A dynamic batch gets tiles of rows and a few more, for which the model has code of its own.
     """
     model.verify()
     golden = load_golden(model)
     if model.row_tile:
-        golden = golden.of_rows(model.row_tile + 1)
+        golden = golden.of_rows(2 * model.row_tile + model.row_tile // 4 + 1)
     results = model.run(golden.inputs)
     return [
         compare(name, results[name], golden.outputs[name], spec, model.manifest.tolerance)

@@ -7,7 +7,7 @@ with the kernel objects with `LINK_FLAGS`. The sources are C11 and need libc, li
 
 from pathlib import Path
 
-PLAN_ABI = 2  # KILN_PLAN_ABI of kiln_plan.h; a test compares the two
+PLAN_ABI = 3  # KILN_PLAN_ABI of kiln_plan.h; a test compares the two
 
 INCLUDE = Path(__file__).parent / "c"
 PUBLIC_HEADER = INCLUDE / "kiln.h"
@@ -21,13 +21,22 @@ SOURCES: tuple[Path, ...] = tuple(
         "kiln_pool.c",
         "kiln_run.c",
         "kiln_signal.c",
+        "kiln_split.c",
         "kiln_usable_cpus.c",
         "kiln_weights.c",
     )
 )
 HEADERS: tuple[Path, ...] = tuple(
     INCLUDE / name
-    for name in ("kiln.h", "kiln_context.h", "kiln_internal.h", "kiln_plan.h", "kiln_pool.h", "kiln_signal.h")
+    for name in (
+        "kiln.h",
+        "kiln_context.h",
+        "kiln_internal.h",
+        "kiln_plan.h",
+        "kiln_pool.h",
+        "kiln_signal.h",
+        "kiln_split.h",
+    )
 )
 
 # What a build adds to flags of its own (optimization, -fPIC, …). -Bsymbolic: with two models in one process,

@@ -1,9 +1,9 @@
 """``for_rows``: from the model of one row to the same model of any number of rows.
 
-Owns what an op must be like to map rows to rows, each by itself. A row is dimension 0, of size 1, of every input, and
-of every value that depends on one; whatever does not, a constant, serves all rows. Most ops do with N rows what they do
-with one; some name the number of rows among their attributes, and some mix rows. Those are refused, as is any op that
-has no line here.
+Owns what an op must be like to map rows to rows, each by itself, and to do so to the bit (``same_for_any_rows``). A row
+is dimension 0, of size 1, of every input, and of every value that depends on one; whatever does not, a constant, serves
+all rows. Most ops do with N rows what they do with one; some name the number of rows among their attributes, and some
+mix rows. Those are refused, as is any op that has no line here.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from compiler.ir.graph import Graph, Node, Value
 from compiler.ir.op import InferenceError, Op
 from compiler.ir.ops.bits import Bitcast
+from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.indexing import Gather, GatherElements
 from compiler.ir.ops.movement import Broadcast, Concat, Pad, Reshape, Slice, Tile, Transpose
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.pooling import Pool
-from compiler.ir.ops.reduction import ArgReduce, Cumulative, Reduce
+from compiler.ir.ops.reduction import ArgReduce, Cumulative, Reduce, ReduceMax, ReduceMin
 from compiler.ir.ops.resampling import Resample
 from compiler.ir.ops.sorting import TopK
 from compiler.ir.rewriter import Rewriter, clone
@@ -35,6 +36,38 @@ def for_rows(graph: Graph, rows: int) -> Graph:
     """The model of ``rows`` rows that computes of each what ``graph``, a model of one, computes of it. Raises
     NotRowWise."""
     return _Copy(graph, rows).made()
+
+
+def same_for_any_rows(graph: Graph) -> bool:
+    """Whether kernels for any number of rows compute the same bits of a row: no op leaves the order of a sum open."""
+    return all(_is_exact(node.op) for node in graph)
+
+
+_EXACT = (
+    ArgReduce,
+    Bitcast,
+    Broadcast,
+    Concat,
+    Constant,
+    ForestLeaves,
+    ForestSums,
+    Gather,
+    GatherElements,
+    OrderedSum,
+    Pad,
+    ReduceMax,
+    ReduceMin,
+    Reshape,
+    Slice,
+    Tile,
+    TopK,
+    Transpose,
+)
+"""Ops of which every kernel has the same results: they move or compare values, or say in which order they add."""
+
+
+def _is_exact(op: Op) -> bool:
+    return is_elementwise(op) or isinstance(op, _EXACT)
 
 
 class _Copy:

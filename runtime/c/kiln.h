@@ -29,7 +29,7 @@
  *
  * Memory: kiln_open maps the weights, kiln_context_create allocates everything a run needs, kiln_run and
  * kiln_run_rows allocate nothing. Inputs and outputs stay the caller's: they are read and written in place, never
- * copied, but for the last rows of a dynamic batch when they are many and yet no whole tile.
+ * copied, but for the last rows of a dynamic batch where they fill no tile.
  */
 #ifndef KILN_H
 #define KILN_H
@@ -159,8 +159,8 @@ KILN_API kiln_status kiln_run_rows(kiln_context *context, int64_t rows, const vo
 KILN_API kiln_status kiln_set_profiling(kiln_context *context, int enabled, kiln_error *error);
 
 /* Copies the times of the first `capacity` kernel calls, in execution order, to `times`; returns how many
- * calls there are. With a dynamic batch, those for a tile of rows come before those for a single row. No kiln_run may
- * be using the context. */
+ * calls there are. With a dynamic batch, those for a tile of rows come before those for smaller ones and for a single
+ * row. No kiln_run may be using the context. */
 KILN_API size_t kiln_profile(const kiln_context *context, kiln_kernel_time *times, size_t capacity);
 
 /* Names for messages, such as "KILN_OK" and "float32"; "unknown" for a number outside the enumeration. */

@@ -1,19 +1,34 @@
-/* kiln_batch.c: any number of rows, by code for a tile of them and code for a single one.
+/* kiln_batch.c: any number of rows, by programs for tiles of several sizes, down to a single row.
  *
- * Whole tiles are computed where the caller's data lies. Of the rows that are left, few are computed one by one; many
- * are copied and padded with zeros to one more tile, of which the results beyond the rows are dropped. Threads share
- * tiles, or single rows; what a thread needs for a pass (scratch, arena, pointers to its rows) is its own. Which code
- * computes a row follows from the number of rows alone, so that bits do not depend on the number of threads.
+ * Tiles are computed where the caller's data lies, and kiln_split.c says of which sizes. Only the last one may have more
+ * rows than there are: it computes some rows before them once more, or zeros where there are none, and results go
+ * through padding. Threads claim tiles, large ones first, or a few of the small ones at once; what a thread needs for a
+ * pass (scratch, arena, pointers to its rows) is its own.
  */
 #include "kiln_context.h"
+#include "kiln_signal.h"
+#include "kiln_split.h"
 
 #include <string.h>
+
+/* Shorter runs are over, or nearly so, when a sleeping thread has woken. */
+#define WAKING_SECONDS 300e-6
+
+/* Tiles of one program, from a row on. Threads claim items of several tiles. */
+typedef struct part {
+    const kiln_program *program;
+    uint32_t first_call; /* the number of the program's first call in a profile */
+    int32_t first_row;
+    int32_t tiles;
+    int32_t tiles_per_item;
+    int32_t items;
+} part;
 
 typedef struct batch {
     kiln_frame frame; /* of the caller's data; first, since a pool hands frames to calls */
     kiln_context *context;
     int32_t rows;
-    int32_t single; /* the first row that is computed by itself */
+    part parts[KILN_MOST_PROGRAMS];
 } batch;
 
 static uint64_t pointers_bytes(const kiln_plan *plan) {
@@ -53,89 +68,137 @@ static pass pass_of(const batch *b, int32_t worker) {
     return (pass){frame, inputs, outputs};
 }
 
-/* All calls of a program on this thread. `first` is the number of its first call in a profile. */
-static void run_program(const kiln_program *program, const pass *p, kiln_call_time *times, uint32_t first) {
-    for (uint32_t i = 0; i < program->n_calls; i++) {
-        const kiln_call *call = &program->calls[i];
+/* All calls of a program on this thread. */
+static void run_program(const batch *b, const part *of, const pass *p) {
+    kiln_call_time *times = b->context->times;
+    for (uint32_t i = 0; i < of->program->n_calls; i++) {
+        const kiln_call *call = &of->program->calls[i];
         uint64_t start = kiln_profile_start(times);
         call->run(&p->frame, 0, call->extent, 0);
-        kiln_profile_record(times, first + i, start);
+        kiln_profile_record(times, of->first_call + i, start);
     }
 }
 
-/* Points a pass to the caller's data from a row on. */
-static void point_to_row(const batch *b, const pass *p, int32_t row) {
+/* Points a pass to the caller's inputs, or outputs, from a row on. */
+static void read_from(const batch *b, const pass *p, int32_t row) {
     const kiln_plan *plan = b->context->model->plan;
     for (uint32_t i = 0; i < plan->n_inputs; i++)
         p->inputs[i] = (const char *)b->frame.inputs[i] + (size_t)row * (size_t)plan->inputs[i].bytes;
+}
+
+static void write_from(const batch *b, const pass *p, int32_t row) {
+    const kiln_plan *plan = b->context->model->plan;
     for (uint32_t i = 0; i < plan->n_outputs; i++)
         p->outputs[i] = (char *)b->frame.outputs[i] + (size_t)row * (size_t)plan->outputs[i].bytes;
 }
 
-/* Points a pass to the padding, with the caller's inputs from a row on and zeros behind them. */
-static void point_to_padding(const batch *b, const pass *p, int32_t row) {
+/* Points a pass to the padding: its inputs are all of the caller's rows and zeros behind them, up to `tile` rows. */
+static void read_padded(const batch *b, const pass *p, int32_t tile) {
     const kiln_plan *plan = b->context->model->plan;
     char *memory = b->context->arena;
     for (uint32_t i = 0; i < plan->n_inputs; i++) {
-        size_t bytes = (size_t)plan->inputs[i].bytes, given = (size_t)(b->rows - row) * bytes;
-        memcpy(memory, (const char *)b->frame.inputs[i] + (size_t)row * bytes, given);
-        memset(memory + given, 0, (size_t)plan->row_tile * bytes - given);
+        size_t bytes = (size_t)plan->inputs[i].bytes, given = (size_t)b->rows * bytes;
+        memcpy(memory, b->frame.inputs[i], given);
+        memset(memory + given, 0, (size_t)tile * bytes - given);
         p->inputs[i] = memory;
         memory += tile_bytes(plan, &plan->inputs[i]);
     }
+}
+
+static void write_padding(const batch *b, const pass *p) {
+    const kiln_plan *plan = b->context->model->plan;
+    char *memory = b->context->arena;
+    for (uint32_t i = 0; i < plan->n_inputs; i++) memory += tile_bytes(plan, &plan->inputs[i]);
     for (uint32_t i = 0; i < plan->n_outputs; i++) {
         p->outputs[i] = memory;
         memory += tile_bytes(plan, &plan->outputs[i]);
     }
 }
 
-static void copy_results(const batch *b, const pass *p, int32_t row) {
+/* The caller's outputs from row `row` on, from the padding, where that is row `there`. */
+static void copy_results(const batch *b, const pass *p, int32_t row, int32_t there) {
     const kiln_plan *plan = b->context->model->plan;
     for (uint32_t i = 0; i < plan->n_outputs; i++) {
         size_t bytes = (size_t)plan->outputs[i].bytes;
-        memcpy((char *)b->frame.outputs[i] + (size_t)row * bytes, p->outputs[i], (size_t)(b->rows - row) * bytes);
+        memcpy((char *)b->frame.outputs[i] + (size_t)row * bytes, (char *)p->outputs[i] + (size_t)there * bytes,
+               (size_t)(b->rows - row) * bytes);
     }
 }
 
-static void run_tiles(const kiln_frame *frame, int32_t begin, int32_t end, int32_t worker) {
+static void run_tile(const batch *b, const part *of, const pass *p, int32_t row) {
+    int32_t tile = of->program->rows, begin = b->rows - tile;
+    if (row <= begin) {
+        read_from(b, p, row);
+        write_from(b, p, row);
+        run_program(b, of, p);
+        return;
+    }
+    if (begin >= 0)
+        read_from(b, p, begin);
+    else
+        read_padded(b, p, tile);
+    write_padding(b, p);
+    run_program(b, of, p);
+    copy_results(b, p, row, begin >= 0 ? row - begin : row);
+}
+
+static void run_items(const kiln_frame *frame, int32_t begin, int32_t end, int32_t worker) {
     const batch *b = (const batch *)frame;
-    const kiln_plan *plan = b->context->model->plan;
     const pass p = pass_of(b, worker);
-    for (int32_t tile = begin; tile < end; tile++) {
-        int32_t row = tile * plan->row_tile;
-        bool whole = b->rows - row >= plan->row_tile;
-        if (whole)
-            point_to_row(b, &p, row);
-        else
-            point_to_padding(b, &p, row);
-        run_program(&plan->program, &p, b->context->times, 0);
-        if (!whole) copy_results(b, &p, row);
+    for (int32_t item = begin; item < end; item++) {
+        const part *of = b->parts;
+        int32_t first = item;
+        while (first >= of->items) first -= (of++)->items;
+        first *= of->tiles_per_item;
+        for (int32_t tile = first; tile < first + of->tiles_per_item && tile < of->tiles; tile++)
+            run_tile(b, of, &p, of->first_row + tile * of->program->rows);
     }
 }
 
-static void run_single_rows(const kiln_frame *frame, int32_t begin, int32_t end, int32_t worker) {
-    const batch *b = (const batch *)frame;
+static void run_row(const batch *b) {
     const kiln_plan *plan = b->context->model->plan;
-    const pass p = pass_of(b, worker);
-    for (int32_t i = begin; i < end; i++) {
-        point_to_row(b, &p, b->single + i);
-        run_program(&plan->row, &p, b->context->times, plan->program.n_calls);
-    }
+    const uint32_t last = plan->n_programs - 1;
+    part of = {.program = &plan->programs[last]};
+    for (uint32_t i = 0; i < last; i++) of.first_call += plan->programs[i].n_calls;
+    const pass p = pass_of(b, 0);
+    run_tile(b, &of, &p, 0);
 }
 
-/* `extent` iterations, tiles or rows, each of which takes one core `seconds`. */
-static void share(const batch *b, kiln_call_fn run, int32_t extent, double seconds, bool spin) {
-    const kiln_context *context = b->context;
+/* Fills in the parts; returns the seconds that they take one core. */
+static double make_parts(batch *b, int threads) {
+    const kiln_plan *plan = b->context->model->plan;
+    const kiln_split split = kiln_split_rows(plan, b->rows, threads);
+    double seconds = 0;
+    uint32_t call = 0;
+    int32_t row = 0;
+    for (uint32_t i = 0; i < plan->n_programs; i++) {
+        const kiln_program *program = &plan->programs[i];
+        int32_t tiles = split.tiles[i], share = tiles / threads + (tiles % threads != 0);
+        double worth = KILN_LEAST_SECONDS / program->seconds;
+        int32_t per_item = worth < share ? (int32_t)worth + 1 : share;
+        b->parts[i] = (part){program, call, row, tiles, per_item, tiles ? (tiles - 1) / per_item + 1 : 0};
+        seconds += tiles * program->seconds;
+        call += program->n_calls;
+        row += tiles * program->rows;
+    }
+    return seconds;
+}
+
+/* Fills in the parts for as many threads as it returns. Threads that spin since the last run are there at once; for a
+ * short run others are not woken, since it would wait for them. */
+static int plan_run(batch *b, bool spin, double *seconds) {
+    kiln_context *context = b->context;
     int threads = context->times ? 1 : context->crew.threads;
-    const kiln_call call = {.run = run, .extent = extent};
-    kiln_pool_run(context->crew.pool, &call, &b->frame, kiln_workers_for(extent * seconds, extent, threads), spin);
+    if (threads > 1 && !(spin && kiln_now_ns() - context->ended_ns < KILN_SPIN_NS)) {
+        *seconds = make_parts(b, 1);
+        if (*seconds < WAKING_SECONDS) return 1;
+    }
+    *seconds = make_parts(b, threads);
+    return threads;
 }
 
 void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inputs, void *const *outputs, bool spin) {
-    const kiln_plan *plan = context->model->plan;
-    int32_t tiles = rows / plan->row_tile, rest = rows % plan->row_tile;
-    bool padded = rest * plan->row.seconds > plan->program.seconds;
-    const batch b = {
+    batch b = {
         .frame = {.inputs = inputs,
                   .outputs = outputs,
                   .weights = (const char *)context->model->mapping + sizeof(kiln_weights_header),
@@ -143,8 +206,16 @@ void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inpu
                   .scratch_stride = context->crew.stride},
         .context = context,
         .rows = rows,
-        .single = rows - rest,
     };
-    if (tiles || padded) share(&b, run_tiles, tiles + padded, plan->program.seconds, spin);
-    if (rest && !padded) share(&b, run_single_rows, rest, plan->row.seconds, spin);
+    if (rows == 1) {
+        run_row(&b);
+        return;
+    }
+    double seconds;
+    int threads = plan_run(&b, spin, &seconds);
+    kiln_call call = {.run = run_items, .extent = 0};
+    for (int i = 0; i < KILN_MOST_PROGRAMS; i++) call.extent += b.parts[i].items;
+    kiln_pool_run(context->crew.pool, &call, &b.frame, kiln_workers_for(seconds, call.extent, threads),
+                  KILN_MANY_PIECES, spin);
+    if (context->crew.threads > 1) context->ended_ns = kiln_now_ns();
 }

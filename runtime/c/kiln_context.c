@@ -43,7 +43,7 @@ static kiln_status crew_create(const kiln_model *model, int threads, kiln_crew *
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%d threads: must be 0 (automatic) to %d", threads,
                          MAX_THREADS);
     const kiln_plan *plan = model->plan;
-    const kiln_program *program = &plan->program;
+    const kiln_program *program = &plan->programs[0];
     kiln_crew c = {.threads = threads ? threads : model->cpus};
     if (c.threads > MAX_THREADS) c.threads = MAX_THREADS;
     uint64_t stride = kiln_lines(plan->scratch_bytes) + (plan->row_tile ? kiln_batch_worker_bytes(plan) : 0);
@@ -119,7 +119,11 @@ kiln_status kiln_set_threads(kiln_context *context, int threads, kiln_error *err
 
 int kiln_threads(const kiln_context *context) { return context->crew.threads; }
 
-static uint32_t calls_of(const kiln_plan *plan) { return plan->program.n_calls + plan->row.n_calls; }
+static uint32_t calls_of(const kiln_plan *plan) {
+    uint32_t calls = 0;
+    for (uint32_t i = 0; i < plan->n_programs; i++) calls += plan->programs[i].n_calls;
+    return calls;
+}
 
 kiln_status kiln_set_profiling(kiln_context *context, int enabled, kiln_error *error) {
     kiln_status status = kiln_acquire(context, error);
@@ -133,13 +137,15 @@ kiln_status kiln_set_profiling(kiln_context *context, int enabled, kiln_error *e
 
 size_t kiln_profile(const kiln_context *context, kiln_kernel_time *times, size_t capacity) {
     const kiln_plan *plan = context->model->plan;
-    uint32_t first = plan->program.n_calls, count = calls_of(plan);
-    for (uint32_t i = 0; i < count && i < capacity; i++) {
-        const kiln_call *call = i < first ? &plan->program.calls[i] : &plan->row.calls[i - first];
-        const kiln_call_time spent = context->times ? context->times[i] : (kiln_call_time){0};
-        int workers = i < first ? context->crew.workers[i] : 1;
-        times[i] = (kiln_kernel_time){call->name,  spent.runs,  spent.total_ns, spent.best_ns,
-                                      call->flops, call->bytes, workers};
-    }
+    uint32_t count = 0;
+    for (uint32_t p = 0; p < plan->n_programs; p++)
+        for (uint32_t i = 0; i < plan->programs[p].n_calls; i++, count++) {
+            if (count >= capacity) continue;
+            const kiln_call *call = &plan->programs[p].calls[i];
+            const kiln_call_time spent = context->times ? context->times[count] : (kiln_call_time){0};
+            int workers = p == 0 ? context->crew.workers[i] : 1;
+            times[count] = (kiln_kernel_time){call->name,  spent.runs,  spent.total_ns, spent.best_ns,
+                                              call->flops, call->bytes, workers};
+        }
     return count;
 }

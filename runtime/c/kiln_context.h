@@ -26,7 +26,8 @@ struct kiln_context {
     kiln_model *model;
     char *arena; /* of one run; with a dynamic batch, a padded tile of all inputs and outputs */
     kiln_crew crew;
-    kiln_call_time *times; /* per call of the program, then of that for one row; NULL unless profiling */
+    kiln_call_time *times; /* per call of one program after the other; NULL unless profiling */
+    int64_t ended_ns; /* of a dynamic batch, when threads last were awake after a run */
     atomic_flag in_use;
 };
 
@@ -34,6 +35,11 @@ struct kiln_context {
 static inline uint64_t kiln_lines(uint64_t bytes) {
     return (bytes + KILN_ALIGNMENT - 1) / KILN_ALIGNMENT * KILN_ALIGNMENT;
 }
+
+/* Work is cut into pieces of at least this estimated duration. Handing over to a thread that spins takes
+ * 0.2 microseconds, and the cache lines that it then fetches from the caller's core take as long again and
+ * more. */
+#define KILN_LEAST_SECONDS 5e-6
 
 /* How many of `threads` are worth waking for work of `extent` iterations that takes one core `seconds`. */
 int kiln_workers_for(double seconds, int64_t extent, int threads);

@@ -15,9 +15,9 @@
  * array, each after all work of the one before it has finished. What one worker needs to itself lies at
  * KILN_SCRATCH(frame, worker).
  *
- * A model with a dynamic batch maps rows to rows, independently of each other. Its plan has two programs over the
- * same weights, one for a tile of `row_tile` rows and one for a single row; inputs and outputs of a frame begin at the
- * first row that the program is to compute, and there are as many rows as it computes.
+ * A model with a dynamic batch maps rows to rows, independently of each other. Its plan has several programs over the
+ * same weights, each for a tile of so many rows; inputs and outputs of a frame begin at the first row that the program
+ * is to compute, and there are as many rows as it computes.
  *
  * A change to anything below raises KILN_PLAN_ABI: objects are cached, and a stale one must be noticed at
  * open.
@@ -27,8 +27,11 @@
 
 #include "kiln.h"
 
-#define KILN_PLAN_ABI  2
-#define KILN_ALIGNMENT 64 /* of the arena, the weights and each worker's scratch */
+#include <stdbool.h>
+
+#define KILN_PLAN_ABI      3
+#define KILN_ALIGNMENT     64 /* of the arena, the weights and each worker's scratch */
+#define KILN_MOST_PROGRAMS 4
 
 /* Where the data of one run lies. Offsets into `arena` and `weights` are fixed by the plan. */
 typedef struct kiln_frame {
@@ -53,11 +56,13 @@ typedef struct kiln_call {
     double bytes;
 } kiln_call;
 
-/* The model compiled for one set of shapes. */
+/* The model compiled for one set of shapes. A dynamic batch needs what stands behind the calls: the rows that they
+ * compute, and the seconds that one core takes for it, as estimated at build time. */
 typedef struct kiln_program {
     const kiln_call *calls;
     uint32_t n_calls;
-    double seconds; /* that one core takes for all calls, as estimated at build time; only a dynamic batch needs it */
+    int32_t rows;
+    double seconds;
 } kiln_program;
 
 /* weights.bin is this header (little-endian), then `payload_bytes` bytes. The payload starts 64-byte aligned,
@@ -84,9 +89,10 @@ typedef struct kiln_plan {
     uint32_t
         io_alignment; /* what kernels assume of input and output pointers, bytes; at least the element size */
 
-    kiln_program program; /* for the model's shapes, or for `row_tile` rows */
-    kiln_program row;     /* for one row; without calls when shapes are fixed */
-    int32_t row_tile;     /* 0 when shapes are fixed, else dimension 0 of all inputs and outputs is dynamic */
+    const kiln_program *programs; /* one for the model's shapes, or several of fewer and fewer rows, the last of one */
+    uint32_t n_programs;          /* up to KILN_MOST_PROGRAMS */
+    int32_t row_tile;  /* the rows of the first; 0 when shapes are fixed, else dimension 0 of all tensors is dynamic */
+    bool same_results; /* whether all programs compute the same bits of a row, so that threads may decide who does */
 
     uint64_t arena_bytes; /* of one program at a time */
     uint64_t scratch_bytes; /* per worker */

@@ -20,7 +20,7 @@
 
 #define WORKER_STACK_BYTES (1u << 20)
 
-#define PIECES_PER_WORKER 4 /* enough that one late or slow worker costs a fraction of its share */
+#define MOST_PIECES UINT16_MAX /* a place in a range */
 
 typedef struct job {
     const kiln_call *call;
@@ -186,19 +186,21 @@ void kiln_pool_destroy(kiln_pool *pool) {
     free(pool);
 }
 
-void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *frame, int workers, bool spin) {
+void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *frame, int workers, int pieces,
+                   bool spin) {
     if (workers <= 1) {
         call->run(frame, 0, call->extent, 0);
         return;
     }
-    int64_t wanted = (int64_t)workers * PIECES_PER_WORKER;
-    uint32_t pieces = (uint32_t)(wanted < call->extent ? wanted : call->extent);
+    int64_t most = (int64_t)workers * pieces;
+    if (most > MOST_PIECES) most = MOST_PIECES;
+    uint32_t count = (uint32_t)(most < call->extent ? most : call->extent);
     uint32_t generation = ++pool->generation;
-    pool->job = (job){call, frame, pieces, spin};
+    pool->job = (job){call, frame, count, spin};
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
     for (int w = 0; w < workers; w++) {
-        uint64_t first = (uint64_t)pieces * (unsigned)w / (unsigned)workers;
-        uint64_t end = (uint64_t)pieces * ((unsigned)w + 1) / (unsigned)workers;
+        uint64_t first = (uint64_t)count * (unsigned)w / (unsigned)workers;
+        uint64_t end = (uint64_t)count * ((unsigned)w + 1) / (unsigned)workers;
         atomic_store_explicit(&pool->ranges[w].claims, (uint64_t)generation << 32 | end << 16 | first,
                               memory_order_release);
     }

@@ -23,10 +23,13 @@ void kiln_pool_destroy(kiln_pool *pool);
 /* Whether the process has forked since the pool was created, which leaves it without threads. */
 bool kiln_pool_orphaned(const kiln_pool *pool);
 
-/* Runs iterations [0, extent) of `call` on `workers` threads (at most the pool's); `spin`: whether a thread
- * that waits may burn a little time before it sleeps, which is right only while no more threads run than
- * there are CPUs. */
-void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *frame, int workers, bool spin);
+#define KILN_FEW_PIECES  4  /* enough that one late or slow worker costs a fraction of its share */
+#define KILN_MANY_PIECES 64 /* where an iteration takes so long that claiming it is nothing beside it */
+
+/* Runs iterations [0, extent) of `call` on `workers` threads (at most the pool's), in up to `pieces` pieces for each;
+ * `spin`: whether a thread that waits may burn a little time before it sleeps, which is right only while no more
+ * threads run than there are CPUs. */
+void kiln_pool_run(kiln_pool *pool, const kiln_call *call, const kiln_frame *frame, int workers, int pieces, bool spin);
 
 #pragma GCC visibility pop
 

@@ -1,17 +1,12 @@
 /* kiln_run.c: one run: what the caller may pass, whose turn it is, and the loop over the calls of a plan. */
 #define _GNU_SOURCE
 #include "kiln_context.h"
+#include "kiln_signal.h"
 
 #include <fenv.h>
-#include <time.h>
-
-/* Work is cut into pieces of at least this estimated duration. Handing over to a thread that spins takes
- * 0.2 microseconds, and the cache lines that it then fetches from the caller's core take as long again and
- * more. */
-#define MIN_PIECE_SECONDS 5e-6
 
 int kiln_workers_for(double seconds, int64_t extent, int threads) {
-    double pieces = seconds / MIN_PIECE_SECONDS;
+    double pieces = seconds / KILN_LEAST_SECONDS;
     int workers = threads < extent ? threads : (int)extent;
     if (pieces < workers) workers = (int)pieces;
     return workers > 1 ? workers : 1;
@@ -28,17 +23,11 @@ void kiln_leave(kiln_context *context) {
     atomic_flag_clear_explicit(&context->in_use, memory_order_release);
 }
 
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-uint64_t kiln_profile_start(const kiln_call_time *times) { return times ? now_ns() : 0; }
+uint64_t kiln_profile_start(const kiln_call_time *times) { return times ? (uint64_t)kiln_now_ns() : 0; }
 
 void kiln_profile_record(kiln_call_time *times, uint32_t call, uint64_t start) {
     if (!times) return;
-    uint64_t elapsed = now_ns() - start;
+    uint64_t elapsed = (uint64_t)kiln_now_ns() - start;
     kiln_call_time *time = &times[call];
     if (time->runs == 0 || elapsed < time->best_ns) time->best_ns = elapsed;
     time->total_ns += elapsed;
@@ -69,11 +58,11 @@ static kiln_status check_arguments(const kiln_plan *plan, const void *const *inp
 }
 
 static void run_calls(kiln_context *context, const kiln_frame *frame, bool spin) {
-    const kiln_program *program = &context->model->plan->program;
+    const kiln_program *program = &context->model->plan->programs[0];
     const kiln_crew *c = &context->crew;
     for (uint32_t i = 0; i < program->n_calls; i++) {
         uint64_t start = kiln_profile_start(context->times);
-        kiln_pool_run(c->pool, &program->calls[i], frame, c->workers[i], spin);
+        kiln_pool_run(c->pool, &program->calls[i], frame, c->workers[i], KILN_FEW_PIECES, spin);
         kiln_profile_record(context->times, i, start);
     }
 }

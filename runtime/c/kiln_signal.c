@@ -5,7 +5,6 @@
 #include <sched.h>
 #include <time.h>
 
-#define SPIN_NS         20000 /* about what a sleep and its wake-up cost */
 #define SPINS_PER_CLOCK 64
 #define YIELDS          8
 
@@ -17,7 +16,7 @@ static inline void relax(void) {
 #endif
 }
 
-static int64_t now_ns(void) {
+int64_t kiln_now_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -34,8 +33,8 @@ static bool spin_until(kiln_signal *signal, uint32_t value) {
             if (reached(signal, value)) return true;
             relax();
         }
-        int64_t now = now_ns();
-        if (deadline == 0) deadline = now + SPIN_NS;
+        int64_t now = kiln_now_ns();
+        if (deadline == 0) deadline = now + KILN_SPIN_NS;
         if (now >= deadline) return false;
     }
 }

@@ -14,12 +14,17 @@
 
 #pragma GCC visibility push(hidden)
 
+#define KILN_SPIN_NS 20000 /* how long a thread that may spin does so before it sleeps: about what sleeping costs */
+
 typedef struct kiln_signal {
     atomic_uint value;
     atomic_bool sleeping;
     pthread_mutex_t mutex;
     pthread_cond_t raised;
 } kiln_signal;
+
+/* The time since some moment in the past. */
+int64_t kiln_now_ns(void);
 
 /* 0, or the errno of what the system refused. */
 int kiln_signal_init(kiln_signal *signal);

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
+import xgboost
 
+import compiler
 from bench.footprint import FLOOR, footprints, total_bytes
 from bench.latency import prepare
 from bench.models.builder import NetworkBuilder
 from bench.models.digits import digits_model
-from bench.native.programs import NATIVE, SOURCES
+from bench.native.programs import NATIVE, SOURCES, FloatModel, build_program
 from bench.peers import PEERS
+from bench.process import available_processors
+from compiler.codegen.toolchain import find_compiler
+from compiler.targets import resolve
+
+FOREST = Path(__file__).parent.parent / "frontends" / "xgboost" / "fixtures" / "3.1.3" / "logistic.ubj"
 
 
 def test_a_footprint_has_the_floor_and_every_engine(tmp_path: Path) -> None:
@@ -38,6 +46,18 @@ def test_programs_in_c_give_the_same_result_without_python(tmp_path: Path) -> No
     assert kiln.beyond_weights < min(row.beyond_weights for row in peers)
     initializers = onnx.load(tmp_path / "digits.onnx").graph.initializer
     assert table.weight_bytes == sum(len(t.raw_data) for t in initializers if t.data_type == onnx.TensorProto.FLOAT)
+
+
+def test_the_program_runs_a_dynamic_batch(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(150, 4)).astype(np.float32)
+    c_compiler = find_compiler(resolve("host"))
+    with compiler.compile(FOREST) as artifact:
+        around = FloatModel("data", "prediction", rows)
+        program = build_program("kiln", artifact.directory, around, 2, c_compiler, tmp_path)
+        result = program.run(set(available_processors()), {})
+    assert 0 < result.load_seconds < result.first_result_seconds
+    booster = xgboost.Booster(model_file=FOREST)
+    np.testing.assert_array_equal(program.result(), booster.predict(xgboost.DMatrix(rows)))
 
 
 def test_a_model_of_two_inputs_has_no_program(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 import compiler
 import runtime
-from compiler.batching import FEWEST_ROWS, ROWS_PER_VECTOR_BYTE
+from compiler.batching import FEWER_ROWS, FEWEST_ROWS, ROWS_PER_VECTOR_BYTE
 from compiler.build import main
 from compiler.codegen.toolchain import NoCompilerError, emulator, find_compiler
 from compiler.ir import parse_graph
@@ -42,7 +42,9 @@ def rows(count: int) -> np.ndarray:
 
 
 def sizes(tile: int) -> tuple[int, ...]:
-    return (0, 1, 2, tile // 2, tile - 1, tile, tile + 1, 3 * tile + 7)
+    """Numbers of rows around all tiles, and some that threads share in several ways."""
+    around = {rows + more for rows in (FEWER_ROWS, tile, 2 * tile) for more in (-1, 0, 1)}
+    return (0, 1, 2, 9, *sorted(around), 3 * FEWER_ROWS + 5, tile + 2 * FEWER_ROWS, 3 * tile + 7, 5 * tile + 200)
 
 
 @pytest.mark.parametrize("name", ["logistic", "softprob", "partition", "linear"])
@@ -51,15 +53,30 @@ def test_a_model_of_trees_takes_any_number_of_rows(name: str) -> None:
     booster = xgboost.Booster(model_file=path)
     with compiler.compile(Prediction(path, "margin")) as artifact:
         assert "2 random inputs of up to" in artifact.report.verification
-        with runtime.Model(artifact.directory, threads=2) as model:
-            assert model.inputs["data"].shape == (None, 4)
-            assert model.outputs["margin"].shape[0] is None
-            assert all(comparison.passed for comparison in selftest(model))
-            for count in sizes(model.row_tile):
-                x = rows(count)
-                got = model.run({"data": x})["margin"]
-                want = booster.predict(xgboost.DMatrix(x), output_margin=True) if count else np.zeros(got.shape)
-                np.testing.assert_array_equal(got, want.astype(np.float32))
+        for threads in (1, 2, 3):
+            with runtime.Model(artifact.directory, threads=threads) as model:
+                assert model.inputs["data"].shape == (None, 4)
+                assert model.outputs["margin"].shape[0] is None
+                assert all(comparison.passed for comparison in selftest(model))
+                for count in sizes(model.row_tile):
+                    x = rows(count)
+                    got = model.run({"data": x})["margin"]
+                    want = booster.predict(xgboost.DMatrix(x), output_margin=True) if count else np.zeros(got.shape)
+                    np.testing.assert_array_equal(got, want.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["logistic", "softprob"])
+def test_predictions_are_the_same_bits_on_any_threads(name: str) -> None:
+    """Also those of softmax, whose sum may have another order for a tile than for a row."""
+    with compiler.compile(FIXTURES / f"{name}.ubj") as artifact:
+        plan = artifact.report.plan
+        assert plan.batch is not None
+        assert plan.batch.same_results == (name != "softprob")
+        models = [runtime.Model(artifact.directory, threads=threads) for threads in (1, 2, 3)]
+    for count in sizes(models[0].row_tile):
+        first, *others = (model.run({"data": rows(count)})["prediction"] for model in models)
+        for other in others:
+            np.testing.assert_array_equal(first, other)
 
 
 def test_base_margins_are_rows_too() -> None:
@@ -129,13 +146,15 @@ def test_constants_lie_once_in_the_weights() -> None:
     with compiler.compile(path, verify=False) as dynamic, compiler.compile(path, inputs=row, verify=False) as fixed:
         plan = dynamic.report.plan
         assert plan.batch is not None
-        assert plan.weights == plan.batch.row.weights
+        assert all(plan.weights == tile.plan.weights for tile in plan.batch.smaller)
         contents = [(weight.literal.digest, weight.type) for weight in plan.weights]
         assert len(set(contents)) == len(contents)
         assert {(weight.literal.digest, weight.type) for weight in fixed.report.plan.weights} <= set(contents)
         names = [call.name for program in plan.programs for call in program.calls]
         assert names == [kernel.name for kernel in dynamic.manifest.kernels]
-        assert all(name.endswith((f"[{plan.batch.rows} rows]", "[1 row]")) for name in names)
+        endings = (f"[{plan.batch.rows} rows]", *(f"[{tile.rows} rows]" for tile in plan.batch.smaller[:-1]), "[1 row]")
+        assert all(name.endswith(endings) for name in names)
+        assert {ending for ending in endings if any(name.endswith(ending) for name in names)} == {*endings}
 
 
 def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:
@@ -160,6 +179,7 @@ def test_another_machine() -> None:
         batch = artifact.report.plan.batch
     assert batch is not None
     assert batch.rows == ROWS_PER_VECTOR_BYTE * target.vector_bytes
+    assert [tile.rows for tile in batch.smaller] == [1]
 
 
 def test_a_tile_stays_in_the_second_level_cache() -> None:

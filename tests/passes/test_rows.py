@@ -21,7 +21,7 @@ from compiler.ir.ops.reduction import ArgMax, CumulativeSum, ReduceMax, ReduceSu
 from compiler.ir.ops.sampling import random_array
 from compiler.ir.ops.sorting import TopK
 from compiler.ir.ops.unary import Cast, IsNan, Tanh
-from compiler.passes.rows import NotRowWise, for_rows
+from compiler.passes.rows import NotRowWise, for_rows, same_for_any_rows
 from frontends.xgboost import Prediction, load
 from frontends.xgboost.prediction import Output
 from tests.ir.forest.strategies import forests
@@ -192,3 +192,14 @@ def test_without_inputs_there_are_no_rows() -> None:
         for_rows(
             parse_graph('graph "g" () {\n%0 = constant() {value = dense<f32[]: 1.0>} : f32[]\nreturn %0 "y"\n}'), 3
         )
+
+
+def test_which_models_have_the_same_bits_for_any_rows() -> None:
+    logistic, softprob = (load(Prediction(FIXTURES / f"{name}.ubj", "prediction")) for name in ("logistic", "softprob"))
+    assert same_for_any_rows(logistic)
+    assert not same_for_any_rows(softprob), "its softmax adds in any order"
+    model = Model()
+    model.rewriter.output("y", model.emit(ReduceMax((1,)), model.emit(Tanh(), model.x)))
+    assert same_for_any_rows(model.graph)
+    model.rewriter.output("z", model.emit(CumulativeSum(1), model.x))
+    assert not same_for_any_rows(model.graph)

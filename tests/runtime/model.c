@@ -73,6 +73,8 @@ static const kiln_call calls[] = {
     {"row_sum", call_2, ROWS, 1.0 * ROWS * COLUMNS, 4.0 * ROWS * COLUMNS},
 };
 
+static const kiln_program programs[] = {{.calls = calls, .n_calls = 3}};
+
 static const char *const features[] = TEST_FEATURES;
 
 const kiln_plan kiln_model_plan = {
@@ -86,7 +88,8 @@ const kiln_plan kiln_model_plan = {
     .outputs = outputs,
     .n_outputs = 2,
     .io_alignment = 4,
-    .program = {.calls = calls, .n_calls = 3},
+    .programs = programs,
+    .n_programs = 1,
     .arena_bytes = 4 * ROWS * COLUMNS,
     .scratch_bytes = 4 * LANES,
     .weights_bytes = TEST_WEIGHTS_BYTES,

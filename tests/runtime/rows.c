@@ -1,17 +1,21 @@
 /* A hand-written model.c with a dynamic batch: y = x * gain * scale, by = how many rows the code computes at once.
  *
- * Inputs x float32[n, 8] and scale float32[n]; outputs y float32[n, 8] and by int32[n]. Tiles have 16 rows, as many as
- * 6 single rows take by the plan's estimates. Each program needs its arena and its scratch.
+ * Inputs x float32[n, 8] and scale float32[n]; outputs y float32[n, 8] and by int32[n]. Tiles have 16 rows or
+ * 4, which take as long as 6 and 2 single rows by the plan's estimates. Each program needs its arena and its scratch.
  */
 #include "kiln_plan.h"
 
 #include <string.h>
 
 #define TILE    16
+#define SMALL   4
 #define COLUMNS 8
 
 #ifndef TEST_SECONDS
-#define TEST_SECONDS 1e-3 /* of a row: enough to wake threads for */
+#define TEST_SECONDS 0x1p-10 /* of a row: enough to wake threads for; sums of it are exact */
+#endif
+#ifndef TEST_SAME_RESULTS /* whether threads may decide about `by` */
+#define TEST_SAME_RESULTS false
 #endif
 
 static void k_gain(const float *x, const float *gain, float *product, int32_t begin, int32_t end) {
@@ -39,6 +43,11 @@ static void by_tile(const kiln_frame *f, int32_t begin, int32_t end, int32_t wor
     for (int32_t r = begin; r < end; r++) ((int32_t *)f->outputs[1])[r] = TILE;
 }
 
+static void by_small(const kiln_frame *f, int32_t begin, int32_t end, int32_t worker) {
+    (void)worker;
+    for (int32_t r = begin; r < end; r++) ((int32_t *)f->outputs[1])[r] = SMALL;
+}
+
 static void by_row(const kiln_frame *f, int32_t begin, int32_t end, int32_t worker) {
     (void)worker;
     for (int32_t r = begin; r < end; r++) ((int32_t *)f->outputs[1])[r] = 1;
@@ -60,10 +69,22 @@ static const kiln_call calls[] = {
     {"by [16 rows]", by_tile, TILE, 0, 4.0 * TILE},
 };
 
+static const kiln_call small_calls[] = {
+    {"gain [4 rows]", gain, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS},
+    {"scale [4 rows]", scale, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS},
+    {"by [4 rows]", by_small, SMALL, 0, 4.0 * SMALL},
+};
+
 static const kiln_call row_calls[] = {
     {"gain [1 row]", gain, 1, 1.0 * COLUMNS, 8.0 * COLUMNS},
     {"scale [1 row]", scale, 1, 1.0 * COLUMNS, 8.0 * COLUMNS},
     {"by [1 row]", by_row, 1, 0, 4.0},
+};
+
+static const kiln_program programs[] = {
+    {calls, 3, TILE, 6 * TEST_SECONDS},
+    {small_calls, 3, SMALL, 2 * TEST_SECONDS},
+    {row_calls, 3, 1, TEST_SECONDS},
 };
 
 const kiln_plan kiln_model_plan = {
@@ -75,9 +96,10 @@ const kiln_plan kiln_model_plan = {
     .outputs = outputs,
     .n_outputs = 2,
     .io_alignment = 4,
-    .program = {calls, 3, 6 * TEST_SECONDS},
-    .row = {row_calls, 3, TEST_SECONDS},
+    .programs = programs,
+    .n_programs = 3,
     .row_tile = TILE,
+    .same_results = TEST_SAME_RESULTS,
     .arena_bytes = 4 * TILE * COLUMNS,
     .scratch_bytes = 4 * COLUMNS,
     .weights_bytes = TEST_WEIGHTS_BYTES,

@@ -12,9 +12,9 @@ from runtime.tensors import TensorSpec
 from runtime.weights import write_weights
 from tests.runtime.affine import HOST, Toolchain, compile_model, write_manifest
 
-TILE, COLUMNS = 16, 8
-MOST_SINGLE = 6
-"""Of rows that fill no tile, up to so many are computed one by one."""
+TILE, SMALL, COLUMNS = 16, 4, 8
+MOST_SMALL = 12
+"""Of rows that fill no tile, up to so many are computed in small ones."""
 
 INPUTS = {"x": TensorSpec("float32", (None, COLUMNS)), "scale": TensorSpec("float32", (None,))}
 OUTPUTS = {"y": TensorSpec("float32", (None, COLUMNS)), "by": TensorSpec("int32", (None,))}
@@ -31,7 +31,10 @@ def expected_rows(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     gain = np.arange(1, COLUMNS + 1, dtype=np.float32)
     rest = rows % TILE
     by = np.full(rows, TILE, np.int32)
-    by[rows - rest :] = TILE if rest > MOST_SINGLE else 1
+    if rest <= MOST_SMALL:
+        by[rows - rest :] = SMALL
+        if rest % SMALL < 3:
+            by[rows - rest % SMALL :] = 1
     return {"y": inputs["x"] * gain * inputs["scale"][:, None], "by": by}
 
 

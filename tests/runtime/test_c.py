@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.sources import HEADERS, INCLUDE, PLAN_ABI, PUBLIC_HEADER, SOURCES
+from runtime.sources import HEADERS, INCLUDE, LIBRARIES, PLAN_ABI, PUBLIC_HEADER, SOURCES
 from runtime.tensors import DTYPES
 from tests.runtime.affine import (
     AARCH64,
@@ -41,6 +41,13 @@ def compile_driver(driver: str, artifact: Path, toolchain: Toolchain = HOST, *fl
         HERE / driver, artifact / "model.so", f"-Wl,-rpath,{artifact}", "-lpthread", "-o", program,
     )  # fmt: skip
     return program
+
+
+def skip_without(sanitizer: str, folder: Path) -> None:
+    command = ["gcc", f"-fsanitize={sanitizer}", "-x", "c", "-", "-o", folder / "probe"]
+    probe = subprocess.run(command, input="int main(){}", text=True, capture_output=True)
+    if probe.returncode != 0:
+        pytest.skip(f"gcc has no {sanitizer} sanitizer: {probe.stderr[-200:]}")
 
 
 def test_example_program(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,19 +96,34 @@ def test_driver(driver: str, tmp_path: Path) -> None:
 @DRIVERS
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
 def test_driver_under_a_sanitizer(driver: str, tmp_path: Path, sanitizer: str) -> None:
+    skip_without(sanitizer, tmp_path)
     flag = f"-fsanitize={sanitizer}"
-    probe = subprocess.run(
-        ["gcc", flag, "-x", "c", "-", "-o", tmp_path / "probe"],
-        input="int main(){}",
-        text=True,
-        capture_output=True,
-    )
-    if probe.returncode != 0:
-        pytest.skip(f"gcc has no {flag}: {probe.stderr[-200:]}")
     artifact = BUILDERS[driver](tmp_path / "artifact", flags=(flag, "-g", "-Wl,-z,undefs"))
     program = compile_driver(driver, artifact, HOST, flag)
     run = subprocess.run([program, artifact], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
+
+
+@pytest.mark.parametrize("sanitizer", [None, "address,undefined", "thread"])
+def test_threads_may_decide_which_code_computes_a_row(tmp_path: Path, sanitizer: str | None) -> None:
+    flags = ["-DTEST_SAME_RESULTS=true", "-DTEST_SECONDS=0x1p-18"]  # some runs are too short to wake threads for
+    if sanitizer:
+        skip_without(sanitizer, tmp_path)
+        flags += [f"-fsanitize={sanitizer}", "-g"]
+    artifact = build_rows_artifact(tmp_path / "artifact", flags=(*flags, *(("-Wl,-z,undefs",) if sanitizer else ())))
+    run = subprocess.run(
+        [compile_driver("rows_driver.c", artifact, HOST, *flags), artifact], capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "ok\n", "")
+
+
+def test_split(tmp_path: Path) -> None:
+    program = tmp_path / "split_driver"
+    run_command(
+        "gcc", "-std=gnu11", "-O1", *WARNINGS, f"-I{INCLUDE}", HERE / "split_driver.c", *SOURCES, *LIBRARIES,
+        "-o", program,
+    )  # fmt: skip
+    assert run_command(program) == "ok\n"
 
 
 @DRIVERS

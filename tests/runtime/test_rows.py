@@ -11,9 +11,9 @@ import runtime
 from runtime.run import main
 from runtime.selftest import selftest
 from runtime.tensors import TensorSpec
-from tests.runtime.rowwise import COLUMNS, INPUTS, OUTPUTS, TILE, example_rows, expected_rows
+from tests.runtime.rowwise import COLUMNS, INPUTS, OUTPUTS, SMALL, TILE, example_rows, expected_rows
 
-SIZES = (0, 1, 2, 6, 7, TILE - 1, TILE, TILE + 1, 3 * TILE + 7, 1000)
+SIZES = (0, 1, 2, 3, SMALL, 6, 7, TILE - 4, TILE - 3, TILE - 1, TILE, TILE + 1, 3 * TILE + 7, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +101,14 @@ def test_a_forked_child_runs_too(built_rows: Path) -> None:
 
 
 def test_profile_counts_passes(model: runtime.Model) -> None:
-    rows = model.profile(example_rows(2 * TILE + 3), runs=5)
-    assert [(row.name, row.runs) for row in rows[::3]] == [("gain [16 rows]", 10), ("gain [1 row]", 15)]
+    rows = model.profile(example_rows(2 * TILE + SMALL + 2), runs=5)
+    runs = [("gain [16 rows]", 10), ("gain [4 rows]", 5), ("gain [1 row]", 10)]
+    assert [(row.name, row.runs) for row in rows[::3]] == runs
     assert {row.runs for row in model.profile(runs=5)} == {0, 5}
 
 
 def test_the_selftest_runs_both_kinds_of_code(model: runtime.Model) -> None:
-    """The golden vectors are those of a tile; `by` is another for the row after it."""
+    """The golden vectors are those of a tile; `by` is another for rows beyond tiles."""
     y, by = selftest(model)
     assert y.passed
     assert by.largest_difference == TILE - 1

@@ -51,8 +51,10 @@ def model_source(plan: Plan, target: Target, weights: WeightsDigest) -> str:
     return "\n".join(_lines(plan, target, weights)) + "\n"
 
 
-_PREFIXES = ("", "row_")
-"""Of what belongs to the plan itself, and of what belongs to its plan for a single row."""
+def _prefixed(plan: Plan) -> Iterator[tuple[str, Plan]]:
+    """The plan itself and those for smaller tiles, with what the names of what belongs to them begin with."""
+    tiles = plan.batch.smaller if plan.batch else ()
+    return zip(("", *(f"rows_{tile.rows}_" for tile in tiles)), plan.programs, strict=True)
 
 
 def _lines(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
@@ -70,7 +72,7 @@ def _lines(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield "#include <string.h>"
     yield ""
     yield from _declarations(plan)
-    for prefix, program in zip(_PREFIXES, plan.programs, strict=False):
+    for prefix, program in _prefixed(plan):
         for index, call in enumerate(program.calls):
             yield ""
             yield from _wrapper(program, f"{prefix}call_{index}", call)
@@ -79,10 +81,12 @@ def _lines(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield from array("kiln_tensor", "inputs", [_tensor(*tensor, dynamic=dynamic) for tensor in plan.inputs])
     yield ""
     yield from array("kiln_tensor", "outputs", [_tensor(*tensor, dynamic=dynamic) for tensor in plan.outputs])
-    for prefix, program in zip(_PREFIXES, plan.programs, strict=False):
+    for prefix, program in _prefixed(plan):
         yield ""
         rows = [_row(f"{prefix}call_{index}", call) for index, call in enumerate(program.calls)]
         yield from array("kiln_call", f"{prefix}calls", rows)
+    yield ""
+    yield from array("kiln_program", "programs", _programs(plan))
     yield ""
     yield from array("char *const", "features", [string(feature) for feature in target.features])
     yield ""
@@ -173,6 +177,16 @@ def _row(function: str, call: Call) -> str:
     return f"{{{string(call.name)}, {function}, {call.extent}, {number(call.flops)}, {number(call.bytes)}}}"
 
 
+def _programs(plan: Plan) -> list[str]:
+    batch = plan.batch
+    tiles = (batch, *batch.smaller) if batch else ()
+    sizes = [(tile.rows, tile.seconds) for tile in tiles] or [(0, 0.0)]
+    return [
+        f"{{{prefix}calls, {len(program.calls)}, {rows}, {number(seconds)}}}"
+        for (prefix, program), (rows, seconds) in zip(_prefixed(plan), sizes, strict=True)
+    ]
+
+
 def _plan(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     elements = [type_.dtype.bytes for _, type_ in (*plan.inputs, *plan.outputs)]
     digest = ", ".join(f"0x{byte:02x}" for byte in weights.sha256)
@@ -187,13 +201,11 @@ def _plan(plan: Plan, target: Target, weights: WeightsDigest) -> Iterator[str]:
     yield "    .outputs = outputs,"
     yield f"    .n_outputs = {len(plan.outputs)},"
     yield f"    .io_alignment = {max(elements, default=1)},"
-    batch = plan.batch
-    if batch is None:
-        yield f"    .program = {{.calls = calls, .n_calls = {len(plan.calls)}}},"
-    else:
-        yield f"    .program = {{calls, {len(plan.calls)}, {number(batch.tile_seconds)}}},"
-        yield f"    .row = {{row_calls, {len(batch.row.calls)}, {number(batch.row_seconds)}}},"
-        yield f"    .row_tile = {batch.rows},"
+    yield "    .programs = programs,"
+    yield f"    .n_programs = {len(plan.programs)},"
+    if plan.batch:
+        yield f"    .row_tile = {plan.batch.rows},"
+        yield f"    .same_results = {str(plan.batch.same_results).lower()},"
     yield f"    .arena_bytes = {max(program.arena_bytes for program in plan.programs)}u,"
     yield f"    .scratch_bytes = {max(program.scratch_bytes for program in plan.programs)}u,"
     yield f"    .flops_per_second = {target.peak_flops_per_cycle * CAREFUL_HERTZ:g},"

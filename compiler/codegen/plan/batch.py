@@ -1,37 +1,53 @@
-"""One plan for any number of rows, of a plan for a tile of them and a plan for a single one.
+"""One plan for any number of rows, of plans for tiles of several sizes down to a single row.
 
-Owns that both use the same weights. Knows nothing of how many rows a tile should have.
+Owns that all use the same weights. Knows nothing of how many rows a tile should have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from compiler.codegen.plan.plan import Batch, Call, Plan, Storage, Weight, align
+from compiler.codegen.plan.plan import Batch, Call, Plan, RowTile, Storage, Weight, align
+
+MOST_TILES = 4
+"""KILN_MOST_PROGRAMS of kiln_plan.h."""
 
 
-def batched_plan(tile: Plan, row: Plan, rows: int, tile_seconds: float, row_seconds: float) -> Plan:
-    """The plan of a model with a dynamic batch; ``tile`` is for ``rows`` rows. Calls say which they are of."""
-    tile, row = share_weights(tile, row)
-    batch = Batch(rows, replace(row, calls=_named(row, 1)), tile_seconds, row_seconds)
-    return replace(tile, calls=_named(tile, rows), batch=batch)
+def batched_plan(tiles: Sequence[RowTile], *, same_results: bool) -> Plan:
+    """The plan of a model with a dynamic batch; ``tiles`` have fewer and fewer rows, at last one. Calls say which they
+    are of."""
+    assert 1 < len(tiles) <= MOST_TILES and tiles[-1].rows == 1, [tile.rows for tile in tiles]
+    plans = share_weights([tile.plan for tile in tiles])
+    named = [
+        replace(tile, plan=replace(plan, calls=_named(plan, tile.rows)))
+        for tile, plan in zip(tiles, plans, strict=True)
+    ]
+    largest, *smaller = named
+    batch = Batch(largest.rows, largest.seconds, tuple(smaller), same_results)
+    return replace(largest.plan, batch=batch)
 
 
-def share_weights(first: Plan, second: Plan) -> tuple[Plan, Plan]:
-    """The plans with the constants of both, each once, where ``first`` has its own."""
+def share_weights(plans: Sequence[Plan]) -> list[Plan]:
+    """The plans with the constants of all of them, each once, where the first plan that has it has its own."""
+    first, *others = plans
     offsets = {_content(weight): weight.offset for weight in first.weights}
     weights, end = list(first.weights), first.weights_bytes
-    moved: dict[int, int] = {}
-    for weight in second.weights:
-        key = _content(weight)
-        if key not in offsets:
-            offsets[key] = align(end)
-            weights.append(replace(weight, offset=offsets[key]))
-            end = offsets[key] + weight.type.bytes
-        moved[weight.offset] = offsets[key]
-    shared = {"weights": tuple(weights), "weights_bytes": end}
-    return replace(first, **shared), _with_constants_at(replace(second, **shared), moved)
+    moves: list[dict[int, int]] = [{weight.offset: weight.offset for weight in first.weights}]
+    for plan in others:
+        moved: dict[int, int] = {}
+        for weight in plan.weights:
+            key = _content(weight)
+            if key not in offsets:
+                offsets[key] = align(end)
+                weights.append(replace(weight, offset=offsets[key]))
+                end = offsets[key] + weight.type.bytes
+            moved[weight.offset] = offsets[key]
+        moves.append(moved)
+    return [
+        _with_constants_at(replace(plan, weights=tuple(weights), weights_bytes=end), moved)
+        for plan, moved in zip(plans, moves, strict=True)
+    ]
 
 
 def _content(weight: Weight) -> tuple[object, ...]:

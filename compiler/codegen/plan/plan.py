@@ -139,17 +139,32 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What makes a plan one of any number of rows: it is for a tile of ``rows`` rows, and ``row`` is for a single one.
+class RowTile:
+    """A plan for a tile of ``rows`` rows; ``seconds`` is an estimate of what one core takes for it."""
 
-    ``tile_seconds`` and ``row_seconds`` are estimates of what one core takes for each: of rows that do not fill a tile,
-    the runtime computes one by one as many as that is quicker for.
+    rows: int
+    seconds: float
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What makes a plan one of any number of rows: it is for a tile of ``rows`` rows that takes one core ``seconds``,
+    and there are plans for ``smaller`` tiles, the last for a single row.
+
+    The runtime splits rows into tiles by the estimates. Where plans have the ``same_results`` for a row, bit by bit, it
+    may do so by the number of threads.
     """
 
     rows: int
-    row: Plan
-    tile_seconds: float
-    row_seconds: float
+    seconds: float
+    smaller: tuple[RowTile, ...]
+    same_results: bool
+
+    @property
+    def row(self) -> Plan:
+        """The plan for a single row."""
+        return self.smaller[-1].plan
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,7 @@ class Plan:
     placement of these buffers can beat; ``tensor_bytes`` is what all intermediate values would take without
     any sharing.
 
-    With a ``batch``, this is what happens to a tile of rows. The plan for one row has the same ``weights``.
+    With a ``batch``, this is what happens to a tile of rows. The plans for smaller ones have the same ``weights``.
     """
 
     name: str
@@ -182,8 +197,8 @@ class Plan:
 
     @property
     def programs(self) -> tuple[Plan, ...]:
-        """The plan itself, and with a batch the one for a single row."""
-        return (self,) if self.batch is None else (self, self.batch.row)
+        """The plan itself, and with a batch those for smaller tiles."""
+        return (self,) if self.batch is None else (self, *(tile.plan for tile in self.batch.smaller))
 
 
 def align(offset: int) -> int:
