@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from compiler.ir.forest import Comparison, Forest, leaves_reached, sums
 from compiler.ir.literal import Array
+from compiler.ir.ops.forest import ForestSums
 from compiler.passes.forests.pruning import pruned
 from frontends.xgboost import Prediction, load
 from tests.frontends.xgboost.test_zoo_models import file_of
@@ -105,7 +106,7 @@ def test_a_long_chain() -> None:
 def test_trained_forests(zoo: Path, name: str) -> None:
     """Their trainers leave little to prune; what is pruned changes nothing."""
     graph = load(Prediction(file_of(zoo, name), "margin"))
-    (forest,) = (node.op.forest for node in graph if node.op.name == "forest")
+    (forest,) = (node.op.forest for node in graph if isinstance(node.op, ForestSums))
     smaller = pruned(forest)
     x = np.random.default_rng(0).choice(values_of(forest), (200, forest.features))
     assert sums(forest, x).tobytes() == sums(smaller, x).tobytes()
