@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
 from compiler.ir import Sample
@@ -50,6 +51,15 @@ def test_every_configuration() -> None:
     sample = samples()[-1]
     space = BitslicedForests().space(sample_graph(sample), HOST)
     check_here([(sample, config) for config in space], HOST)
+
+
+def test_blocks_for_fewer_rows() -> None:
+    x, start, *tables = samples()[2].operands
+    few = [Sample(samples()[2].op, (x[:rows], start[:rows], *tables)) for rows in (1, 128, 129, 257, 513)]
+    check_here([(sample, BitslicedForests().space(sample_graph(sample), HOST).default) for sample in few], HOST)
+    assert [block_rows(rows, X86_V4) for rows in (1, 128, 129, 257, 513)] == [128, 128, 256, 512, 512]
+    assert [block_rows(rows, X86_V3) for rows in (1, 128, 129, 257)] == [128, 128, 256, 256]
+    assert block_rows(600, CORTEX_A72) == 128
 
 
 @pytest.mark.parametrize("target", [X86_V2, X86_V3, X86_V4], ids=lambda target: target.name)

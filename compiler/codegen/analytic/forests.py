@@ -18,11 +18,27 @@ KEY, WIDE_RANK, NARROW_RANK = 0.6, 4.8, 2.8
 TEST, NODE = 2.0, 2.4
 """Cycles per vector that is made, or chosen, for the rows of a block."""
 
+ANY_WIDTH = 0.4
+"""The part of them that a vector takes however narrow it is; the rest is in proportion to its width."""
+
 LEAF = 0.8
 """Cycles per row, tree and value of a leaf, of a block."""
 
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
+
+
+NARROWEST_VECTOR = 16
+"""Bytes; half of that takes as long."""
+
+
+def block_rows(rows: int, target: Target) -> int:
+    """How many rows a block of ``bitsliced_forest`` has: as many as a vector has bits, or fewer where a narrower vector
+    has enough for ``rows``."""
+    vector_bytes = NARROWEST_VECTOR
+    while vector_bytes < target.vector_bytes and 8 * vector_bytes < rows:
+        vector_bytes *= 2
+    return 8 * vector_bytes
 
 
 def forest_cycles(node: Node, target: Target) -> float:
@@ -42,14 +58,15 @@ def forest_cycles(node: Node, target: Target) -> float:
 
 
 def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
-    """Blocks of rows that are not full cost as much as full ones."""
+    """Blocks of rows that are not full cost as much as full ones; few rows have blocks of narrower vectors."""
     x, _, _, wide, narrow, group, _, sets, _, leaf, _ = (operand.type for operand in node.operands)
     (rows, features), (trees, _, width) = x.shape, leaf.shape
-    block = 8 * target.vector_bytes
+    block = block_rows(rows, target)
     ranks = WIDE_RANK * wide.shape[0] + NARROW_RANK * narrow.shape[0]
     by_row = KEY * features + ranks + LEAF * trees * width
     by_block = TEST * tests_of(narrow, group, sets) + NODE * trees * 2.0**depth
-    return math.ceil(rows / block) * (block * by_row + by_block)
+    share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
+    return math.ceil(rows / block) * (block * by_row + share * by_block)
 
 
 def _walk_cycles(node: Node, by_tree: float) -> float:

@@ -1,6 +1,7 @@
 """``bitsliced_forest``: a block of rows at a time, a bit for each of them in a vector.
 
-A block has as many rows as eight vectors have bytes, so that a vector has a bit for each::
+A block has as many rows as eight vectors have bytes, so that a vector has a bit for each. Vectors are the target's
+widest, or narrower where there are few rows::
 
     for every eighth of the block:
         keys of its rows                                          rows x features
@@ -23,6 +24,7 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
 from compiler.codegen.schedules.bitsliced_tests import BlockTests, TestMemory, TestTables, safe_index
 from compiler.codegen.schedules.region import parameters
@@ -109,8 +111,8 @@ class _ForestKernel:
     ) -> None:
         self.k, self.operands, self.result = builder, operands, result
         self.depth, self.test_count, self.tile = depth, tests, config["trees"]
-        self.lanes = target.vector_bytes // 8
-        self.rows = 8 * target.vector_bytes
+        self.rows = block_rows(operands.x.shape[0], target)
+        self.lanes = self.rows // 64
         self.scratch_bytes = 0
         o = operands
         tables = TestTables(o.column, o.wide, o.narrow, o.group, o.set_column, o.sets)
@@ -119,14 +121,14 @@ class _ForestKernel:
             (DType.U64, (3 * FAN, self.lanes)),
             (DType.U8, (o.column.shape[0], self.rows)),
             (DType.U8, (self.tile, self.rows)),
-            (DType.I32, (target.vector_bytes, 2 * o.x.shape[1])),
+            (DType.I32, (self.rows // 8, 2 * o.x.shape[1])),
             (DType.I32, (1 << depth,)),
             (o.leaf.dtype, (o.start.shape[1], self.rows)),
         )
         test, halves, ranks, self.number, keys, self.nodes, self.sums = self.declare_scratch(sizes)
         answers = self.number.part(0, (self.rows,))
         memory = TestMemory(keys, ranks, answers, halves, test)
-        self.tests = BlockTests(builder, tables, memory, counts_bits=target.isa == "x86_64")
+        self.tests = BlockTests(builder, tables, memory, key_lanes=target.lanes(4), counts_bits=target.isa == "x86_64")
         leaves = ByteLeaves if config["bytes"] else ScalarLeaves
         self.leaves = leaves(builder, o.leaf, LeafMemory(self.number, self.sums))
 

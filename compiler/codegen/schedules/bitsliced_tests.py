@@ -62,10 +62,13 @@ class TestMemory:
 class BlockTests:
     """Emits the tests of a block."""
 
-    def __init__(self, k: KernelBuilder, tables: TestTables, memory: TestMemory, *, counts_bits: bool) -> None:
+    def __init__(
+        self, k: KernelBuilder, tables: TestTables, memory: TestMemory, *, key_lanes: int, counts_bits: bool
+    ) -> None:
         self.k = k
         self.tables = tables
         self.memory = memory
+        self.key_lanes = key_lanes
         self.counts_bits = counts_bits
         self.eighth, self.features = memory.keys.shape[0], memory.keys.shape[1] // 2
         self.lanes = memory.tests.shape[1]
@@ -76,7 +79,7 @@ class BlockTests:
         with self.k.serial(BITS, "eighth") as eighth:
             first = self.k.let(eighth * self.eighth, "first")
             with self.k.serial(self.eighth, "row") as row:
-                make_keys(self.k, x, self.k.let(row_at(first + row), "source"), self.memory.keys, row, 2 * self.lanes)
+                make_keys(self.k, x, self.k.let(row_at(first + row), "source"), self.memory.keys, row, self.key_lanes)
             self.make_ranks(first)
         self.make_wide_tests()
         self.make_narrow_tests()
