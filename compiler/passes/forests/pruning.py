@@ -8,7 +8,6 @@ threshold that is implied by another one decides nothing while missing values ma
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from compiler.ir.forest import Comparison, Forest, numbering, roots_and_depths
 from compiler.ir.forest.keys import BEYOND_INFINITY, keys_of
 from compiler.ir.literal import Array
 from compiler.passes.forests.columns import OrderedTests, is_set_test, ordered_tests, set_intervals
+from compiler.passes.forests.selection import Leaves, nodes_of, selected
 
 _LOWEST = int(keys_of(np.array([-np.inf], np.float32))[0])
 _NO_KEY = -1
@@ -143,40 +143,14 @@ def _without(forest: Forest, decided: Array, way: Array) -> Forest:
     """The forest in which rows go ``way`` at the splits that are decided."""
 
     def node(child: Array) -> Array:
-        """The number that a child has as a node, splits before leaves, beyond all that is decided."""
-        place = child.astype(np.int64)
-        while (passes := (place >= 0) & decided[np.maximum(place, 0)]).any():
-            place = np.where(passes, way[np.maximum(place, 0)], place)
-        return np.where(place >= 0, place, forest.splits + ~place)
+        """The number that a child has as a node, beyond all that is decided."""
+        while (passes := (child >= 0) & decided[np.maximum(child, 0)]).any():
+            child = np.where(passes, way[np.maximum(child, 0)], child)
+        return nodes_of(forest, child)
 
     no_children = np.full(forest.leaves, -1, np.int64)
-    left, right = (
-        np.concatenate([np.where(decided, -1, node(side)), no_children]) for side in (forest.left, forest.right)
-    )
-    number = numbering(node(forest.roots), left, right)
-    splits, leaves = number.splits, number.leaves - forest.splits
-    first_category, categories = _sets(forest, splits)
-    return dataclasses.replace(
-        forest,
-        first_split=number.first_split,
-        feature=forest.feature[splits],
-        comparison=forest.comparison[splits],
-        threshold=forest.threshold[splits],
-        left=number.left,
-        right=number.right,
-        default_left=forest.default_left[splits],
-        first_category=first_category,
-        categories=categories,
-        leaf=forest.leaf[leaves],
-        leaf_id=forest.leaf_id[leaves],
-        cover=forest.cover[leaves],
-    )
-
-
-def _sets(forest: Forest, splits: Array) -> tuple[Array, Array]:
-    """``first_category`` and ``categories`` of these splits."""
-    members = forest.member_of[splits[forest.comparison[splits] == Comparison.MEMBER]]
-    sizes = np.diff(forest.first_category)[members]
-    first = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
-    begins = np.repeat(forest.first_category[:-1][members] - first[:-1], sizes)
-    return first, forest.categories[begins + np.arange(first[-1])]
+    sides = [np.concatenate([np.where(decided, -1, node(side)), no_children]) for side in (forest.left, forest.right)]
+    number = numbering(node(forest.roots), *sides)
+    kept = number.leaves - forest.splits
+    leaves = Leaves(forest.base, forest.target, forest.leaf[kept], forest.leaf_id[kept], forest.cover[kept])
+    return selected(forest, number, leaves)
