@@ -29,6 +29,9 @@ STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
 
 
+FAR_STEP = 22.0
+"""Further cycles of a step to a node that is not in the second-level cache."""
+
 ENTRY, BLOCK_STEP, LATE_STEPS = 5.0, 5.0, 2.0
 """Cycles of a walk below bit-sliced levels, per row and tree: to enter it and to add the leaf, and of a step; and how
 many such steps those take that only some rows need. A step waits for the caches, of which deep trees fill two."""
@@ -54,7 +57,8 @@ def forest_cycles(node: Node, target: Target) -> float:
         case DeepForest(depth, usual, most):
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
         case PerfectWalk(steps) | SparseWalk(steps):
-            return _walk_cycles(node, STEP * steps)
+            far = max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
+            return _walk_cycles(node, (STEP + FAR_STEP * far) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, SLOW_STEP * steps)
         case SumLeaves():

@@ -11,8 +11,8 @@ Blocks and upper levels are those of ``bitsliced_forest``; in the place of leave
                     rows walk, several at once, and add their leaves
 
 A step of a row waits for two loads and a compare, so that several rows take theirs in turn. The keys of a part of the
-block stay in the first-level cache for a tile of trees. After the steps that most rows need, those rows that have not
-reached their leaves decide whether there is another one.
+block stay in the first-level cache for a tile of trees; with tiles of one tree, its nodes do. After the steps that most
+rows need, those rows that have not reached their leaves decide whether there is another one.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from compiler.targets import Target
 ROWS_AT_ONCE = (1, 2, 4, 8, 16)
 USUAL_ROWS = 8
 """As many as fill the time of a load from the second-level cache, and have registers."""
+
+FAR_ROWS = 16
+"""As many where the nodes of all trees do not stay in that cache."""
 
 PART = 64
 """Rows whose keys stay in the first-level cache."""
@@ -63,7 +66,8 @@ class DeepForests:
         (node,) = region.nodes
         trees = node.operands[8].type.shape[0]
         sizes = tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
-        return Space((Knob("trees", sizes, sizes[-1]), Knob("rows", ROWS_AT_ONCE, USUAL_ROWS)))
+        far = node.operands[11].type.bytes > target.l2_bytes
+        return Space((Knob("trees", sizes, 1), Knob("rows", ROWS_AT_ONCE, FAR_ROWS if far else USUAL_ROWS)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a block of rows."""
