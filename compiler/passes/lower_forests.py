@@ -11,7 +11,8 @@ After, for many rows and shallow trees::
     %10 = broadcast(...) : f32[1024,3]       the base values of each row
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
-else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
+for many rows and deep trees ``deep_forest``, with tables of the levels below; else, with ``sparse_walk`` in place of
+``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
@@ -31,6 +32,7 @@ from compiler.ir.graph import Graph, Value
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import DEEPEST, BitslicedForest
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.indexing import Gather
@@ -45,9 +47,13 @@ from compiler.ir.types import TensorType
 from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
+from compiler.passes.forests.deep import deep_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
 AUTO, BITSLICED, WALK = "auto", "bitsliced", "walk"
+
+UPPER_LEVELS = (8, 7, 6, 5)
+"""How many levels of deep trees may be bit-sliced."""
 
 PADDING = 16
 """Places of perfect trees per leaf, on average, beyond which their tables are too large."""
@@ -95,24 +101,29 @@ class LowerForests(Pass):
         if forest.trees == 0:
             return start
         sliced = self._bitsliced(forest)
-        if sliced is not None and self.algorithm == BITSLICED:
-            return sliced.emit(rewriter, x, start)
+        if cost is not None:
+            sliced.sort(key=lambda step: cost(step.task(x.type, start.type)))
+        if sliced and self.algorithm == BITSLICED:
+            return sliced[0].emit(rewriter, x, start)
         walk = _walk(forest)
         sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
-        if sliced is not None and cost is not None:
+        if sliced and cost is not None:
             reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
             walked = cost(walk.task(x.type)) + cost(sums.task(reached, start.type))
-            if cost(sliced.task(x.type, start.type)) < walked:
-                return sliced.emit(rewriter, x, start)
+            if cost(sliced[0].task(x.type, start.type)) < walked:
+                return sliced[0].emit(rewriter, x, start)
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
-    def _bitsliced(self, forest: Forest) -> _Step | None:
-        """Bit slicing if it computes the forest, and is wanted."""
+    def _bitsliced(self, forest: Forest) -> list[_Step]:
+        """Bit slicing in the forms that compute the forest, if it is wanted: of whole trees, or of some levels."""
         depth = profile_of(forest).max_depth
-        if self.algorithm == WALK or not 1 <= depth <= DEEPEST:
-            return None
-        tables = bitsliced_tables(forest, depth)
-        return None if tables is None else _Step(BitslicedForest(tables.depth), tables.operands)
+        if self.algorithm == WALK or not depth:
+            return []
+        if depth <= DEEPEST:
+            tables = bitsliced_tables(forest, depth)
+            return [] if tables is None else [_Step(BitslicedForest(tables.depth), tables.operands)]
+        of_levels = (deep_tables(forest, levels) for levels in UPPER_LEVELS)
+        return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
 
 
 @dataclass(frozen=True)

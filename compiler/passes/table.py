@@ -15,6 +15,7 @@ from compiler.passes.fuse_depthwise import FuseDepthwise
 from compiler.passes.lower_forests import LowerForests
 from compiler.passes.lower_if import LowerIf
 from compiler.passes.pack_weights import PackWeights
+from compiler.passes.prune_forests import PruneForests
 
 PASSES: tuple[type[Pass], ...] = (
     Canonicalize,
@@ -25,6 +26,7 @@ PASSES: tuple[type[Pass], ...] = (
     EliminateCommonSubexpressions,
     EliminateDeadCode,
     LowerIf,
+    PruneForests,
     LowerForests,
     PackWeights,
     FuseAttention,
@@ -38,7 +40,7 @@ PASSES: tuple[type[Pass], ...] = (
 # stand right behind convolutions; a second round for what the first one uncovered.
 STANDARD = (
     "fold-constants,canonicalize,cse,"
-    "lower-if,lower-forests,fold-pad,cancel-movement,fold-batch-norm,"
+    "lower-if,prune-forests,lower-forests,fold-pad,cancel-movement,fold-batch-norm,"
     "fold-constants,canonicalize,cse,dce,"
     "pack-weights,fuse-attention,fuse,fuse-depthwise,choose-layouts"
 )

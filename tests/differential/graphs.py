@@ -17,6 +17,7 @@ from compiler.ir.ops import (
     bits,
     bitsliced_forest,
     contraction,
+    deep_forest,
     forest,
     forest_walk,
     indexing,
@@ -414,7 +415,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
-        *(bitsliced_forest.BitslicedForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

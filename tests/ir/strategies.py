@@ -22,6 +22,7 @@ from compiler.ir.ops import (
     OPS,
     binary,
     bitsliced_forest,
+    deep_forest,
     forest,
     forest_walk,
     indexing,
@@ -84,6 +85,7 @@ SMOOTH_EXCLUDED: tuple[type[Op], ...] = (
     forest.ForestLeaves,
     forest_walk.ForestWalk,
     bitsliced_forest.BitslicedForest,
+    deep_forest.DeepForest,
     perfect_walk.PerfectWalk,
     sparse_walk.SparseWalk,
 )

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.ir import DType, Graph, Rewriter, TensorType, evaluate, verify
-from compiler.ir.forest import Forest
+from compiler.ir.forest import Forest, parse_forest
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.passes import PassManager
+from tests.ir.forest.examples import chain_text
 from tests.ir.forest.strategies import forests, rows_for
 
 
@@ -40,3 +42,13 @@ def test_results_stay(data: st.DataObject) -> None:
     before, after = evaluate(graph, inputs), evaluate(lowered, inputs)
     assert before["sums"].tobytes() == after["sums"].tobytes()
     np.testing.assert_array_equal(before["leaves"], after["leaves"])
+
+
+def test_deep_trees_are_bit_sliced_in_their_upper_levels() -> None:
+    graph = forest_graph(parse_forest(chain_text(14)), 600, starts=False)
+    lowered = PassManager.parse("lower-forests").run(graph, "x86-64-v3")
+    assert any(isinstance(node.op, DeepForest) for node in lowered)
+    x = np.linspace(-1, 15, 1200, dtype=np.float32).reshape(600, 2)
+    x[::7] = np.nan
+    before, after = evaluate(graph, {"x": x}), evaluate(lowered, {"x": x})
+    assert before["sums"].tobytes() == after["sums"].tobytes()

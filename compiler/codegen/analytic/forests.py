@@ -6,6 +6,7 @@ import math
 
 from compiler.ir import Node
 from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.sparse_walk import SparseWalk
@@ -27,6 +28,12 @@ LEAF = 0.8
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
 
+FAR_STEP = 22.0
+"""Further cycles of a step to a node that is not in the second-level cache."""
+
+ENTRY, BLOCK_STEP, LATE_STEPS = 5.0, 5.0, 2.0
+"""Cycles of a walk below bit-sliced levels, per row and tree: to enter it and to add the leaf, and of a step; and how
+many such steps those take that only some rows need. A step waits for the caches, of which deep trees fill two."""
 
 NARROWEST_VECTOR = 16
 """Bytes; half of that takes as long."""
@@ -46,8 +53,11 @@ def forest_cycles(node: Node, target: Target) -> float:
     match node.op:
         case BitslicedForest(depth):
             return _bitsliced_cycles(node, depth, target)
+        case DeepForest(depth, usual, most):
+            return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
         case PerfectWalk(steps) | SparseWalk(steps):
-            return _walk_cycles(node, STEP * steps)
+            far = max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
+            return _walk_cycles(node, (STEP + FAR_STEP * far) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, SLOW_STEP * steps)
         case SumLeaves():
@@ -59,11 +69,23 @@ def forest_cycles(node: Node, target: Target) -> float:
 
 def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
     """Blocks of rows that are not full cost as much as full ones; few rows have blocks of narrower vectors."""
-    x, _, _, wide, narrow, group, _, sets, _, leaf, _ = (operand.type for operand in node.operands)
-    (rows, features), (trees, _, width) = x.shape, leaf.shape
+    leaf = node.operands[9].type
+    trees, _, width = leaf.shape
+    return _block_cycles(node, depth, LEAF * trees * width, target)
+
+
+def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
+    trees, width = node.operands[8].type.shape[0], node.operands[12].type.shape[1]
+    by_row = KEY * node.operands[0].type.shape[1] + trees * (ENTRY * width + BLOCK_STEP * steps)
+    return _block_cycles(node, depth, by_row, target)
+
+
+def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> float:
+    """Of all blocks, with the cycles that a row takes once the last bit-sliced level is done."""
+    x, _, _, wide, narrow, group, _, sets, heap = (operand.type for operand in node.operands[:9])
+    (rows, features), trees = x.shape, heap.shape[0]
     block = block_rows(rows, target)
-    ranks = WIDE_RANK * wide.shape[0] + NARROW_RANK * narrow.shape[0]
-    by_row = KEY * features + ranks + LEAF * trees * width
+    by_row += KEY * features + WIDE_RANK * wide.shape[0] + NARROW_RANK * narrow.shape[0]
     by_block = TEST * tests_of(narrow, group, sets) + NODE * trees * 2.0**depth
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)

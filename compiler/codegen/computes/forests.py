@@ -13,6 +13,7 @@ from compiler.codegen.computes.positions import clamp
 from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
 from compiler.ir import DType, Op
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
@@ -121,6 +122,7 @@ ROWS: dict[type[Op], Compute] = {
     SumLeaves: Whole(_sum),
     OrderedSum: Whole(_ordered_sum),
     BitslicedForest: Templated("bitsliced_forest"),
+    DeepForest: Templated("deep_forest"),
     PerfectWalk: Templated("walks"),
     SparseWalk: Templated("walks"),
 }

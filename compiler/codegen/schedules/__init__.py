@@ -8,6 +8,7 @@ from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
+from compiler.codegen.schedules.deep_forest import DeepForests
 from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.depthwise_pointwise import DepthwisePointwise
 from compiler.codegen.schedules.elementwise import Elementwise
@@ -42,6 +43,7 @@ SCHEDULES: tuple[Template, ...] = (
     OneReduction(),
     Rows(),
     BitslicedForests(),
+    DeepForests(),
     Walks(),
     WholeOp(),
 )

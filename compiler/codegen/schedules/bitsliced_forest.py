@@ -78,7 +78,7 @@ class BitslicedForests:
         operands = Operands(*inputs)
         tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
         depth = as_type(BitslicedForest, node.op).depth
-        return _ForestKernel(builder, operands, result, depth, tests, config, target).emit()
+        return ForestKernel(builder, operands, result, depth, tests, config, target).emit()
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ class Operands:
     target: Array
 
 
-class _ForestKernel:
+class ForestKernel:
+    """Emits the kernel: what a block of rows needs, and then tiles of trees, which a subclass may go on from."""
+
     def __init__(
         self,
         builder: KernelBuilder,

@@ -7,6 +7,7 @@ from compiler.ir.ops import (
     bitsliced_forest,
     constant,
     contraction,
+    deep_forest,
     forest,
     forest_walk,
     indexing,
@@ -118,6 +119,7 @@ OPS: tuple[type[Op], ...] = (
     forest_walk.ForestWalk,
     forest_walk.SumLeaves,
     bitsliced_forest.BitslicedForest,
+    deep_forest.DeepForest,
     perfect_walk.PerfectWalk,
     sparse_walk.SparseWalk,
     # nested graphs

@@ -7,6 +7,7 @@ tables: numbers out of range are clamped.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,28 +76,16 @@ class BitslicedForest(Op):
         target: TensorType,
     ) -> tuple[TensorType, ...]:
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
-        require(start.dtype in (DType.F32, DType.F64), "sums are of f32 or f64")
-        require(start.rank == 2 and start.shape[0] == x.shape[0], "start must be [rows, outputs]")
-        for table in (column, wide, narrow, group, set_column, sets, node, leaf, target):
-            require(table.rank > 0, "a table is a scalar")
+        require_rows(x, start)
+        require_tests(column, wide, narrow, group, set_column, sets)
+        require(node.rank == 2 and leaf.rank == 3, "nodes must be of rank 2, leaves of rank 3")
         trees, width = node.shape[0], leaf.shape[-1]
-        wanted = (
-            (column, DType.I32, (wide.shape[0] + narrow.shape[0],)),
-            (wide, DType.I32, (wide.shape[0], 1 + FAN, FAN)),
-            (narrow, DType.I32, (narrow.shape[0], FAN)),
-            (group, DType.I32, group.shape[:1]),
-            (set_column, DType.I32, sets.shape[:1]),
-            (sets, DType.U8, (sets.shape[0], FAN * FAN)),
+        require_tables(
             (node, DType.U16, (trees, 1 << self.depth)),
             (leaf, start.dtype, (trees, 1 << self.depth, width)),
             (target, DType.I32, (trees,)),
         )
-        for table, dtype, shape in wanted:
-            require(table == TensorType(dtype, shape), f"a table is {table}, expected {TensorType(dtype, shape)}")
         require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
-        require(wide.shape[0] > 0 or group.shape[0] + sets.shape[0] == 0, "tests of wide columns need one")
-        require(tests_of(narrow, group, sets) > 0, "there are no tests")
         return (start,)
 
     def evaluate(
@@ -113,27 +102,16 @@ class BitslicedForest(Op):
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
-        ranks = _wide_ranks(keys[:, : len(wide)], wide)
-        low = ((narrow <= keys[:, len(wide) :, None]).sum(-1) % FAN)[:, :, None] <= np.arange(FAN)
-        owner = np.clip(group >> 4, 0, len(wide) - 1)
-        high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
-        answers = sets[np.arange(len(sets)), ranks[:, np.clip(set_column, 0, len(wide) - 1)]]
-        bits = (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
-        parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, low, bits)]
-        tests = np.concatenate(parts, axis=1).astype(np.int64)
+        tests = answers_to_tests(x, column, wide, narrow, group, set_column, sets)
         return (self._sums(tests, start, node, leaf, target),)
 
     def _sums(self, tests: Array, start: Array, node: Array, leaf: Array, target: Array) -> Array:
-        result, rows = start.copy(), np.arange(len(start))
-        chosen = np.minimum(node, tests.shape[1] - 1)
+        result = start.copy()
         firsts = np.clip(target, 0, start.shape[1] - leaf.shape[2])
         with np.errstate(all="ignore"):
-            for tree, first in enumerate(firsts):
-                place = np.ones(len(start), np.int64)
-                for _ in range(self.depth):
-                    place = 2 * place + tests[rows, chosen[tree, place]]
-                result[:, first : first + leaf.shape[2]] += leaf[tree, place - (1 << self.depth)]
+            for tree, place in enumerate(places_reached(tests, node, self.depth)):
+                first = firsts[tree]
+                result[:, first : first + leaf.shape[2]] += leaf[tree, place]
         return result
 
     @classmethod
@@ -150,6 +128,67 @@ class BitslicedForest(Op):
 def tests_of(narrow: TensorType, group: TensorType, sets: TensorType) -> int:
     """How many tests the tables describe."""
     return FAN * (group.shape[0] + narrow.shape[0]) + SETS_PER_GROUP * sets.shape[0]
+
+
+def require_rows(x: TensorType, start: TensorType) -> None:
+    """Raise unless these can be the rows of a forest, and what their sums start at."""
+    require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+    require(start.dtype in (DType.F32, DType.F64), "sums are of f32 or f64")
+    require(start.rank == 2 and start.shape[0] == x.shape[0], "start must be [rows, outputs]")
+
+
+def require_tests(
+    column: TensorType,
+    wide: TensorType,
+    narrow: TensorType,
+    group: TensorType,
+    set_column: TensorType,
+    sets: TensorType,
+) -> None:
+    """Raise unless these are tables of tests, as ``BitslicedForest`` has them."""
+    for table in (column, wide, narrow, group, set_column, sets):
+        require(table.rank > 0, "a table is a scalar")
+    require_tables(
+        (column, DType.I32, (wide.shape[0] + narrow.shape[0],)),
+        (wide, DType.I32, (wide.shape[0], 1 + FAN, FAN)),
+        (narrow, DType.I32, (narrow.shape[0], FAN)),
+        (group, DType.I32, group.shape[:1]),
+        (set_column, DType.I32, sets.shape[:1]),
+        (sets, DType.U8, (sets.shape[0], FAN * FAN)),
+    )
+    require(wide.shape[0] > 0 or group.shape[0] + sets.shape[0] == 0, "tests of wide columns need one")
+    require(tests_of(narrow, group, sets) > 0, "there are no tests")
+
+
+def require_tables(*wanted: tuple[TensorType, DType, tuple[int, ...]]) -> None:
+    """Raise unless each table has its type and shape."""
+    for table, dtype, shape in wanted:
+        require(table == TensorType(dtype, shape), f"a table is {table}, expected {TensorType(dtype, shape)}")
+
+
+def answers_to_tests(
+    x: Array, column: Array, wide: Array, narrow: Array, group: Array, set_column: Array, sets: Array
+) -> Array:
+    """i64[rows, tests]: 1 where a row's test holds, by the tables of ``BitslicedForest``."""
+    keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
+    ranks = _wide_ranks(keys[:, : len(wide)], wide)
+    low = ((narrow <= keys[:, len(wide) :, None]).sum(-1) % FAN)[:, :, None] <= np.arange(FAN)
+    owner = np.clip(group >> 4, 0, len(wide) - 1)
+    high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
+    answers = sets[np.arange(len(sets)), ranks[:, np.clip(set_column, 0, len(wide) - 1)]]
+    bits = (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
+    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, low, bits)]
+    return np.concatenate(parts, axis=1).astype(np.int64)
+
+
+def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
+    """For each perfect tree ``i64[rows]``: the place below its last level, of 2**depth, that each row reaches."""
+    rows = np.arange(len(tests))
+    for heap in np.minimum(node, tests.shape[1] - 1):
+        place = np.ones(len(tests), np.int64)
+        for _ in range(depth):
+            place = 2 * place + tests[rows, heap[place]]
+        yield place - (1 << depth)
 
 
 def _wide_ranks(keys: Array, wide: Array) -> Array:

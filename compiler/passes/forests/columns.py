@@ -37,9 +37,14 @@ class OrderedTests:
     """bool[n]: whether rows for which the test holds go right."""
 
 
+def is_set_test(forest: Forest) -> Array:
+    """bool[splits]: whether a split tests a set, or equality."""
+    return np.isin(forest.comparison, _SETS)
+
+
 def ordered_tests(forest: Forest) -> OrderedTests:
     """All splits but those of sets and of equality."""
-    split = np.flatnonzero(~np.isin(forest.comparison, _SETS))
+    split = np.flatnonzero(~is_set_test(forest))
     comparison = forest.comparison[split]
     swapped = np.isin(comparison, _SWAPPED)
     edge = keys_of(forest.threshold[split]).astype(np.int64) + np.isin(comparison, _NEXT)
@@ -62,8 +67,8 @@ class SetTests:
 
 def set_tests(forest: Forest, feature: int) -> SetTests:
     """The splits of a feature that test sets and equality."""
-    split = np.flatnonzero(np.isin(forest.comparison, _SETS) & (forest.feature == feature))
-    intervals = [_intervals(forest, int(number)) for number in split]
+    split = np.flatnonzero(is_set_test(forest) & (forest.feature == feature))
+    intervals = [set_intervals(forest, int(number)) for number in split]
     borders = [np.array([[BEYOND_INFINITY, BEYOND_INFINITY]]), *intervals]
     edges = np.unique(np.concatenate(borders))
     holds = np.zeros((split.size, edges.size + 1), np.bool_)
@@ -76,8 +81,8 @@ def set_tests(forest: Forest, feature: int) -> SetTests:
     return SetTests(split, edges, holds)
 
 
-def _intervals(forest: Forest, split: int) -> Array:
-    """``i64[n, 2]``: the keys, ends excluded, of members or of what is equal to the threshold."""
+def set_intervals(forest: Forest, split: int) -> Array:
+    """``i64[n, 2]``: the keys, ends excluded, of the members of a split's set, or of what is equal to its threshold."""
     if forest.comparison[split] != Comparison.MEMBER:
         key = int(keys_of(forest.threshold[split : split + 1])[0])
         return np.array([[key, key + 1]])

@@ -7,6 +7,7 @@ import numpy as np
 from compiler.ir import DType, Graph, Layout, Op, Rewriter, TensorType, parse_graph, task_of_op
 from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
 from compiler.ir.ops.reduction import ReduceSum
@@ -55,6 +56,7 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "rows": parse_graph(SOFTMAX),
         "whole": _sorted_rows(),
         "bitsliced_forest": _sample_of(BitslicedForest),
+        "deep_forest": _sample_of(DeepForest),
         "walks": _sample_of(PerfectWalk),
     }
 

@@ -36,3 +36,14 @@ EXAMPLE = Forest(
     leaf_id=np.array([3, 4, 2, 0], np.int32),
     cover=np.array([12, 8, 20, 0], np.float32),
 )
+
+
+def chain_text(splits: int) -> str:
+    """The text of a tree of two features in which each split has a leaf on its left and the next split on its right."""
+    below = [f"s{number + 1}" for number in range(splits - 1)] + [f"v{splits}"]
+    lines = [
+        f"s{number}: x{number % 2} < {number}.0 ? v{number} : {child}, missing {('left', 'right')[number % 3 > 0]}"
+        for number, child in enumerate(below)
+    ]
+    lines += [f"v{number}: {number}.5, id {number}" for number in range(splits + 1)]
+    return "f32[2] -> [0.5] width 1 { tree 0 { " + " ".join(lines) + " } }"
