@@ -27,7 +27,15 @@ SOURCES: tuple[Path, ...] = tuple(
 )
 HEADERS: tuple[Path, ...] = tuple(
     INCLUDE / name
-    for name in ("kiln.h", "kiln_context.h", "kiln_internal.h", "kiln_plan.h", "kiln_pool.h", "kiln_signal.h")
+    for name in (
+        "kiln.h",
+        "kiln_context.h",
+        "kiln_float_mode.h",
+        "kiln_internal.h",
+        "kiln_plan.h",
+        "kiln_pool.h",
+        "kiln_signal.h",
+    )
 )
 
 # What a build adds to flags of its own (optimization, -fPIC, …). -Bsymbolic: with two models in one process,
