@@ -31,6 +31,7 @@ HEADERS: tuple[Path, ...] = tuple(
     for name in (
         "kiln.h",
         "kiln_context.h",
+        "kiln_float_mode.h",
         "kiln_internal.h",
         "kiln_plan.h",
         "kiln_pool.h",

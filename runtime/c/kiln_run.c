@@ -1,9 +1,8 @@
 /* kiln_run.c: one run: what the caller may pass, whose turn it is, and the loop over the calls of a plan. */
 #define _GNU_SOURCE
 #include "kiln_context.h"
+#include "kiln_float_mode.h"
 #include "kiln_signal.h"
-
-#include <fenv.h>
 
 int kiln_workers_for(double seconds, int64_t extent, int threads) {
     double pieces = seconds / KILN_LEAST_SECONDS;
@@ -86,14 +85,12 @@ static void run_in_default_mode(kiln_context *context, int32_t rows, const void 
     kiln_model *model = context->model;
     int threads = context->crew.threads;
     bool spin = atomic_fetch_add(&model->busy_threads, threads) + threads <= model->cpus;
-    fenv_t callers;
-    fegetenv(&callers);
-    fesetenv(FE_DFL_ENV);
+    const kiln_float_mode callers = kiln_default_float_mode();
     if (model->plan->row_tile)
         kiln_batch_run(context, rows, inputs, outputs, spin);
     else
         run_whole(context, inputs, outputs, spin);
-    fesetenv(&callers);
+    kiln_set_float_mode(callers);
     atomic_fetch_sub(&model->busy_threads, threads);
 }
 

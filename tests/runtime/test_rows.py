@@ -53,6 +53,42 @@ def test_rows_that_cannot_be_read_in_place(model: runtime.Model) -> None:
     assert_right(model.run(frozen), inputs)
 
 
+def test_single_rows_in_any_form(model: runtime.Model) -> None:
+    """A single row is copied; what is not just what the model wants takes the way of larger batches."""
+    inputs = example_rows(1)
+    strided = np.full((3, 2 * COLUMNS), np.nan, np.float32)
+    strided[1, ::2] = inputs["x"][0]
+    frozen = inputs["x"].copy()
+    frozen.flags.writeable = False
+    misaligned = np.frombuffer(b"\0" + inputs["x"].tobytes(), np.uint8)[1:].view(np.float32).reshape(1, COLUMNS)
+    for x in (inputs["x"], strided[1:2, ::2], frozen, misaligned, inputs["x"].tolist(), np.ma.array(inputs["x"])):
+        if isinstance(x, list):
+            with pytest.raises(runtime.TensorDtypeError, match="input 'x': expected dtype float32, got float64"):
+                model.run(inputs | {"x": x})
+        else:
+            assert_right(model.run(inputs | {"x": x}), inputs)
+    with pytest.raises(runtime.TensorDtypeError, match="input 'x': expected dtype float32, got >f4"):
+        model.run(inputs | {"x": inputs["x"].astype(">f4")})
+    with pytest.raises(runtime.TensorShapeError, match=r"input 'x': expected shape \[None, 8\], got \[1, 7\]"):
+        model.run(inputs | {"x": inputs["x"][:, 1:]})
+    with pytest.raises(runtime.TensorShapeError, match=r"input 'scale': expected shape \[1\], got \[2\]"):
+        model.run(inputs | {"scale": np.zeros(2, np.float32)})
+    with pytest.raises(runtime.UnknownTensorError, match="input 'z'"):
+        model.run({**inputs, "z": inputs["x"]})
+
+
+def test_results_of_single_rows_are_the_callers(model: runtime.Model) -> None:
+    first, second = example_rows(1, seed=1), example_rows(1, seed=2)
+    results = model.run(first)
+    assert_right(model.run(second), second)
+    assert_right(results, first)
+    results["y"][...] = np.nan
+    assert_right(model.run(first), first)
+    y = np.empty((1, COLUMNS), np.float32)
+    assert model.run(second, outputs={"y": y})["y"] is y
+    assert_right({"y": y, "by": np.ones(1, np.int32)}, second)
+
+
 def test_outputs_can_be_given(model: runtime.Model) -> None:
     inputs = example_rows(TILE + 3)
     y = np.full((TILE + 4, COLUMNS), np.nan, np.float32)
