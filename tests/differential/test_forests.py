@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,10 +19,15 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from frontends import lightgbm, sklearn
 from frontends.xgboost import Prediction
 from frontends.xgboost.prediction import Output
 from tests.differential.forests import Build, Inputs, builds, check_compiled
 from tests.differential.fuzzing import fuzz
+from tests.frontends.lightgbm.comparing import assert_close, assert_same
+from tests.frontends.lightgbm.training import trained_models as lightgbm_models
+from tests.frontends.sklearn import comparing as sklearn_comparing
+from tests.frontends.sklearn.training import estimators, labels_of, rows_of
 from tests.frontends.xgboost import formats
 from tests.frontends.xgboost.comparing import assert_one_unit, assert_same_bits
 from tests.frontends.xgboost.training import LARGE, SMALL, Trained, trained_models
@@ -108,3 +114,57 @@ def test_xgboost(data: st.DataObject) -> None:
 @pytest.mark.long
 def test_xgboost_at_length() -> None:
     fuzz(check_xgboost, LONG_SECONDS)
+
+
+def check_lightgbm(data: st.DataObject) -> None:
+    """Margins, predictions or leaves of one model."""
+    trained = data.draw(lightgbm_models())
+    output = data.draw(st.sampled_from(("margin", "prediction", "leaf")))
+    kind = {"raw_score": output == "margin", "pred_leaf": output == "leaf"}
+
+    def answer(given: Inputs) -> Array:
+        return np.asarray(trained.booster.predict(given["data"], num_threads=1, validate_features=False, **kind))
+
+    wanted = lightgbm.Prediction(trained.booster.model_to_string().encode(), output)
+    same = assert_close if output == "prediction" else assert_same
+    check_compiled(wanted, data.draw(builds()), lambda rows: {"data": _repeated(trained.rows, rows)}, answer, same)
+
+
+def check_sklearn(data: st.DataObject) -> None:
+    """What an estimator says first: probabilities, or numbers."""
+    generator = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    model, takes_missing = data.draw(estimators())
+    features, missing = data.draw(st.integers(1, 4)), takes_missing and data.draw(st.booleans())
+    model.fit(rows_of(generator, features, missing=missing), labels_of(generator, model, data.draw(st.integers(2, 4))))
+    x = rows_of(generator, features, missing=missing)
+    predict = getattr(model, "predict_proba", model.predict)
+    check_compiled(
+        sklearn.Prediction(model),
+        data.draw(builds()),
+        lambda rows: {"data": _repeated(x, rows)},
+        lambda given: predict(given["data"]),
+        sklearn_comparing.assert_close,
+    )
+
+
+def _repeated(x: Array, rows: int) -> Array:
+    """``rows`` rows, those of ``x`` again and again."""
+    return x[np.arange(rows) % len(x)]
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_lightgbm(data: st.DataObject) -> None:
+    check_lightgbm(data)
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_sklearn(data: st.DataObject) -> None:
+    check_sklearn(data)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("check", [check_lightgbm, check_sklearn], ids=lambda check: check.__name__)
+def test_others_at_length(check: Callable[[st.DataObject], None]) -> None:
+    fuzz(check)
