@@ -1,4 +1,4 @@
-"""The XGBoost frontend: models of XGBoost 1.0 to 3.2, in JSON or UBJSON or as objects, become graphs.
+"""The XGBoost frontend: models of XGBoost 1.0 to 3.4, in JSON or UBJSON or as objects, become graphs.
 
 The graph has one input, ``data f32[batch, features]``, in which NaN is a missing value and categories are the numbers
 that the model was trained on, and one output, by default ``prediction``: what ``Booster.predict`` returns.

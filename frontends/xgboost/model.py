@@ -21,7 +21,7 @@ Iterations = tuple[int, int]
 """The first iteration and the one after the last; 0 as the end stands for all."""
 
 _NEWEST = (3, 2)
-"""The newest format whose predictions were compared."""
+"""The newest release whose quantiles were compared; later ones sort them."""
 
 _MOST_OUTPUTS = 2**20
 """A damaged number of outputs must not decide how much memory is taken."""

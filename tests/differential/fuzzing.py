@@ -13,13 +13,11 @@ from hypothesis import strategies as st
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example)
 """Warnings that say nothing about examples which take a compiler run each."""
 
-SECONDS = float(os.environ.get("KILN_FUZZ_SECONDS", "60"))
-"""Per test that is marked ``long``."""
 
-
-def fuzz(check: Callable[[st.DataObject], None]) -> None:
-    """Run ``check`` on new examples until the time is over. A failure is shrunk, and names the seed that repeats it."""
-    end = time.monotonic() + SECONDS
+def fuzz(check: Callable[[st.DataObject], None], seconds: float = 60) -> None:
+    """Run ``check`` on new examples for so long, or as ``KILN_FUZZ_SECONDS`` says. A failure is shrunk, and names the
+    seed that repeats it."""
+    end = time.monotonic() + float(os.environ.get("KILN_FUZZ_SECONDS", seconds))
     while time.monotonic() < end:
         _some_examples(check, random.randrange(2**32))
 

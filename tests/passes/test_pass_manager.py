@@ -233,7 +233,7 @@ def test_the_command_of_a_reproducer_fails_in_the_same_way(tmp_path: Path) -> No
         PassManager([Broken()]).run(small_graph(), reproducers=tmp_path)
     explanation = (Path(caught.value.reproducer) / "README.txt").read_text()
     line = next(line for line in explanation.splitlines() if line.startswith("    python"))
-    command = [sys.executable, *shlex.split(line)[1:], "--load", str(extension)]
+    command = [sys.executable, *shlex.split(line)[1:], "--load", str(extension), "--reproducers", str(tmp_path)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1
     assert "pass broken failed: RuntimeError: on purpose" in run.stderr

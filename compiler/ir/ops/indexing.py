@@ -55,6 +55,7 @@ class GatherElements(Op):
         require(0 <= self.axis < x.rank, f"axis {self.axis} is out of range for rank {x.rank}")
         fits = all(i <= d for a, (i, d) in enumerate(zip(indices.shape, x.shape, strict=True)) if a != self.axis)
         require(fits, "indices are larger than the operand beside the axis")
+        require(x.shape[self.axis] > 0 or indices.elements == 0, "cannot index an empty axis")
         return (x.with_shape(indices.shape),)
 
     def evaluate(self, x: Array, indices: Array) -> tuple[Array, ...]:
@@ -80,6 +81,8 @@ class GatherNd(Op):
         require(x.shape[: self.batch_axes] == indices.shape[: self.batch_axes], "batch axes differ")
         depth = indices.shape[-1]
         require(self.batch_axes + depth <= x.rank, f"index tuples of {depth} are longer than the operand's rank")
+        indexed = x.shape[self.batch_axes : self.batch_axes + depth]
+        require(0 not in indexed or indices.elements == 0, "cannot index an empty axis")
         return (x.with_shape((*indices.shape[:-1], *x.shape[self.batch_axes + depth :])),)
 
     def evaluate(self, x: Array, indices: Array) -> tuple[Array, ...]:

@@ -14,13 +14,17 @@ from tests.frontends.xgboost.comparing import assert_same_bits, outputs_of
 FIXTURES = Path(__file__).parent / "fixtures"
 FILES = sorted(path for path in FIXTURES.glob("*/*") if path.suffix in (".json", ".ubj"))
 
+NEWER = ("3.3.0", "3.4.1")
+"""Releases after the one that is installed for tests, 3.2."""
+
 
 def name_of(path: Path) -> str:
     return f"{path.parent.name}-{path.name}"
 
 
 def test_there_are_releases() -> None:
-    assert {path.parent.name for path in FILES} == {"1.0.2", "1.3.3", "1.7.6", "2.0.3", "2.1.4", "3.0.5", "3.1.3"}
+    releases = ("1.0.2", "1.3.3", "1.7.6", "2.0.3", "2.1.4", "3.0.5", "3.1.3", *NEWER)
+    assert {path.parent.name for path in FILES} == set(releases)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
@@ -38,7 +42,9 @@ def test_predictions_of_the_release(path: Path) -> None:
 
 
 # XGBoost 3.2 crashes when it loads leaves of several values that an older one has written.
-LOADABLE = [path for path in FILES if path.stem != "vector"]
+OLD_VECTORS = [path for path in FILES if path.stem == "vector" and path.parent.name not in NEWER]
+# Newer ones write the weights of dart where 3.2 does not look for them.
+LOADABLE = [p for p in FILES if p not in OLD_VECTORS and not (p.stem == "dart" and p.parent.name in NEWER)]
 
 
 @pytest.mark.parametrize("path", LOADABLE, ids=name_of)
@@ -51,7 +57,7 @@ def test_predictions_of_this_release(path: Path) -> None:
     assert_same_bits(outputs_of(Prediction(path, "margin"), {"data": x}), want)
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.stem == "vector"], ids=name_of)
+@pytest.mark.parametrize("path", OLD_VECTORS, ids=name_of)
 def test_the_oracle_does_not_load_what_would_crash_it(path: Path) -> None:
     with pytest.raises(oracle.NoAnswerError, match="older format"):
         oracle.run(path, {"data": np.zeros((1, 4), np.float32)})

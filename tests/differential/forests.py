@@ -1,0 +1,105 @@
+"""Models of trees through the whole compiler: ways to build them, drawn by hypothesis, and results on many batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import note
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import compiler
+import runtime
+from compiler.passes.table import STANDARD
+from compiler.targets import host_target, resolve
+from tests.differential.guarded import Arena, call_guarded
+
+Array = NDArray[Any]
+Inputs = Mapping[str, Array]
+Compare = Callable[[Array, Array], None]
+
+TARGETS = ["host", *(n for n in ("x86-64-v3", "x86-64-v2") if set(resolve(n).features) <= set(host_target().features))]
+"""This machine, and narrower vectors that it has too."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """``algorithm``: that of ``lower-forests``; ``rows``: how many, None for a dynamic batch."""
+
+    target: str
+    algorithm: str
+    rows: int | None
+    threads: int
+
+
+@st.composite
+def builds(draw: st.DrawFn) -> Build:
+    """A way to build a model of trees; mostly the one that users get."""
+    return Build(
+        target=draw(st.sampled_from(["host", *TARGETS])),
+        algorithm=draw(st.sampled_from(["auto", "bitsliced", "walk"])),
+        rows=draw(st.sampled_from([None, None, None, 1, 3, 64, 600])),
+        threads=draw(st.sampled_from([1, 1, 2])),
+    )
+
+
+def batch_sizes(tile: int) -> tuple[int, ...]:
+    """Numbers of rows for which a dynamic batch takes each of its ways: rows one by one, whole tiles, a padded one."""
+    return (0, 1, 2, 7, tile // 2, tile - 1, tile, tile + 1, 2 * tile + tile // 3)
+
+
+def check_compiled(
+    model: object, build: Build, inputs: Callable[[int], Inputs], answer: Callable[[Inputs], Array], same: Compare
+) -> None:
+    """The artifact's only output is what the source framework answers, for all numbers of rows.
+
+    ``inputs(rows)`` makes arrays, ``answer`` gives the results that ``same(got, want)`` accepts.
+    """
+    note(repr(build))
+    shapes = {name: array.shape for name, array in inputs(build.rows or 1).items()}
+    pipeline = STANDARD.replace("lower-forests", f"lower-forests{{algorithm={build.algorithm}}}")
+    with compiler.compile(
+        model,
+        build.target,
+        inputs=shapes,
+        dynamic_batch=build.rows is None,
+        pipeline=pipeline,
+        verify=False,
+        tuning=False,
+        workers=1,
+    ) as artifact:
+        batch = artifact.report.plan.batch
+        sizes = [build.rows] if build.rows is not None else batch_sizes(batch.rows if batch else 0)
+        given = [inputs(size) for size in sizes]
+        want = [answer(each) if size else np.zeros(0) for size, each in zip(sizes, given, strict=True)]
+        got = _run(artifact.directory, build.threads, given)
+    for size, one, other in zip(sizes, got, want, strict=True):
+        note(f"{size} rows")
+        if size:
+            same(one, other)
+        else:
+            assert one.shape[0] == 0
+
+
+def _run(directory: Path, threads: int, batches: Sequence[Inputs]) -> list[Array]:
+    """The output for each batch, computed in a child on arrays that it cannot read or write beyond."""
+    arena = Arena()
+    guarded = [{name: arena.array(array) for name, array in batch.items()} for batch in batches]
+    with runtime.Model(directory) as model:
+        ((output, spec),) = model.outputs.items()
+    results = [
+        arena.array(np.full([len(batch["data"]) if n is None else n for n in spec.shape], 7, spec.dtype))
+        for batch in batches
+    ]
+
+    def call() -> None:
+        with runtime.Model(directory, threads=threads) as model:
+            for batch, result in zip(guarded, results, strict=True):
+                model.run(batch, {output: result})
+
+    call_guarded(call)
+    return results
