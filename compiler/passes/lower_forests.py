@@ -43,7 +43,7 @@ from compiler.ir.rewriter import Rewriter
 from compiler.ir.task import Task, task_of_op
 from compiler.ir.types import TensorType
 from compiler.passes.base import Pass, PipelineError, Statistics
-from compiler.passes.context import CostOf, PassContext
+from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
@@ -74,7 +74,7 @@ class LowerForests(Pass):
                 case ForestSums(forest):
                     x, *start = node.operands
                     rewriter.before(node)
-                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.cost)
+                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.costs)
                 case ForestLeaves(forest):
                     rewriter.before(node)
                     walk = _walk(forest)
@@ -88,7 +88,7 @@ class LowerForests(Pass):
             lowered += 1
         return {"lowered": lowered}
 
-    def _sums(self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, cost: CostOf | None) -> Value:
+    def _sums(self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, costs: CostsOf | None) -> Value:
         if start is None:
             rows = x.type.shape[0]
             start = rewriter.emit(Broadcast((rows, forest.outputs)), rewriter.constant(forest.base))
@@ -99,10 +99,11 @@ class LowerForests(Pass):
             return sliced.emit(rewriter, x, start)
         walk = _walk(forest)
         sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
-        if sliced is not None and cost is not None:
+        if sliced is not None and costs is not None:
             reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
-            walked = cost(walk.task(x.type)) + cost(sums.task(reached, start.type))
-            if cost(sliced.task(x.type, start.type)) < walked:
+            walking = [walk.task(x.type), sums.task(reached, start.type)]
+            slicing, walked = costs([[sliced.task(x.type, start.type)], walking])
+            if slicing < walked:
                 return sliced.emit(rewriter, x, start)
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
