@@ -174,7 +174,7 @@ def build(source: Source, settings: Settings, progress: Progress | None = None) 
                 kernels = _kernels(tasks, tuned, settings, steps)
                 records = records_used(kernels, tuned, settings.schedules)
             with steps.step("plan"):
-                plan = forms.plan(tasks, {task: kernel.info for task, kernel in kernels.items()}, tuned.cost)
+                plan = forms.plan(tasks, {task: kernel.info for task, kernel in kernels.items()}, tuned.seconds)
         with steps.step("expect"):
             cases = cache / "expected"
             proof = Proof.prepare(source, graph, plan, target, cases) if settings.verify else Proof.none()

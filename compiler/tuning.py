@@ -41,8 +41,8 @@ def open_tuning(
 
 
 def context_of(tuned: TunedChoices) -> PassContext:
-    """What passes may know of the target: what tasks cost comes from records, as far as there are any."""
-    return replace(context_for(tuned.target), cost=tuned.cost)
+    """What passes may know of the target: what ways cost comes from records, as far as there are any."""
+    return replace(context_for(tuned.target), costs=tuned.costs)
 
 
 def _databases(tuning: Tuning, target: Target, opened: ExitStack) -> list[Database]:

@@ -1,14 +1,22 @@
-"""``TunedChoices``: what tuning databases say to a build. Which kernel to make of a task, and what a task costs."""
+"""``TunedChoices``: what tuning databases say to a build. Which kernel to make of a task, how long it takes, and which
+of several ways to compute something is the fastest.
+
+The last two are different questions. Estimates are wrong about all forms of a computation in much the same way, so they
+tell forms apart better than they tell times. A time beside an estimate says nothing: where some forms were measured and
+others were not, whatever the estimates miss would decide.
+"""
 
 from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from compiler.autotune.calibration import Calibration, calibrate
-from compiler.autotune.database import Database, best_of
+from compiler.autotune.database import Database
 from compiler.autotune.record import Record
 from compiler.autotune.validity import Validity
 from compiler.codegen.analytic import estimator
@@ -21,6 +29,28 @@ CALIBRATION_TASKS = 64
 from their hashes, so any number is a fair sample."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A task's best record, and the number of the database that it is in."""
+
+    record: Record
+    place: int
+
+    @property
+    def rank(self) -> tuple[str, int]:
+        """Measured before predicted, then the order of databases. Times of one rank compare with each other; those of
+        other databases may come from machines of other clocks."""
+        return self.record.source.value, self.place
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Seconds by records of this rank."""
+
+    rank: tuple[str, int]
+    seconds: float
+
+
 class TunedChoices:
     """Answers for one target, from databases in the order of their weight. An answer, once given, stays."""
 
@@ -30,16 +60,12 @@ class TunedChoices:
         self._fingerprint = target.fingerprint()
         self._databases = [database for database in databases if database.knows(self._fingerprint)]
         self._ask_validity = validity
-        self._answers: dict[str, Record | None] = {}
+        self._answers: dict[str, _Found | None] = {}
 
     def best(self, task: Task) -> Record | None:
         """The record to make the task's kernel from. Raises DatabaseError, and what asking for the validity raises."""
-        if not self._databases:
-            return None
-        if task.hash not in self._answers:
-            found = best_of(self._databases, task.hash, self._fingerprint, self._validity)
-            self._answers[task.hash] = found
-        return self._answers[task.hash]
+        found = self._found(task)
+        return found.record if found else None
 
     def choose(self, task: Task, target: Target) -> Choice | None:
         """The choice of ``best``, for code generation; None for a target whose machines are of another kind."""
@@ -48,16 +74,53 @@ class TunedChoices:
         record = self.best(task)
         return record.choice if record else None
 
-    def cost(self, task: Task) -> float:
-        """Seconds of one execution on one core: those of ``best``, else the analytic estimate, scaled as known times of
-        defaults are to their estimates."""
+    def seconds(self, task: Task) -> float:
+        """What one execution on one core is expected to take: the seconds of ``best``, else the analytic estimate,
+        scaled as known times of defaults are to their estimates."""
         if (record := self.best(task)) is not None and record.seconds is not None:
             return record.seconds
         return self._estimated(task)
 
+    def costs(self, ways: Sequence[Sequence[Task]]) -> list[float]:
+        """What each of several ways to compute the same costs, in seconds of the analytic estimates.
+
+        Ways of which everything has a record are compared by their records, all others by estimates. The scale between
+        the two is set by the way with records whose estimate is the least: that one keeps its estimate. So records of
+        one way alone change nothing, and a way without records is the cheapest only if the estimates alone say so.
+        """
+        estimates = [sum(map(self._analytic, way)) for way in ways]
+        known = [self._known(way) if 0 < cost < math.inf else None for way, cost in zip(ways, estimates, strict=True)]
+        rank = min((one.rank for one in known if one), default=None)
+        times = [one.seconds if one and one.rank == rank else None for one in known]
+        compared = [(cost, seconds / cost) for cost, seconds in zip(estimates, times, strict=True) if seconds]
+        _, scale = min(compared, default=(0.0, 1.0))
+        return [seconds / scale if seconds else cost for cost, seconds in zip(estimates, times, strict=True)]
+
+    def _known(self, way: Sequence[Task]) -> _Known | None:
+        """The time of a way by the records of its tasks; None unless all have one, and these compare."""
+        found = [self._found(task) for task in way]
+        times = [(one.rank, one.record.seconds) for one in found if one and one.record.seconds is not None]
+        if len(times) < len(way) or len({rank for rank, _ in times}) != 1:
+            return None
+        return _Known(times[0][0], sum(seconds for _, seconds in times))
+
+    def _found(self, task: Task) -> _Found | None:
+        """The best record in all databases: a measured one of the first that has one, else likewise a predicted one."""
+        if not self._databases:
+            return None
+        if task.hash not in self._answers:
+            asked = (database.best(task.hash, self._fingerprint, self._validity) for database in self._databases)
+            found = [_Found(record, place) for place, record in enumerate(asked) if record is not None]
+            self._answers[task.hash] = min(found, key=lambda one: one.rank, default=None)
+        return self._answers[task.hash]
+
+    @cached_property
+    def _analytic(self) -> Callable[[Task], float]:
+        return estimator(self.target)
+
     @cached_property
     def _estimated(self) -> Callable[[Task], float]:
-        analytic, calibration = estimator(self.target), self._calibration
+        analytic, calibration = self._analytic, self._calibration
         if calibration == Calibration():
             return analytic
 

@@ -4,7 +4,7 @@ Sees ``compiler.ir`` only; what a pass may know of targets and costs comes with 
 """
 
 from compiler.passes.base import Pass, PipelineError, Statistics
-from compiler.passes.context import CostOf, PassContext, TargetCapabilities, context_for
+from compiler.passes.context import CostsOf, PassContext, TargetCapabilities, context_for
 from compiler.passes.pass_manager import PassError, PassManager
 from compiler.passes.patterns import RuleSet
 from compiler.passes.report import IrPrinter, Observer, PassRecord, PipelineReport
@@ -14,7 +14,7 @@ __all__ = [
     "PASSES",
     "PIPELINES",
     "STANDARD",
-    "CostOf",
+    "CostsOf",
     "IrPrinter",
     "Observer",
     "Pass",

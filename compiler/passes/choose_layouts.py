@@ -27,8 +27,8 @@ After::
 
 Every node has a few forms with a cost each (``layouts/alternatives``), every value that is used in another layout than
 it is made in costs a ``relayout``; the cheapest whole is found by elimination (``layouts/pbqp``). Costs are asked of
-the context, so measured ones can answer instead of a model. After Liu et al., Optimizing CNN Model Inference on CPUs
-(USENIX ATC 2019). Without costs nothing is changed. Runs after ``fuse``.
+the context, for all forms of a node at once, so measured ones can answer instead of a model. After Liu et al.,
+Optimizing CNN Model Inference on CPUs (USENIX ATC 2019). Without costs nothing is changed. Runs after ``fuse``.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ from compiler.ir.rewriter import Rewriter
 from compiler.ir.task import Task
 from compiler.ir.types import ROW_MAJOR, Layout, TensorType
 from compiler.passes.base import Pass, Statistics
-from compiler.passes.context import CostOf, PassContext
-from compiler.passes.layouts.alternatives import Alternative, alternatives
+from compiler.passes.context import CostsOf, PassContext
+from compiler.passes.layouts.alternatives import Alternative, Form, alternatives
 from compiler.passes.layouts.pbqp import Problem, solve
 from compiler.passes.op_kinds import constant_of
 
@@ -66,36 +66,36 @@ class ChooseLayouts(Pass):
     winograd: bool = True
 
     def run(self, graph: Graph, context: PassContext) -> Statistics:
-        if context.cost is None or not context.layouts:
+        if context.costs is None or not context.layouts:
             return {}
-        blocks, cost = context.layouts[0], context.cost
+        blocks, costs = context.layouts[0], context.costs
         priced = [node for node in graph if not isinstance(node.op, Constant)]
-        forms = {node: alternatives(node, blocks, cost, winograd=self.winograd) for node in priced}
-        chosen = _Choice(graph, forms, cost).chosen()
+        forms = {node: alternatives(node, blocks, costs, winograd=self.winograd) for node in priced}
+        chosen = _Choice(graph, forms, costs).chosen()
         return _Application(graph, chosen).run()
 
 
 class _Choice:
     """The problem: a variable per node that has a choice; ``forms`` has what each can be."""
 
-    def __init__(self, graph: Graph, forms: Mapping[Node, list[Alternative]], cost: CostOf) -> None:
+    def __init__(self, graph: Graph, forms: Mapping[Node, list[Alternative]], costs: CostsOf) -> None:
         self.graph = graph
         self.forms = forms
-        self.cost = cost
+        self.costs = costs
 
-    def chosen(self) -> dict[Node, Alternative]:
+    def chosen(self) -> dict[Node, Form]:
         """The chosen form of each node."""
         problem = Problem()
         variables = {
-            node: problem.variable(np.array([form.seconds for form in forms])) for node, forms in self.forms.items()
+            node: problem.variable(np.array([one.seconds for one in forms])) for node, forms in self.forms.items()
         }
         for node, forms in self.forms.items():
             for index, operand in enumerate(node.operands):
-                wanted = [form.operands[index] for form in forms]
+                wanted = [one.form.operands[index] for one in forms]
                 self._add_value(problem, variables, operand, node, wanted)
         for value in self.graph.outputs:
             self._add_value(problem, variables, value, None, [ROW_MAJOR])
-        return {node: self.forms[node][number] for node, number in zip(variables, solve(problem), strict=True)}
+        return {node: self.forms[node][number].form for node, number in zip(variables, solve(problem), strict=True)}
 
     def _add_value(
         self, problem: Problem, variables: dict[Node, int], value: Value, user: Node | None, wanted: list[Layout]
@@ -104,7 +104,7 @@ class _Choice:
         if constant_of(value) is not None:
             return
         producer = value.producer
-        made = [ROW_MAJOR] if producer is None else [form.result for form in self.forms[producer]]
+        made = [ROW_MAJOR] if producer is None else [one.form.result for one in self.forms[producer]]
         if all(layout == made[0] for layout in (*made, *wanted)):
             return
         table = np.array([[self.relayout_seconds(value.type, a, b) for b in wanted] for a in made])
@@ -124,13 +124,14 @@ class _Choice:
         rewriter = Rewriter(region)
         operand = rewriter.input("in0", TensorType(type_.dtype, type_.shape, made))
         rewriter.output("out0", rewriter.emit(Relayout(wanted), operand))
-        return self.cost(Task.of(region))
+        (seconds,) = self.costs([[Task.of(region)]])
+        return seconds
 
 
 class _Application:
     """Rewrites the graph; ``versions`` has every value in each layout in which it is there already."""
 
-    def __init__(self, graph: Graph, chosen: dict[Node, Alternative]) -> None:
+    def __init__(self, graph: Graph, chosen: dict[Node, Form]) -> None:
         self.graph = graph
         self.chosen = chosen
         self.rewriter = Rewriter(graph)
@@ -160,13 +161,13 @@ class _Application:
         if operands != node.operands:
             self.rewriter.set_operands(node, operands)
 
-    def _replace(self, node: Node, form: Alternative, region: Graph) -> None:
+    def _replace(self, node: Node, form: Form, region: Graph) -> None:
         self.rewriter.before(node)
         operands = [self._operand(value, form, index) for index, value in enumerate(node.operands)]
         made = self.rewriter.node(Fused(), operands, (region,), node.origin)
         self.versions[node.result] = {form.result: made.result}
 
-    def _operand(self, value: Value, form: Alternative, index: int) -> Value:
+    def _operand(self, value: Value, form: Form, index: int) -> Value:
         """An operand as a form wants it."""
         literal = constant_of(value)
         if index not in form.constants or literal is None:

@@ -6,15 +6,20 @@ Passes know no device and no code generator: a target is whatever has the capabi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 from compiler.ir.task import Task
 from compiler.ir.types import Layout
 
-CostOf: TypeAlias = Callable[[Task], float]
-"""Estimated or measured seconds of one execution of a task."""
+CostsOf: TypeAlias = Callable[[Sequence[Sequence[Task]]], Sequence[float]]
+"""What each of several ways to compute the same costs, about in seconds; a way is the tasks that it takes, one after
+the other. Infinite if there is no kernel for one of them.
+
+A pass asks about all that it chooses among at once, since what was measured of one way says nothing beside an estimate
+of another. Costs of different questions may be added.
+"""
 
 _TARGETS_MODULE = "compiler.targets"
 _COSTS_MODULE = "compiler.codegen.analytic"
@@ -57,16 +62,16 @@ class TargetCapabilities(Protocol):
 
 @dataclass(frozen=True)
 class PassContext:
-    """What a pass may know: the target (None: any), the layouts worth trying, and what a task costs."""
+    """What a pass may know: the target (None: any), the layouts worth trying, and what tasks cost."""
 
     target: TargetCapabilities | None = None
     layouts: tuple[Layout, ...] = ()
-    cost: CostOf | None = None
+    costs: CostsOf | None = None
 
     def __str__(self) -> str:
         target = self.target.name if self.target else "any"
         layouts = " ".join(map(str, self.layouts)) or "none"
-        return f"target: {target}; layouts: {layouts}; cost: {'given' if self.cost else 'none'}"
+        return f"target: {target}; layouts: {layouts}; costs: {'given' if self.costs else 'none'}"
 
 
 def context_for(target: str | TargetCapabilities | None) -> PassContext:
@@ -83,5 +88,6 @@ def context_for(target: str | TargetCapabilities | None) -> PassContext:
         target = resolve(target)
     analytic = vars(importlib.import_module(_COSTS_MODULE))
     layouts = cast("Callable[[TargetCapabilities], tuple[Layout, ...]]", analytic["layouts"])
-    estimator = cast("Callable[[TargetCapabilities], CostOf]", analytic["estimator"])
-    return PassContext(target, layouts(target), estimator(target))
+    estimator = cast("Callable[[TargetCapabilities], Callable[[Task], float]]", analytic["estimator"])
+    cost = estimator(target)
+    return PassContext(target, layouts(target), lambda ways: [sum(map(cost, way)) for way in ways])

@@ -32,9 +32,9 @@ from compiler.ir.ops.region import Fused
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import Layout
 from compiler.passes.base import Pass, Statistics
-from compiler.passes.context import CostOf, PassContext
+from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.fusion.outline import joined_origin
-from compiler.passes.layouts.alternatives import alternatives, depthwise_pair_forms
+from compiler.passes.layouts.alternatives import depthwise_pair_forms, forms_of
 from compiler.passes.layouts.regions import copy_nodes, input_index, only_node, region_of
 from compiler.passes.op_kinds import constant_of
 
@@ -46,12 +46,12 @@ class FuseDepthwise(Pass):
     name = "fuse-depthwise"
 
     def run(self, graph: Graph, context: PassContext) -> Statistics:
-        if context.cost is None or not context.layouts:
+        if context.costs is None or not context.layouts:
             return {}
         rewriter = Rewriter(graph)
         joined = 0
         for depthwise, product in list(_pairs(graph)):
-            joined += _join_if_cheaper(rewriter, depthwise, product, context.layouts[0], context.cost)
+            joined += _join_if_cheaper(rewriter, depthwise, product, context.layouts[0], context.costs)
         return {"joined": joined}
 
 
@@ -100,11 +100,13 @@ def _multiplies(node: Node, value: Value) -> bool:
     return pixelwise and not any((*conv.op.low, *conv.op.high)) and direct
 
 
-def _join_if_cheaper(rewriter: Rewriter, depthwise: Node, product: Node, blocks: Layout, cost: CostOf) -> bool:
+def _join_if_cheaper(rewriter: Rewriter, depthwise: Node, product: Node, blocks: Layout, costs: CostsOf) -> bool:
     region, arguments = _joined(depthwise, product)
-    together = min((form.seconds for form in depthwise_pair_forms(region, blocks, cost)), default=None)
-    apart = sum(min(form.seconds for form in alternatives(node, blocks, cost)) for node in (depthwise, product))
-    if together is None or together >= apart:
+    together = [form.tasks for form in depthwise_pair_forms(region, blocks)]
+    first, second = (forms_of(node, blocks) for node in (depthwise, product))
+    apart = [a.tasks + b.tasks for a in first for b in second]
+    seconds = costs([*together, *apart])
+    if min(seconds[: len(together)]) >= min(seconds[len(together) :]):
         return False
     made = rewriter.before(product).node(Fused(), arguments, (region,), joined_origin((depthwise, product)))
     rewriter.replace(product, made.result)

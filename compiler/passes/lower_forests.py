@@ -45,7 +45,7 @@ from compiler.ir.rewriter import Rewriter
 from compiler.ir.task import Task, task_of_op
 from compiler.ir.types import TensorType
 from compiler.passes.base import Pass, PipelineError, Statistics
-from compiler.passes.context import CostOf, PassContext
+from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.deep import deep_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
@@ -80,7 +80,7 @@ class LowerForests(Pass):
                 case ForestSums(forest):
                     x, *start = node.operands
                     rewriter.before(node)
-                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.cost)
+                    result = self._sums(rewriter, forest, x, start[0] if start else None, context.costs)
                 case ForestLeaves(forest):
                     rewriter.before(node)
                     walk = _walk(forest)
@@ -94,24 +94,25 @@ class LowerForests(Pass):
             lowered += 1
         return {"lowered": lowered}
 
-    def _sums(self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, cost: CostOf | None) -> Value:
+    def _sums(self, rewriter: Rewriter, forest: Forest, x: Value, start: Value | None, costs: CostsOf | None) -> Value:
         if start is None:
             rows = x.type.shape[0]
             start = rewriter.emit(Broadcast((rows, forest.outputs)), rewriter.constant(forest.base))
         if forest.trees == 0:
             return start
         sliced = self._bitsliced(forest)
-        if cost is not None:
-            sliced.sort(key=lambda step: cost(step.task(x.type, start.type)))
-        if sliced and self.algorithm == BITSLICED:
-            return sliced[0].emit(rewriter, x, start)
         walk = _walk(forest)
         sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
-        if sliced and cost is not None:
-            reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
-            walked = cost(walk.task(x.type)) + cost(sums.task(reached, start.type))
-            if cost(sliced[0].task(x.type, start.type)) < walked:
-                return sliced[0].emit(rewriter, x, start)
+        reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
+        walking = [walk.task(x.type), sums.task(reached, start.type)]
+        ways = [[step.task(x.type, start.type)] for step in sliced]
+        if costs is not None and sliced:
+            *seconds, walked = costs([*ways, walking])
+            least = min(seconds)
+            if least < walked or self.algorithm == BITSLICED:
+                return sliced[seconds.index(least)].emit(rewriter, x, start)
+        elif sliced and self.algorithm == BITSLICED:
+            return sliced[0].emit(rewriter, x, start)
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
     def _bitsliced(self, forest: Forest) -> list[_Step]:

@@ -24,6 +24,7 @@ from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
 from compiler.autotune.tuning_task import TuningTask
 from compiler.autotune.validity import toolchain_id
+from compiler.codegen.analytic import estimator
 from compiler.codegen.analytic.machine import HERTZ
 from compiler.codegen.extensions import extensions_of
 from compiler.codegen.objects import warm_up
@@ -38,7 +39,7 @@ from compiler.targets import Target
 from compiler.tuner.forecast import ModelsSurveyed
 from compiler.tuner.networks import FIRST_PASS, load_network, network_names
 from compiler.tuner.survey import Model, Survey, tuning_tasks, without_costs
-from compiler.tuning import context_of, open_tuning
+from compiler.tuning import open_tuning
 
 Listener = Callable[[Event | ModelsSurveyed], None]
 
@@ -165,15 +166,13 @@ def _sweep(session: Session, tasks: Sequence[TuningTask]) -> None:
 def _surveys(request: Request, models: Sequence[Model], database: Database) -> list[Survey]:
     settings = request.settings
     with open_tuning(database, settings.target, settings.cache / "kernels", settings.schedules) as tuned:
-        cost = context_of(tuned).cost
-        assert cost is not None
-        return [model.survey(settings.target, cost) for model in models]
+        return [model.survey(settings.target, tuned.costs, tuned.seconds) for model in models]
 
 
 def _untuned(models: Sequence[Model], target: Target) -> list[Survey]:
-    cost = context_for(target).cost
-    assert cost is not None
-    return [model.survey(target, cost) for model in models]
+    costs = context_for(target).costs
+    assert costs is not None
+    return [model.survey(target, costs, estimator(target)) for model in models]
 
 
 def _models(request: Request) -> list[Model]:

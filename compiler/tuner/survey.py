@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from typing import TypeAlias
 
 from compiler.autotune.tuning_task import TuningTask
 from compiler.codegen.cost import node_flops, padding_flops, region_flops
@@ -21,7 +22,7 @@ from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.winograd import WinogradConv
-from compiler.passes import CostOf, PassManager, context_for
+from compiler.passes import CostsOf, PassManager, context_for
 from compiler.targets import Target
 
 NEAR = 1.5
@@ -36,25 +37,26 @@ WINOGRAD_SAVING = 4.0
 """Multiplications that the largest tiles save, as a factor."""
 
 
+SecondsOf: TypeAlias = Callable[[Task], float]
+"""What one execution of a task is expected to take."""
+
+
 @dataclass
 class Listening:
-    """A cost that remembers what it was asked, how often, and what it answered."""
+    """Costs that remember which tasks they were asked about, and in how many questions."""
 
-    cost: CostOf
+    costs: CostsOf
     asked: Counter[Task] = field(default_factory=Counter[Task])
-    answers: dict[Task, float] = field(default_factory=dict[Task, float])
 
-    def __call__(self, task: Task) -> float:
-        self.asked[task] += 1
-        if task not in self.answers:
-            self.answers[task] = self.cost(task)
-        return self.answers[task]
+    def __call__(self, ways: Sequence[Sequence[Task]]) -> Sequence[float]:
+        self.asked.update(list(dict.fromkeys(task for way in ways for task in way)))
+        return self.costs(ways)
 
 
 @dataclass(frozen=True)
 class Survey:
     """The tasks of one model as it is built with certain costs: how often each kernel is called, the name of an op that
-    it computes; and all forms that were considered: how often, and at what cost in seconds."""
+    it computes; and all forms that were considered: how often, and what each is expected to take, in seconds."""
 
     model: str
     calls: Mapping[Task, int]
@@ -77,27 +79,26 @@ class Model:
     load: Callable[[], Graph]
     rest: PassManager
 
-    def survey(self, target: Target, cost: CostOf) -> Survey:
+    def survey(self, target: Target, costs: CostsOf, seconds: SecondsOf) -> Survey:
         """The tasks of a build with these costs. Raises PassError, and what ``load`` raises."""
-        listening = Listening(cost)
-        context = replace(context_for(target), cost=listening)
+        listening = Listening(costs)
+        context = replace(context_for(target), costs=listening)
         graph = self.rest.run(self.load(), context=context)
         tasks = graph_tasks(graph)
         names = {task: call_name(node) for node, task in reversed(list(tasks.items()))}
         considered = dict(listening.asked)
-        return Survey(
-            self.name, Counter(tasks.values()), names, considered, {t: listening(t) for t in {**considered, **names}}
-        )
+        times = {task: seconds(task) for task in {**considered, **names}}
+        return Survey(self.name, Counter(tasks.values()), names, considered, times)
 
 
 def without_costs(name: str, graph: Graph, manager: PassManager, target: Target) -> Model:
     """A model whose passes have run as far as no cost decides: the rest can be repeated quickly."""
     context = context_for(target)
-    assert context.cost is not None
-    listening = Listening(context.cost)
+    assert context.costs is not None
+    listening = Listening(context.costs)
     before = graph
     for index, step in enumerate(manager.passes):
-        after = PassManager([step]).run(before, context=replace(context, cost=listening))
+        after = PassManager([step]).run(before, context=replace(context, costs=listening))
         if listening.asked:
             return Model(name, partial(_same, before), PassManager(manager.passes[index:]))
         before = after

@@ -155,7 +155,7 @@ def test_a_pass_gets_the_context() -> None:
             seen.append(context)
 
     PassManager([Look()]).run(small_graph(), target="arm_cortex_a72")
-    PassManager([Look()]).run(small_graph(), context=PassContext(cost=lambda task: 1.0))
+    PassManager([Look()]).run(small_graph(), context=PassContext(costs=lambda ways: [1.0] * len(ways)))
     target = seen[0].target
     assert target is not None
     assert (target.name, target.vector_bytes) == ("arm_cortex_a72", 16)

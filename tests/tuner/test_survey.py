@@ -6,30 +6,39 @@ from pathlib import Path
 
 import pytest
 
-from compiler.ir import ROW_MAJOR, Task
+from compiler.autotune.database import Database
+from compiler.autotune.lookup import TunedChoices
+from compiler.codegen.analytic import estimator
+from compiler.ir import ROW_MAJOR
 from compiler.ir.ops.constant import Constant
-from compiler.passes import PassManager, context_for
+from compiler.passes import CostsOf, PassManager, context_for
 from compiler.targets import resolve
 from compiler.tuner.networks import FIRST_PASS, load_network, network_names, save_network
-from compiler.tuner.survey import Model, tuning_tasks, what_is_computed, without_costs
+from compiler.tuner.survey import Model, SecondsOf, Survey, tuning_tasks, what_is_computed, without_costs
+from tests.autotune.database.samples import VALIDITY, record_of
 from tests.tuner.samples import network
 
 TARGET = resolve("znver4")
 PEAK = 1e11
 
 
-def cost(task: Task) -> float:
-    found = context_for(TARGET).cost
-    assert found is not None
-    return found(task)
+SECONDS = estimator(TARGET)
+
+
+def costs_of(seconds: SecondsOf) -> CostsOf:
+    return lambda ways: [sum(map(seconds, way)) for way in ways]
 
 
 def small() -> Model:
     return without_costs("small", network(), PassManager.parse("standard"), TARGET)
 
 
+def surveyed(seconds: SecondsOf) -> Survey:
+    return small().survey(TARGET, costs_of(seconds), seconds)
+
+
 def test_a_survey_lists_the_kernels_of_a_build() -> None:
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     convolutions = [task for task in survey.calls if " conv(" in task.text or "winograd_conv(" in task.text]
     assert len(convolutions) == 2 and all(survey.calls[task] == 1 for task in convolutions)
     assert set(survey.calls) == set(survey.names) and set(survey.calls) <= set(survey.costs)
@@ -37,7 +46,7 @@ def test_a_survey_lists_the_kernels_of_a_build() -> None:
 
 
 def test_other_forms_have_the_calls_of_the_chosen_one_and_its_cost() -> None:
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     tasks = tuning_tasks([survey], [survey], TARGET, PEAK)
     chosen = {what_is_computed(t.task): t for t in tasks if t.chosen}
     others = [t for t in tasks if not t.chosen]
@@ -49,33 +58,53 @@ def test_other_forms_have_the_calls_of_the_chosen_one_and_its_cost() -> None:
 
 
 def test_forms_share_what_they_compute() -> None:
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     keys = {what_is_computed(task) for task in survey.costs if " conv(" in task.text or "winograd_conv(" in task.text}
     assert len(keys) == 2
 
 
 def test_measured_costs_change_what_is_chosen() -> None:
     """A record that says that a form is very fast makes builds take it."""
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     tasks = tuning_tasks([survey], [survey], TARGET, PEAK)
     fast = next(
         t.task for t in tasks if not t.chosen and t.task.region and t.task.region.outputs[0].type.layout != ROW_MAJOR
     )
-    again = small().survey(TARGET, lambda task: 1e-9 if task == fast else cost(task))
+    again = surveyed(lambda task: 1e-9 if task == fast else SECONDS(task))
     assert fast in again.calls
     retold = {t.task: t for t in tuning_tasks([again], [survey], TARGET, PEAK)}
     former = next(task for task in survey.calls if what_is_computed(task) == what_is_computed(fast))
     assert retold[fast].chosen and not retold[former].chosen
 
 
+def test_records_of_one_form_choose_its_kernel_and_not_the_form() -> None:
+    """Only what was measured of two forms tells them apart; else a build has the forms that it has without records."""
+    before = surveyed(SECONDS)
+    others = [t.task for t in tuning_tasks([before], [before], TARGET, PEAK) if not t.chosen]
+    chosen = {what_is_computed(task): task for task in before.calls}
+    other = next(task for task in others if what_is_computed(task) in chosen)
+    own = chosen[what_is_computed(other)]
+    fingerprint = TARGET.fingerprint()
+    with Database.in_memory("records") as database:
+        database.add(other, [record_of(other, 1e-9, fingerprint=fingerprint)])
+        assert set(recorded(database).calls) == set(before.calls)
+        database.add(own, [record_of(own, 1e-3, fingerprint=fingerprint)])
+        assert other in recorded(database).calls
+
+
+def recorded(database: Database) -> Survey:
+    tuned = TunedChoices([database], TARGET, lambda: VALIDITY)
+    return small().survey(TARGET, tuned.costs, tuned.seconds)
+
+
 def test_several_models_count_alike() -> None:
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     tasks = tuning_tasks([survey, survey], [survey, survey], TARGET, 1e30)
     assert sum(t.weight * t.rival for t in tasks if t.chosen) == pytest.approx(2.0)
 
 
 def test_no_bound_is_above_the_expected_time() -> None:
-    survey = small().survey(TARGET, cost)
+    survey = surveyed(SECONDS)
     assert all(t.bound <= t.rival for t in tuning_tasks([survey], [survey], TARGET, 1e6))
 
 
@@ -92,9 +121,8 @@ def test_what_passes_did_before_costs_mattered_is_kept() -> None:
 def test_standard_networks_have_tasks_for_every_target(name: str, target: str) -> None:
     passes = PassManager.parse("standard").passes
     rest = PassManager(passes[[step.name for step in passes].index(FIRST_PASS) :])
-    found = context_for(resolve(target)).cost
-    assert found is not None
-    survey = Model(name, lambda: load_network(name), rest).survey(resolve(target), found)
+    seconds = estimator(resolve(target))
+    survey = Model(name, lambda: load_network(name), rest).survey(resolve(target), costs_of(seconds), seconds)
     assert len(survey.calls) >= 5
 
 

@@ -2,7 +2,7 @@
 device; docs/tuning-database.md describes both forms."""
 
 from compiler.autotune.database.canonical import RecordFormatError, record_text
-from compiler.autotune.database.database import Database, Session, best_of
+from compiler.autotune.database.database import Database, Session
 from compiler.autotune.database.errors import DatabaseError
 from compiler.autotune.database.jsonl import export_records, import_records, merge
 from compiler.autotune.database.maintenance import TaskSummary, prune, summaries
@@ -15,7 +15,6 @@ __all__ = [
     "RecordFormatError",
     "Session",
     "TaskSummary",
-    "best_of",
     "default_database",
     "export_records",
     "import_records",

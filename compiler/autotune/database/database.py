@@ -336,15 +336,6 @@ def _row(record: Record) -> tuple[object, ...]:
     )
 
 
-def best_of(databases: Iterable[Database], task_hash: str, fingerprint: str, validity: Validity) -> Record | None:
-    """The best record in several databases: a measured one of the first that has one, else likewise a predicted one.
-
-    Times in different databases may come from machines of different clocks, so they are not compared.
-    """
-    found = [record for db in databases if (record := db.best(task_hash, fingerprint, validity)) is not None]
-    return min(found, key=lambda record: record.source.value, default=None)
-
-
 def _where(**values: str | None) -> dict[str, str]:
     return {column: value for column, value in values.items() if value is not None}
 

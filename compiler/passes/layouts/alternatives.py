@@ -1,8 +1,8 @@
 """The forms that a node can take: which layouts of operands and result, with which weights, at what cost.
 
 Every node can stay as it is, row-major. Convolutions with constant weights, window ops, groups of elementwise ops,
-concats and slices may also have their channels in blocks; the context's costs say which of these forms a kernel exists
-for (others cost infinitely much) and what it takes.
+concats and slices may also have their channels in blocks; the context's costs, asked about all forms of a node at once,
+say which of them a kernel exists for (others cost infinitely much) and which is the fastest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from compiler.ir.ops.region import Fused
 from compiler.ir.ops.resampling import Resample
 from compiler.ir.task import Task, task_of
 from compiler.ir.types import ROW_MAJOR, Layout, TensorType
-from compiler.passes.context import CostOf
+from compiler.passes.context import CostsOf
 from compiler.passes.layouts.regions import in_layouts, input_index, only_node, region_of
 from compiler.passes.layouts.winograd import winograd_region, winograd_weights
 from compiler.passes.op_kinds import constant_of, is_elementwise
@@ -47,45 +47,64 @@ ConstantForms = Mapping[int, Callable[[Literal], Literal]]
 
 
 @dataclass(frozen=True)
-class Alternative:
+class Form:
     """A form of a node: its region (None: the node as it is), the layouts that it wants its operands in, that of its
-    result, and seconds. Constants are stored in whatever layout is wanted; ``constants`` says which are computed anew.
+    result, and its task (none where there is no choice, at no cost). Constants are stored in whatever
+    layout is wanted; ``constants`` says which are computed anew, ``added_bytes`` how much larger they are then.
     """
 
     region: Graph | None
     operands: tuple[Layout, ...]
     result: Layout
-    seconds: float
+    tasks: tuple[Task, ...]
     constants: ConstantForms = field(default_factory=dict[int, Callable[[Literal], Literal]])
+    added_bytes: int = 0
 
 
-def alternatives(node: Node, blocks: Layout, cost: CostOf, *, winograd: bool = True) -> list[Alternative]:
-    """The forms of a node worth considering, of each pair of layouts the cheapest; at least the node as it is.
+@dataclass(frozen=True)
+class Alternative:
+    """A form, and what it costs beside the other forms of its node."""
+
+    form: Form
+    seconds: float
+
+
+def alternatives(node: Node, blocks: Layout, costs: CostsOf, *, winograd: bool = True) -> list[Alternative]:
+    """The forms of a node worth considering, of each pair of layouts the cheapest; at least the node as it is."""
+    forms = forms_of(node, blocks, winograd=winograd)
+    seconds = costs([form.tasks for form in forms])
+    priced = [
+        Alternative(form, cost + form.added_bytes * SECONDS_PER_ADDED_BYTE)
+        for form, cost in zip(forms, seconds, strict=True)
+    ]
+    best: dict[tuple[tuple[Layout, ...], Layout], Alternative] = {}
+    for one in priced:
+        key = (_data_layouts(node, one.form), one.form.result)
+        if key not in best or one.seconds < best[key].seconds:
+            best[key] = one
+    possible = [one for one in best.values() if math.isfinite(one.seconds)]
+    return possible or priced[:1]
+
+
+def forms_of(node: Node, blocks: Layout, *, winograd: bool = True) -> list[Form]:
+    """All forms of a node, the node as it is first; there need not be a kernel for each.
 
     ``blocks`` is the blocked layout of activations, channels in vectors; ``winograd`` says whether forms by Winograd's
     algorithm, which round differently from all others, are among them.
     """
-    forms = [_as_it_is(node, cost), *_others(node, blocks, cost, winograd)]
-    best: dict[tuple[tuple[Layout, ...], Layout], Alternative] = {}
-    for form in forms:
-        key = (_data_layouts(node, form), form.result)
-        if key not in best or form.seconds < best[key].seconds:
-            best[key] = form
-    possible = [form for form in best.values() if math.isfinite(form.seconds)]
-    return possible or forms[:1]
+    return [_as_it_is(node), *_others(node, blocks, winograd)]
 
 
-def _data_layouts(node: Node, form: Alternative) -> tuple[Layout, ...]:
+def _data_layouts(node: Node, form: Form) -> tuple[Layout, ...]:
     """The layouts of the operands that are computed at run time; constants have whichever is wanted, for free."""
     pairs = zip(node.operands, form.operands, strict=True)
     return tuple(layout for value, layout in pairs if constant_of(value) is None)
 
 
-def _as_it_is(node: Node, cost: CostOf) -> Alternative:
+def _as_it_is(node: Node) -> Form:
     layouts = tuple(operand.type.layout for operand in node.operands)
     result = node.results[0].type.layout if node.results else ROW_MAJOR
-    priced = bool(_blockable(node))
-    return Alternative(None, layouts, result, cost(task_of(node)) if priced else 0.0)
+    return Form(None, layouts, result, (task_of(node),) if _blockable(node) else ())
 
 
 def _blockable(node: Node) -> bool:
@@ -99,32 +118,24 @@ def _blockable(node: Node) -> bool:
     return result.dtype is DType.F32 and result.layout == ROW_MAJOR and has_channels
 
 
-def _others(node: Node, blocks: Layout, cost: CostOf, winograd: bool) -> Iterator[Alternative]:
+def _others(node: Node, blocks: Layout, winograd: bool) -> Iterator[Form]:
     if not _blockable(node):
         return
     region = region_of(node)
     conv = only_node(region, Conv)
     if is_depthwise_pair(region):
-        yield from depthwise_pair_forms(region, blocks, cost)
+        yield from depthwise_pair_forms(region, blocks)
     elif conv is not None and constant_of(_weights(node, region, conv)) is not None:
-        yield from _convolutions(region, conv, blocks, cost)
+        yield from _convolutions(region, conv, blocks)
         if winograd:
-            yield from _winograd(region, conv, blocks, cost)
+            yield from _winograd(region, conv, blocks)
     else:
-        yield from _priced(region, _blocked_operands(region, blocks), blocks, cost)
+        yield _form(region, _blocked_operands(region, blocks), blocks)
 
 
-def _priced(
-    region: Graph,
-    operands: tuple[Layout, ...],
-    result: Layout,
-    cost: CostOf,
-    constants: ConstantForms | None = None,
-) -> Iterator[Alternative]:
+def _form(region: Graph, operands: tuple[Layout, ...], result: Layout, constants: ConstantForms | None = None) -> Form:
     form = in_layouts(region, operands, result)
-    seconds = cost(Task.of(form))
-    if math.isfinite(seconds):
-        yield Alternative(form, operands, result, seconds, constants or {})
+    return Form(form, operands, result, (Task.of(form),), constants or {})
 
 
 def _blocked_operands(region: Graph, blocks: Layout) -> tuple[Layout, ...]:
@@ -150,7 +161,7 @@ def _weights(node: Node, region: Graph, conv: Node) -> Value:
     return node.operands[input_index(region, weights)] if weights in region.inputs else weights
 
 
-def _convolutions(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+def _convolutions(region: Graph, conv: Node, blocks: Layout) -> Iterator[Form]:
     """The forms by the direct algorithm."""
     assert isinstance(conv.op, Conv)
     x, w = (input_index(region, operand) for operand in conv.operands)
@@ -160,18 +171,18 @@ def _convolutions(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> It
     ((_, lanes),) = blocks.blocks
     if channels == 1 and filters == conv.op.groups == conv.operands[0].type.shape[1]:
         depthwise = _changed(beside, {w: Layout(((0, lanes),))})
-        yield from _priced(region, depthwise, blocks, cost)
+        yield _form(region, depthwise, blocks)
         return
     for width in row_major_blocks(filters, conv.op.groups, lanes):
-        yield from _priced(region, _changed(plain, {w: Layout(((0, width),))}), ROW_MAJOR, cost)
+        yield _form(region, _changed(plain, {w: Layout(((0, width),))}), ROW_MAJOR)
     for vectors in _vectors(filters, lanes):
         packed = Layout(((1, min(lanes, channels)), (0, vectors * lanes)))
-        yield from _priced(region, _changed(beside, {w: packed}), blocks, cost)
+        yield _form(region, _changed(beside, {w: packed}), blocks)
         if channels < lanes:
-            yield from _priced(region, _changed(beside, {w: packed, x: ROW_MAJOR}), blocks, cost)
+            yield _form(region, _changed(beside, {w: packed, x: ROW_MAJOR}), blocks)
 
 
-def _winograd(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+def _winograd(region: Graph, conv: Node, blocks: Layout) -> Iterator[Form]:
     """The forms by Winograd's algorithm, for blocked images."""
     w = input_index(region, conv.operands[1])
     beside = _blocked_operands(region, blocks)
@@ -184,8 +195,7 @@ def _winograd(region: Graph, conv: Node, blocks: Layout, cost: CostOf) -> Iterat
         added = tiled.inputs[w].type.bytes - region.inputs[w].type.bytes
         for vectors in _vectors(conv.operands[1].type.shape[0], lanes):
             packed = Layout(((1, vectors * lanes),))
-            for form in _priced(tiled, _changed(beside, {w: packed}), blocks, cost, constants):
-                yield replace(form, seconds=form.seconds + added * SECONDS_PER_ADDED_BYTE)
+            yield replace(_form(tiled, _changed(beside, {w: packed}), blocks, constants), added_bytes=added)
 
 
 def is_depthwise_pair(region: Graph) -> bool:
@@ -193,14 +203,14 @@ def is_depthwise_pair(region: Graph) -> bool:
     return sum(isinstance(node.op, Conv) for node in region) == 2
 
 
-def depthwise_pair_forms(region: Graph, blocks: Layout, cost: CostOf) -> Iterator[Alternative]:
+def depthwise_pair_forms(region: Graph, blocks: Layout) -> Iterator[Form]:
     """The forms of a depthwise convolution and the 1x1 convolution of its result, which is computed blocked only."""
     depthwise, product = (node for node in region if isinstance(node.op, Conv))
     ((_, lanes),) = blocks.blocks
     taps, w = (input_index(region, node.operands[1]) for node in (depthwise, product))
     for vectors in _vectors(product.operands[1].type.shape[0], lanes):
         packed = {taps: Layout(((0, lanes),)), w: Layout(((1, lanes), (0, vectors * lanes)))}
-        yield from _priced(region, _changed(_blocked_operands(region, blocks), packed), blocks, cost)
+        yield _form(region, _changed(_blocked_operands(region, blocks), packed), blocks)
 
 
 def _vectors(filters: int, lanes: int) -> range:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.autotune.database import Database, DatabaseError, best_of, prune, record_text, summaries
+from compiler.autotune.database import Database, DatabaseError, prune, record_text, summaries
 from compiler.autotune.record import Record, Source, Status
 from compiler.codegen.space import Choice
 from tests.autotune.database.samples import FINGERPRINT, TASKS, VALIDITY, record_of, records, texts_of
@@ -117,17 +117,6 @@ def test_the_best_does_not_depend_on_the_order(drawn: list[Record], rng: random.
             bests.append([database.best(task.hash, FINGERPRINT, VALIDITY) for task in TASKS])
         drawn = rng.sample(drawn, len(drawn))
     assert bests[0] == bests[1]
-
-
-def test_the_first_database_with_a_measurement_decides() -> None:
-    with Database.in_memory("own") as own, Database.in_memory("shipped") as shipped:
-        predicted = record_of(TASKS[0], 1e-9, source=Source.PREDICTED)
-        own.add(TASKS[0], [predicted])
-        assert best_of([own, shipped], TASKS[0].hash, FINGERPRINT, VALIDITY) == predicted
-        shipped.add(TASKS[0], [record_of(TASKS[0], 1e-3)])
-        assert best_of([own, shipped], TASKS[0].hash, FINGERPRINT, VALIDITY) == record_of(TASKS[0], 1e-3)
-        own.add(TASKS[0], [record_of(TASKS[0], 2e-3)])
-        assert best_of([own, shipped], TASKS[0].hash, FINGERPRINT, VALIDITY) == record_of(TASKS[0], 2e-3)
 
 
 def test_defaults_come_one_for_each_task(database: Database) -> None:

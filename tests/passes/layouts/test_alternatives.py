@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -30,11 +32,11 @@ def taken(two: float, four: float) -> int:
     rewriter.output("y", conv.result)
     saved = {0: 0.0, 2: two, 4: four}
 
-    def cost(task: Task) -> float:
-        return 1.0 - saved[_outputs(task.graph())] * POINT
+    def costs(ways: Sequence[Sequence[Task]]) -> list[float]:
+        return [sum(1.0 - saved[_outputs(task.graph())] * POINT for task in way) for way in ways]
 
-    blocked = [form for form in alternatives(conv, BLOCKS, cost) if form.result == form.operands[0] == BLOCKS]
-    (form,) = blocked
+    forms = [one.form for one in alternatives(conv, BLOCKS, costs)]
+    (form,) = (form for form in forms if form.result == form.operands[0] == BLOCKS)
     assert form.region is not None
     return _outputs(form.region)
 
