@@ -56,7 +56,7 @@ PADDING = 16
 @dataclass(frozen=True)
 class LowerForests(Pass):
     """``algorithm``: ``bitsliced`` or ``walk`` for all forests that it can compute, or ``auto``, the one that costs
-    less; where nothing is known of costs, a walk."""
+    least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
@@ -77,7 +77,7 @@ class LowerForests(Pass):
                     result = self._sums(rewriter, forest, x, start[0] if start else None, context.cost)
                 case ForestLeaves(forest):
                     rewriter.before(node)
-                    walk = _walk(forest)
+                    walk = _walks(forest)[0]
                     names = rewriter.constant(_filled(forest.leaf_id[walk.leaf]))
                     result = rewriter.emit(
                         Gather(0), names, rewriter.emit(Cast(DType.I64), walk.emit(rewriter, node.operands[0]))
@@ -97,13 +97,14 @@ class LowerForests(Pass):
         sliced = self._bitsliced(forest)
         if sliced is not None and self.algorithm == BITSLICED:
             return sliced.emit(rewriter, x, start)
-        walk = _walk(forest)
-        sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
-        if sliced is not None and cost is not None:
+        walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in _walks(forest)]
+        walk, sums = walked[0]
+        if cost is not None:
             reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
-            walked = cost(walk.task(x.type)) + cost(sums.task(reached, start.type))
-            if cost(sliced.task(x.type, start.type)) < walked:
+            seconds = [cost(a.task(x.type)) + cost(b.task(reached, start.type)) for a, b in walked]
+            if sliced is not None and cost(sliced.task(x.type, start.type)) < min(seconds):
                 return sliced.emit(rewriter, x, start)
+            walk, sums = walked[seconds.index(min(seconds))]
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
     def _bitsliced(self, forest: Forest) -> _Step | None:
@@ -140,16 +141,18 @@ class _Walk(_Step):
     leaf: Array
 
 
-def _walk(forest: Forest) -> _Walk:
-    """The walk that takes the fewest cycles of those that compute the forest."""
+def _walks(forest: Forest) -> list[_Walk]:
+    """The walks that compute the forest, and whose tables are not much larger than it is; what usually takes the fewest
+    cycles comes first."""
     profile = profile_of(forest)
     depth, everything = profile.max_depth, np.arange(forest.leaves)
+    found: list[_Walk] = []
     if _is_nearly_perfect(profile) and (perfect := perfect_tables(forest, depth)) is not None:
         node, leaf = perfect
-        return _Walk(PerfectWalk(depth), (node,), leaf.reshape(-1))
+        found.append(_Walk(PerfectWalk(depth), (node,), leaf.reshape(-1)))
     if (sparse := sparse_tables(forest)) is not None:
-        return _Walk(SparseWalk(depth), sparse, everything)
-    return _Walk(ForestWalk(depth), walk_tables(forest), everything)
+        found.append(_Walk(SparseWalk(depth), sparse, everything))
+    return found or [_Walk(ForestWalk(depth), walk_tables(forest), everything)]
 
 
 def _is_nearly_perfect(profile: Profile) -> bool:

@@ -29,7 +29,7 @@ def small() -> Model:
 
 
 def test_a_survey_lists_the_kernels_of_a_build() -> None:
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     convolutions = [task for task in survey.calls if " conv(" in task.text or "winograd_conv(" in task.text]
     assert len(convolutions) == 2 and all(survey.calls[task] == 1 for task in convolutions)
     assert set(survey.calls) == set(survey.names) and set(survey.calls) <= set(survey.costs)
@@ -37,7 +37,7 @@ def test_a_survey_lists_the_kernels_of_a_build() -> None:
 
 
 def test_other_forms_have_the_calls_of_the_chosen_one_and_its_cost() -> None:
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     tasks = tuning_tasks([survey], [survey], TARGET, PEAK)
     chosen = {what_is_computed(t.task): t for t in tasks if t.chosen}
     others = [t for t in tasks if not t.chosen]
@@ -49,19 +49,19 @@ def test_other_forms_have_the_calls_of_the_chosen_one_and_its_cost() -> None:
 
 
 def test_forms_share_what_they_compute() -> None:
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     keys = {what_is_computed(task) for task in survey.costs if " conv(" in task.text or "winograd_conv(" in task.text}
     assert len(keys) == 2
 
 
 def test_measured_costs_change_what_is_chosen() -> None:
     """A record that says that a form is very fast makes builds take it."""
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     tasks = tuning_tasks([survey], [survey], TARGET, PEAK)
     fast = next(
         t.task for t in tasks if not t.chosen and t.task.region and t.task.region.outputs[0].type.layout != ROW_MAJOR
     )
-    again = small().survey(TARGET, lambda task: 1e-9 if task == fast else cost(task))
+    (again,) = small().surveys(TARGET, lambda task: 1e-9 if task == fast else cost(task))
     assert fast in again.calls
     retold = {t.task: t for t in tuning_tasks([again], [survey], TARGET, PEAK)}
     former = next(task for task in survey.calls if what_is_computed(task) == what_is_computed(fast))
@@ -69,13 +69,13 @@ def test_measured_costs_change_what_is_chosen() -> None:
 
 
 def test_several_models_count_alike() -> None:
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     tasks = tuning_tasks([survey, survey], [survey, survey], TARGET, 1e30)
     assert sum(t.weight * t.rival for t in tasks if t.chosen) == pytest.approx(2.0)
 
 
 def test_no_bound_is_above_the_expected_time() -> None:
-    survey = small().survey(TARGET, cost)
+    (survey,) = small().surveys(TARGET, cost)
     assert all(t.bound <= t.rival for t in tuning_tasks([survey], [survey], TARGET, 1e6))
 
 
@@ -94,7 +94,7 @@ def test_standard_networks_have_tasks_for_every_target(name: str, target: str) -
     rest = PassManager(passes[[step.name for step in passes].index(FIRST_PASS) :])
     found = context_for(resolve(target)).cost
     assert found is not None
-    survey = Model(name, lambda: load_network(name), rest).survey(resolve(target), found)
+    (survey,) = Model(name, lambda: load_network(name), rest).surveys(resolve(target), found)
     assert len(survey.calls) >= 5
 
 
