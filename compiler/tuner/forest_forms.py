@@ -7,7 +7,7 @@ common are its rows and its trees.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from compiler.ir import Task
@@ -34,16 +34,21 @@ class _Forms:
                 yield walk, sums
 
 
+def forest_forms(tasks: Iterable[Task]) -> list[list[tuple[Task, ...]]]:
+    """For each forest that some tasks are of the forms that it may have, each as the tasks that it consists of."""
+    groups: defaultdict[tuple[int, int], _Forms] = defaultdict(_Forms)
+    for task in tasks:
+        _put(task, groups)
+    return [list(forms) for forms in groups.values()]
+
+
 def forest_alternatives(
     calls: Mapping[Task, int], costs: Mapping[Task, float], near: float
 ) -> dict[Task, tuple[int, float]]:
     """Parts of forms that cost at most ``near`` times what the chosen form costs: how often they could be called, and
     what they would have to cost for their form to be as good as the chosen one."""
-    groups: defaultdict[tuple[int, int], _Forms] = defaultdict(_Forms)
-    for task in costs:
-        _put(task, groups)
     found: dict[Task, tuple[int, float]] = {}
-    for forms in groups.values():
+    for forms in forest_forms(costs):
         chosen = next((form for form in forms if all(task in calls for task in form)), None)
         if chosen is None:
             continue
