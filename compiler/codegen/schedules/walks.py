@@ -31,8 +31,8 @@ USUAL = 12
 TILES = (1, 4, 16, 64)
 """Rows of a tile."""
 
-KEYS_SHARE = 0.125
-"""What the keys of a tile may take of the second-level cache, which trees need more than they do."""
+KEYS_SHARE = 0.5
+"""What the keys of a tile may take of the first-level cache."""
 
 FEWEST_TILES = 8
 """What threads share; of fewer rows, tiles have one."""
@@ -61,13 +61,10 @@ class Walks:
         chains = tuple(count for count in CHAINS if count <= max(1, trees))
         tiles = tuple(count for count in TILES if count == 1 or FEWEST_TILES * count <= rows)
         row_bytes = 4 * keys_of_row(node.operands[0].type.shape[1])
-        near = [count for count in tiles if count == 1 or count * row_bytes <= KEYS_SHARE * target.l2_bytes]
-        return Space(
-            (
-                Knob("trees", chains, max(count for count in chains if count <= USUAL)),
-                Knob("rows", tiles, near[-1]),
-            )
-        )
+        usual = trees if trees in chains else max(count for count in chains if count <= USUAL)
+        near = [count for count in tiles if count == 1 or count * row_bytes <= KEYS_SHARE * target.l1d_bytes]
+        # Where a row passes all trees at once, there is nothing that the next row would find in a cache.
+        return Space((Knob("trees", chains, usual), Knob("rows", tiles, near[-1] if trees > usual else 1)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a tile of rows."""
