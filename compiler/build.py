@@ -48,13 +48,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME:SHAPE[:DTYPE]",
         help="shape of an input, such as image:1,3,224,224 or ids:1,128:i64; sets symbolic dimensions",
     )
-    p.add_argument(
-        "--dynamic-batch",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="take any number of rows (dimension 0); shapes are those of one row (default: for models of trees whose"
-        " shapes are not given)",
-    )
+    add_dynamic_batch(p)
     p.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="arithmetic (default: f32)")
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was built")
     tuning = p.add_mutually_exclusive_group()
@@ -63,6 +57,17 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--no-verify", action="store_true", help="do not compare with the source framework")
     p.add_argument("-v", "--verbose", action="store_true", help="print times, and how many kernels are tuned")
     return p
+
+
+def add_dynamic_batch(p: argparse.ArgumentParser) -> None:
+    """The option that says whether a model's number of rows is open."""
+    p.add_argument(
+        "--dynamic-batch",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="take any number of rows (dimension 0); shapes are those of one row (default: for models of trees whose"
+        " shapes are not given)",
+    )
 
 
 def input_type(text: str) -> tuple[str, Sequence[int] | TensorType]:

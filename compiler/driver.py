@@ -71,6 +71,10 @@ class Settings:
         """The pipeline. Raises PipelineError."""
         return PassManager.parse(self.pipeline, self.passes)
 
+    def leaves_batch_open(self, source: Source) -> bool:
+        """Whether a build of a model takes any number of rows."""
+        return source.leaves_batch_open if self.dynamic_batch is None else self.dynamic_batch
+
     def open_tuning(self) -> AbstractContextManager[TunedChoices]:
         """The tuning records to use. Raises DatabaseError."""
         return open_tuning(self.tuning, self.target, self.cache / "kernels", self.schedules, self.workers)
@@ -212,8 +216,7 @@ def _optimized(source: Source, graph: Graph, tuned: TunedChoices, settings: Sett
     def optimize(form: Graph) -> Graph:
         return settings.manager.run(form, context=context_of(tuned), verify=DEBUG.verify)
 
-    dynamic = source.leaves_batch_open if settings.dynamic_batch is None else settings.dynamic_batch
-    if not dynamic:
+    if not settings.leaves_batch_open(source):
         return fixed(graph, optimize)
     try:
         return batched(graph, settings.target, optimize)
@@ -294,6 +297,7 @@ _EXPECTED_ERRORS = (
     LoadError,
     PipelineError,
     PassError,
+    NotRowWise,
     ExtensionError,
     CacheUnwritableError,
     WorkerStartError,

@@ -17,6 +17,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from compiler.artifact import Artifact
 from compiler.autotune.database import (
     Database,
     default_database,
@@ -30,7 +31,7 @@ from compiler.autotune.measure.transport import TransportError
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
 from compiler.autotune.validity import Validity, toolchain_id
-from compiler.build import input_type
+from compiler.build import add_dynamic_batch, input_type
 from compiler.cli import DONE, FAILED, UsageError, check_names, command_parser, load_files, positive, run_command
 from compiler.codegen.extensions import extensions_of
 from compiler.codegen.template_versions import template_versions
@@ -39,7 +40,7 @@ from compiler.driver import Settings, build, build_errors
 from compiler.errors import BuildError
 from compiler.source import Source
 from compiler.targets import resolve
-from compiler.tuner.compare import compare
+from compiler.tuner.compare import Gain, batches_of, compare
 from compiler.tuner.report import write_tuning_report
 from compiler.tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
 from compiler.tuner.view import View, expectation, summary_table
@@ -71,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--input", type=input_type, action="append", default=[], metavar="NAME:SHAPE[:DTYPE]", help="shape of an input"
     )
+    add_dynamic_batch(p)
     effort = p.add_mutually_exclusive_group()
     effort.add_argument("--trials", type=positive, metavar="N", help="candidates to try in all")
     effort.add_argument("--budget", type=budget, metavar="TIME", help="how long to try, such as 90s, 5m or 2h (5m)")
@@ -115,6 +117,7 @@ def _tune(options: argparse.Namespace) -> int:
             passes=tuple(loaded.passes),
             ops=tuple(loaded.ops),
             schedules=tuple(loaded.schedules),
+            dynamic_batch=options.dynamic_batch,
             workers=options.jobs,
         )
         with Database.open(path) as database:
@@ -222,24 +225,32 @@ def _interruptible() -> Generator[list[Session]]:
 
 
 def _prove(source: Source, database: Database, settings: Settings, session: Session, *, measured: bool) -> int:
-    """Build a model without and with what was found, and run both, if the target runs here."""
+    """Build a model without and with what was found, and run both, if the target runs here; with a dynamic batch on a
+    tile of rows and on one."""
     if not measured or how_to_run(settings.target).kind != "native":
         return DONE
     with (
         build(source, replace(settings, tuning=False, verify=False)) as untuned,
         build(source, replace(settings, tuning=database)) as tuned,
     ):
-        gain = compare(untuned, tuned)
-        if not gain.is_no_loss:
-            gain = compare(untuned, tuned, rounds=151)
-    print(f"{source.label}: {gain}")
-    if gain.is_no_loss:
+        gains = [_gain(source, untuned, tuned, rows) for rows in batches_of(untuned, tuned)]
+    if all(gain.is_no_loss for gain in gains):
         return DONE
     path = withdraw(database, session.name)
     print(
         f"error: not shown to be as fast as before: the records of this session were moved to {path}", file=sys.stderr
     )
     return FAILED
+
+
+def _gain(source: Source, untuned: Artifact, tuned: Artifact, rows: int) -> Gain:
+    """Of a run of so many rows, 0 if it is not open how many there are; looked at longer where it may be a loss."""
+    gain = compare(untuned, tuned, rows=rows)
+    if not gain.is_no_loss:
+        gain = compare(untuned, tuned, rounds=151, rows=rows)
+    batch = f", {rows} row{'s' * (rows > 1)}" if rows else ""
+    print(f"{source.label}{batch}: {gain}")
+    return gain
 
 
 def _report(options: argparse.Namespace, database: Database, request: Request) -> None:

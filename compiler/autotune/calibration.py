@@ -10,10 +10,14 @@ from statistics import fmean
 
 from compiler.codegen.analytic import estimate
 from compiler.ir import ROW_MAJOR, Graph, Task
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.movement import Relayout
+from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.reduction import Reduce
+from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.winograd import WinogradConv
 from compiler.ir.parser import ParseError
 from compiler.targets import Target
@@ -21,7 +25,8 @@ from compiler.targets import Target
 FEWEST = 3
 """So many tasks of a kind tell how far estimates of that kind are off; fewer only count for all kinds together."""
 
-_ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout)
+_FORESTS = (BitslicedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
+_ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 
 
 @dataclass(frozen=True)

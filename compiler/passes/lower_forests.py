@@ -62,7 +62,7 @@ PADDING = 16
 @dataclass(frozen=True)
 class LowerForests(Pass):
     """``algorithm``: ``bitsliced`` or ``walk`` for all forests that it can compute, or ``auto``, the one that costs
-    less; where nothing is known of costs, a walk."""
+    least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
@@ -83,7 +83,7 @@ class LowerForests(Pass):
                     result = self._sums(rewriter, forest, x, start[0] if start else None, context.costs)
                 case ForestLeaves(forest):
                     rewriter.before(node)
-                    walk = _walk(forest)
+                    walk = _walks(forest)[0]
                     names = rewriter.constant(_filled(forest.leaf_id[walk.leaf]))
                     result = rewriter.emit(
                         Gather(0), names, rewriter.emit(Cast(DType.I64), walk.emit(rewriter, node.operands[0]))
@@ -101,18 +101,19 @@ class LowerForests(Pass):
         if forest.trees == 0:
             return start
         sliced = self._bitsliced(forest)
-        walk = _walk(forest)
-        sums = _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))
-        reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
-        walking = [walk.task(x.type), sums.task(reached, start.type)]
+        walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in _walks(forest)]
         ways = [[step.task(x.type, start.type)] for step in sliced]
-        if costs is not None and sliced:
-            *seconds, walked = costs([*ways, walking])
-            least = min(seconds)
-            if least < walked or self.algorithm == BITSLICED:
-                return sliced[seconds.index(least)].emit(rewriter, x, start)
-        elif sliced and self.algorithm == BITSLICED:
-            return sliced[0].emit(rewriter, x, start)
+        reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
+        ways += [[walk.task(x.type), sums.task(reached, start.type)] for walk, sums in walked]
+        seconds = costs(ways) if costs is not None else [0.0] * len(ways)
+        if sliced and self.algorithm == BITSLICED:
+            seconds = seconds[: len(sliced)]
+        elif costs is None:
+            sliced, seconds = [], seconds[len(sliced) :]
+        cheapest = seconds.index(min(seconds))
+        if cheapest < len(sliced):
+            return sliced[cheapest].emit(rewriter, x, start)
+        walk, sums = walked[cheapest - len(sliced)]
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
     def _bitsliced(self, forest: Forest) -> list[_Step]:
@@ -152,16 +153,18 @@ class _Walk(_Step):
     leaf: Array
 
 
-def _walk(forest: Forest) -> _Walk:
-    """The walk that takes the fewest cycles of those that compute the forest."""
+def _walks(forest: Forest) -> list[_Walk]:
+    """The walks that compute the forest, and whose tables are not much larger than it is; what usually takes the fewest
+    cycles comes first."""
     profile = profile_of(forest)
     depth, everything = profile.max_depth, np.arange(forest.leaves)
+    found: list[_Walk] = []
     if _is_nearly_perfect(profile) and (perfect := perfect_tables(forest, depth)) is not None:
         node, leaf = perfect
-        return _Walk(PerfectWalk(depth), (node,), leaf.reshape(-1))
+        found.append(_Walk(PerfectWalk(depth), (node,), leaf.reshape(-1)))
     if (sparse := sparse_tables(forest)) is not None:
-        return _Walk(SparseWalk(depth), sparse, everything)
-    return _Walk(ForestWalk(depth), walk_tables(forest), everything)
+        found.append(_Walk(SparseWalk(depth), sparse, everything))
+    return found or [_Walk(ForestWalk(depth), walk_tables(forest), everything)]
 
 
 def _is_nearly_perfect(profile: Profile) -> bool:

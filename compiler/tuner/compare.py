@@ -24,11 +24,11 @@ _PROGRAM = """
 import sys, time
 import numpy as np
 import runtime
-first, second, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+first, second, rounds, rows = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 models = [runtime.Model(path, threads=1) for path in (first, second)]
 rng = np.random.default_rng(0)
 def sample(spec):
-    shape = tuple(size or 1 for size in spec.shape)
+    shape = tuple(rows if size is None else size for size in spec.shape)
     kind = np.dtype(spec.dtype).kind
     return rng.standard_normal(shape).astype(spec.dtype) if kind == "f" else np.zeros(shape, spec.dtype)
 inputs = {name: sample(spec) for name, spec in models[0].inputs.items()}
@@ -69,12 +69,19 @@ class Gain:
         )
 
 
-def compare(untuned: Artifact, tuned: Artifact, rounds: int = ROUNDS) -> Gain:
+def batches_of(untuned: Artifact, tuned: Artifact) -> tuple[int, ...]:
+    """The numbers of rows to compare two builds of a model on: one, and the larger of their tiles; 0 where shapes are
+    fixed."""
+    tiles = [one.report.optimized.inputs[0].type.shape[0] for one in (untuned, tuned) if one.manifest.is_dynamic]
+    return (1, max(tiles)) if tiles else (0,)
+
+
+def compare(untuned: Artifact, tuned: Artifact, rounds: int = ROUNDS, rows: int = 0) -> Gain:
     """Run both in turns, on one thread, in a process of their own; what counts is its processor time, which does not
-    go on while other programs have the core. Raises RunError."""
+    go on while other programs have the core. ``rows``: of a dynamic batch. Raises RunError."""
     with tempfile.TemporaryDirectory(prefix="kiln-compare-") as folder:
         paths = [artifact.save(Path(folder, name)) for name, artifact in (("untuned", untuned), ("tuned", tuned))]
-        command = [sys.executable, "-c", _PROGRAM, *map(str, paths), str(rounds)]
+        command = [sys.executable, "-c", _PROGRAM, *map(str, paths), str(rounds), str(rows)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         said = done.stderr.strip().splitlines()

@@ -38,7 +38,7 @@ from compiler.source import Source
 from compiler.targets import Target
 from compiler.tuner.forecast import ModelsSurveyed
 from compiler.tuner.networks import FIRST_PASS, load_network, network_names
-from compiler.tuner.survey import Model, Survey, tuning_tasks, without_costs
+from compiler.tuner.survey import Model, Survey, of_rows, tuning_tasks, without_costs
 from compiler.tuning import open_tuning
 
 Listener = Callable[[Event | ModelsSurveyed], None]
@@ -130,12 +130,13 @@ def tune_models(
 def _rounds(request: Request, session: Session, database: Database, listener: Listener, peak: float) -> None:
     models = _models(request)
     target = request.settings.target
-    untuned: list[Survey] = []
+    first: list[list[Survey]] = []
     while not session.over:
         began = time.monotonic()
-        now = _surveys(request, models, database)
-        if not untuned:
-            untuned = now if database.count(fingerprint=target.fingerprint()) == 0 else _untuned(models, target)
+        found = _surveys(request, models, database)
+        if not first:
+            first = found if database.count(fingerprint=target.fingerprint()) == 0 else _untuned(models, target)
+        now, untuned = _paired(found, first)
         listener(ModelsSurveyed(now, untuned))
         tasks = tuning_tasks(now, untuned, target, peak)
         if session.kit.source is TimeSource.PREDICTED:
@@ -163,25 +164,41 @@ def _sweep(session: Session, tasks: Sequence[TuningTask]) -> None:
         waiting = [task for task in now if session.wants(task.task, DEPTH)] + waiting
 
 
-def _surveys(request: Request, models: Sequence[Model], database: Database) -> list[Survey]:
+def _surveys(request: Request, models: Sequence[Model], database: Database) -> list[list[Survey]]:
     settings = request.settings
     with open_tuning(database, settings.target, settings.cache / "kernels", settings.schedules) as tuned:
-        return [model.survey(settings.target, tuned.costs, tuned.seconds) for model in models]
+        return [model.surveys(settings.target, tuned.costs, tuned.seconds) for model in models]
 
 
-def _untuned(models: Sequence[Model], target: Target) -> list[Survey]:
+def _untuned(models: Sequence[Model], target: Target) -> list[list[Survey]]:
     costs = context_for(target).costs
     assert costs is not None
-    return [model.survey(target, costs, estimator(target)) for model in models]
+    return [model.surveys(target, costs, estimator(target)) for model in models]
+
+
+def _paired(now: Sequence[Sequence[Survey]], before: Sequence[Sequence[Survey]]) -> tuple[list[Survey], list[Survey]]:
+    """The surveys of all models, and one from before for each. How many tiles a model has may depend on costs; its row
+    comes last, so that tiles are counted from there."""
+    pairs: list[tuple[Survey, Survey]] = []
+    for own, former in zip(now, before, strict=True):
+        shift = len(former) - len(own)
+        pairs += [(survey, former[max(0, number + shift)]) for number, survey in enumerate(own)]
+    return [survey for survey, _ in pairs], [survey for _, survey in pairs]
 
 
 def _models(request: Request) -> list[Model]:
     settings = request.settings
     if request.sources:
-        return [without_costs(s.label, s.load(), settings.manager, settings.target) for s in request.sources]
+        return [_model_of(source, settings) for source in request.sources]
     passes = PassManager.parse("standard").passes
     rest = PassManager(passes[[step.name for step in passes].index(FIRST_PASS) :])
     return [Model(name, partial(load_network, name), rest) for name in network_names()]
+
+
+def _model_of(source: Source, settings: Settings) -> Model:
+    if settings.leaves_batch_open(source):
+        return of_rows(source.label, source.load(), settings.manager)
+    return without_costs(source.label, source.load(), settings.manager, settings.target)
 
 
 def _spaces(settings: Settings, workers: int, tasks: Sequence[Task]) -> dict[Task, Spaces]:

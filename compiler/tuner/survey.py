@@ -15,15 +15,17 @@ from functools import cached_property, partial
 from typing import TypeAlias
 
 from compiler.autotune.tuning_task import TuningTask
+from compiler.batching import batched, fixed
 from compiler.codegen.cost import node_flops, padding_flops, region_flops
 from compiler.codegen.plan import call_name, graph_tasks
-from compiler.ir import Graph, Task, TensorType
+from compiler.ir import Graph, Node, Task, TensorType
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.winograd import WinogradConv
 from compiler.passes import CostsOf, PassManager, context_for
 from compiler.targets import Target
+from compiler.tuner.forest_forms import forest_alternatives, is_part_of_forest
 
 NEAR = 1.5
 """A form is worth a trial whose cost is at most so many times that of the cheapest form."""
@@ -73,22 +75,52 @@ class Survey:
 @dataclass(frozen=True)
 class Model:
     """A model on its way to tasks: ``load`` gives its graph, which ``rest`` of the pipeline has yet to see. What the
-    passes before did depends on no cost."""
+    passes before did depends on no cost. ``by_row``: the graph is that of one row, and builds have a dynamic batch."""
 
     name: str
     load: Callable[[], Graph]
     rest: PassManager
+    by_row: bool = False
 
-    def survey(self, target: Target, costs: CostsOf, seconds: SecondsOf) -> Survey:
-        """The tasks of a build with these costs. Raises PassError, and what ``load`` raises."""
-        listening = Listening(costs)
-        context = replace(context_for(target), costs=listening)
-        graph = self.rest.run(self.load(), context=context)
-        tasks = graph_tasks(graph)
-        names = {task: call_name(node) for node, task in reversed(list(tasks.items()))}
-        considered = dict(listening.asked)
-        times = {task: seconds(task) for task in {**considered, **names}}
-        return Survey(self.name, Counter(tasks.values()), names, considered, times)
+    def surveys(self, target: Target, costs: CostsOf, seconds: SecondsOf) -> list[Survey]:
+        """The tasks of a build with these costs; of one with a dynamic batch those of its tiles of rows, and those
+        of its single row. Raises PassError, NotRowWise, and what ``load`` raises."""
+        heard: dict[Graph, Listening] = {}
+
+        def optimize(graph: Graph) -> Graph:
+            listening = Listening(costs)
+            optimized = self.rest.run(graph, context=replace(context_for(target), costs=listening))
+            heard[optimized] = listening
+            return optimized
+
+        if not self.by_row:
+            graph = fixed(self.load(), optimize).main
+            return [_survey(self.name, graph_tasks(graph), heard[graph], seconds)]
+        built = batched(self.load(), target, optimize).tasks
+        found: list[Survey] = []
+        for graph, listening in heard.items():
+            tasks = {node: built[node] for node in graph if node in built}
+            if tasks:  # else a tile of so many rows was tried only
+                found.append(_survey(f"{self.name}, {_rows_of(graph)}", tasks, listening, seconds))
+        return found
+
+
+def _rows_of(graph: Graph) -> str:
+    rows = graph.inputs[0].type.shape[0]
+    return "a row" if rows == 1 else f"{rows} rows"
+
+
+def _survey(name: str, tasks: Mapping[Node, Task], listening: Listening, seconds: SecondsOf) -> Survey:
+    names = {task: call_name(node) for node, task in reversed(list(tasks.items()))}
+    considered = dict(listening.asked)
+    times = {task: seconds(task) for task in {**considered, **names}}
+    return Survey(name, Counter(tasks.values()), names, considered, times)
+
+
+def of_rows(name: str, graph: Graph, manager: PassManager) -> Model:
+    """A model with a dynamic batch, of which ``graph`` is that of one row. How many rows a tile has depends on costs,
+    so that all passes run every time."""
+    return Model(name, partial(_same, graph), manager, by_row=True)
 
 
 def without_costs(name: str, graph: Graph, manager: PassManager, target: Target) -> Model:
@@ -172,9 +204,9 @@ def _alternatives(survey: Survey) -> dict[Task, tuple[int, float]]:
     the cost of the cheapest."""
     groups: dict[tuple[object, ...], list[Task]] = defaultdict(list)
     for task in survey.costs:
-        if math.isfinite(survey.costs[task]):
+        if math.isfinite(survey.costs[task]) and not is_part_of_forest(task):
             groups[what_is_computed(task)].append(task)
-    found: dict[Task, tuple[int, float]] = {}
+    found = forest_alternatives(survey.calls, survey.costs, NEAR)
     for forms in groups.values():
         chosen = [task for task in forms if task in survey.calls]
         if not chosen and not all(_joins_convolutions(task) for task in forms):
@@ -222,5 +254,7 @@ def least_flops(task: Task) -> float:
 
 def _name_of_form(task: Task, survey: Survey) -> str:
     """After the op that is computed in another form today."""
+    if is_part_of_forest(task):
+        return "forest"
     key = what_is_computed(task)
     return next((name for other, name in survey.names.items() if what_is_computed(other) == key), "another form")

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.walks import Walks
-from compiler.ir import Sample
+from compiler.ir import Graph, Sample
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
+from compiler.verification.inputs import sample_inputs
 from tests.codegen.native import ARMV7, CORTEX_A72, HOST
 from tests.codegen.task_kernels import check_that_knobs_matter, load_kernels, run_kernel
 from tests.codegen.test_computes import sample_graph
@@ -33,8 +34,27 @@ def test_every_configuration(sample: Sample) -> None:
 
 
 @each_walk
+@pytest.mark.parametrize("rows", [35, 130])
+def test_tiles_of_rows(sample: Sample, rows: int) -> None:
+    """The last one is not full."""
+    graph = with_rows(sample, rows)
+    operands = (next(iter(sample_inputs(graph, 1).values())), *sample.operands[1:])
+    (want,) = run_graph(graph, operands)
+    space = Walks().space(graph, HOST)
+    configs = [config for config in space if config["rows"] > 1 and config["trees"] in (1, 4)]
+    assert configs
+    for kernel in load_kernels((graph, (Walks.name, config)) for config in configs):
+        np.testing.assert_array_equal(run_kernel(kernel, operands)[0], want)
+
+
+def with_rows(sample: Sample, rows: int) -> Graph:
+    x = np.zeros((rows, sample.operands[0].shape[1]), np.float32)
+    return sample_graph(Sample(sample.op, (x, *sample.operands[1:])))
+
+
+@each_walk
 def test_knobs_matter(sample: Sample) -> None:
-    check_that_knobs_matter(Walks(), sample_graph(sample), HOST)
+    check_that_knobs_matter(Walks(), with_rows(sample, 35), HOST)
 
 
 @pytest.mark.parametrize("target", [CORTEX_A72, ARMV7], ids=lambda target: target.name)

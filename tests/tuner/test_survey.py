@@ -11,12 +11,13 @@ from compiler.autotune.lookup import TunedChoices
 from compiler.codegen.analytic import estimator
 from compiler.ir import ROW_MAJOR
 from compiler.ir.ops.constant import Constant
-from compiler.passes import CostsOf, PassManager, context_for
+from compiler.passes import PassManager, context_for
 from compiler.targets import resolve
 from compiler.tuner.networks import FIRST_PASS, load_network, network_names, save_network
 from compiler.tuner.survey import Model, SecondsOf, Survey, tuning_tasks, what_is_computed, without_costs
 from tests.autotune.database.samples import VALIDITY, record_of
 from tests.tuner.samples import network
+from tests.tuner.test_forest_forms import costs_of
 
 TARGET = resolve("znver4")
 PEAK = 1e11
@@ -25,16 +26,13 @@ PEAK = 1e11
 SECONDS = estimator(TARGET)
 
 
-def costs_of(seconds: SecondsOf) -> CostsOf:
-    return lambda ways: [sum(map(seconds, way)) for way in ways]
-
-
 def small() -> Model:
     return without_costs("small", network(), PassManager.parse("standard"), TARGET)
 
 
 def surveyed(seconds: SecondsOf) -> Survey:
-    return small().survey(TARGET, costs_of(seconds), seconds)
+    (survey,) = small().surveys(TARGET, costs_of(seconds), seconds)
+    return survey
 
 
 def test_a_survey_lists_the_kernels_of_a_build() -> None:
@@ -94,7 +92,8 @@ def test_records_of_one_form_choose_its_kernel_and_not_the_form() -> None:
 
 def recorded(database: Database) -> Survey:
     tuned = TunedChoices([database], TARGET, lambda: VALIDITY)
-    return small().survey(TARGET, tuned.costs, tuned.seconds)
+    (survey,) = small().surveys(TARGET, tuned.costs, tuned.seconds)
+    return survey
 
 
 def test_several_models_count_alike() -> None:
@@ -122,7 +121,8 @@ def test_standard_networks_have_tasks_for_every_target(name: str, target: str) -
     passes = PassManager.parse("standard").passes
     rest = PassManager(passes[[step.name for step in passes].index(FIRST_PASS) :])
     seconds = estimator(resolve(target))
-    survey = Model(name, lambda: load_network(name), rest).survey(resolve(target), costs_of(seconds), seconds)
+    model = Model(name, lambda: load_network(name), rest)
+    (survey,) = model.surveys(resolve(target), costs_of(seconds), seconds)
     assert len(survey.calls) >= 5
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.autotune.measure.forest_tables import forest_operands, is_of_forest, walks_one_row
 from compiler.codegen.plan.packing import pack
 from compiler.ir import DType, Graph, Task, TensorType, Value
 from compiler.ir.dtypes import widen_bf16
@@ -84,14 +85,12 @@ def task_data(task: Task, target: Target, folder: Path, ops: Iterable[type[Op]] 
     layout = _Layout()
     constants = constant_operands(region)
     operands = tuple(
-        OperandData(
-            layout.place(value.type.bytes), value.type.bytes, _copies(value, target) if value in constants else 1
-        )
+        OperandData(layout.place(value.type.bytes), value.type.bytes, _copies(value, region, constants, target))
         for value in region.inputs
     )
     places = [(layout.place(value.type.bytes), layout.place(_elements(value.type))) for value in region.outputs]
     scales = _fill(path, region, [operand.offset for operand in operands], places, layout.size)
-    tolerance = WINOGRAD_TOLERANCE if any(isinstance(node.op, WinogradConv) for node in region) else None
+    tolerance = _own_tolerance(region)
     results = tuple(
         _result(value.type, offset, mask, scale, tolerance)
         for value, (offset, mask), scale in zip(region.outputs, places, scales, strict=True)
@@ -114,18 +113,29 @@ def _is_packed(value: Value, sums: Sequence[object]) -> bool:
     return bool(value.type.layout.blocks) or any(isinstance(use.node.op, Conv) for use in value.uses)
 
 
-def _copies(value: Value, target: Target) -> int:
-    """As many that together they exceed the second-level cache twice; small ones stay near in networks too."""
-    if value.type.bytes < target.l1d_bytes:
+def _copies(value: Value, region: Graph, constants: frozenset[Value], target: Target) -> int:
+    """Of constants as many that together they exceed the second-level cache twice; small ones stay near in networks
+    too. Of what a single row walks through as many as fill that cache: the next row walks elsewhere."""
+    if walks_one_row(region) and value is not region.inputs[0]:
+        return max(1, min(MOST_COPIES, target.l2_bytes // max(1, value.type.bytes)))
+    if value not in constants or value.type.bytes < target.l1d_bytes:
         return 1
-    return max(1, min(MOST_COPIES, -(-2 * target.l2_bytes // value.type.bytes)))
+    return max(1, min(MOST_COPIES, -(-2 * target.l2_bytes // max(1, value.type.bytes))))
+
+
+def _own_tolerance(region: Graph) -> float | None:
+    """Of a region whose results may differ by more than the rounding of sums, or by nothing; None for all others."""
+    if is_of_forest(region):
+        return 0.0
+    return WINOGRAD_TOLERANCE if any(isinstance(node.op, WinogradConv) for node in region) else None
 
 
 @cache
 def _reference_digest() -> str:
     """Of everything that decides what is in a file beside the task."""
     root = Path(__file__).resolve().parents[2]
-    parts = ("ir", "codegen/plan/packing.py", "verification/inputs.py", "autotune/measure/task_data.py")
+    files = ("task_data.py", "forest_tables.py")
+    parts = ("ir", "codegen/plan/packing.py", "verification/inputs.py", *(f"autotune/measure/{name}" for name in files))
     state = hashlib.sha256(np.__version__.encode())
     for part in parts:
         for path in sorted((root / part).rglob("*.py")) or [root / part]:
@@ -160,7 +170,7 @@ def _fill(
 
 def _write(path: Path, region: Graph, operands: Sequence[int], results: Sequence[tuple[int, int]], size: int) -> None:
     data = np.zeros(size, np.uint8)
-    inputs = list(sample_inputs(region, SEED).values())
+    inputs = forest_operands(region, SEED) or list(sample_inputs(region, SEED).values())
     for value, offset, array in zip(region.inputs, operands, inputs, strict=True):
         _put(data, offset, pack(array, value.type.layout))
     for value, (offset, mask), array in zip(region.outputs, results, run_graph(region, inputs), strict=True):
@@ -202,6 +212,6 @@ def _result(type_: TensorType, offset: int, mask: int, scale: float, tolerance: 
     elements = _elements(type_)
     if not type_.dtype.is_float:
         return ResultData(f"i{type_.dtype.bytes}", elements, type_.bytes, offset, mask, 0.0, 0.0)
-    allowed = max(tolerance or 0.0, TOLERANCES[type_.dtype])
+    allowed = TOLERANCES[type_.dtype] if tolerance is None else tolerance
     letter = "b" if type_.dtype is DType.BF16 else "f"
     return ResultData(f"{letter}{type_.dtype.bytes}", elements, type_.bytes, offset, mask, allowed * scale, allowed)

@@ -1,7 +1,8 @@
-"""``perfect_walk`` and ``sparse_walk``: a row at a time through several trees at once.
+"""``perfect_walk`` and ``sparse_walk``: a row through several trees at once, and with them all rows of a tile in turn.
 
 A step waits for two or three loads, one after the other, and a compare; several trees, a step of each in turn, fill the
-time. What a step costs then is the loads that a core can make. There is no branch that depends on data.
+time. What a step costs then is the loads that a core can make. The rows of a tile pass the same trees one after the
+other, so that these come from a near cache however many trees there are. There is no branch that depends on data.
 """
 
 from __future__ import annotations
@@ -27,12 +28,21 @@ CHAINS = (1, 2, 4, 6, 8, 12, 16)
 USUAL = 12
 """As many as fill the time of a load from the second-level cache."""
 
+TILES = (1, 4, 16, 64)
+"""Rows of a tile."""
+
+KEYS_SHARE = 0.5
+"""What the keys of a tile may take of the first-level cache."""
+
+FEWEST_TILES = 8
+"""What threads share; of fewer rows, tiles have one."""
+
 
 class Walks:
     """A region of one walk."""
 
     name = "walks"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -45,32 +55,44 @@ class Walks:
         )
 
     def space(self, region: Graph, target: Target) -> Space:
-        """``trees``: walked through at once."""
-        trees = region.outputs[0].type.shape[1]
-        choices = tuple(count for count in CHAINS if count <= max(1, trees))
-        return Space((Knob("trees", choices, max(count for count in choices if count <= USUAL)),))
+        """``trees``: walked through at once; ``rows``: of a tile."""
+        (node,) = region.nodes
+        rows, trees = node.result.type.shape
+        chains = tuple(count for count in CHAINS if count <= max(1, trees))
+        tiles = tuple(count for count in TILES if count == 1 or FEWEST_TILES * count <= rows)
+        row_bytes = 4 * keys_of_row(node.operands[0].type.shape[1])
+        usual = trees if trees in chains else max(count for count in chains if count <= USUAL)
+        near = [count for count in tiles if count == 1 or count * row_bytes <= KEYS_SHARE * target.l1d_bytes]
+        # Where a row passes all trees at once, there is nothing that the next row would find in a cache.
+        return Space((Knob("trees", chains, usual), Knob("rows", tiles, near[-1] if trees > usual else 1)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
-        """An iteration of the parallel loop is a row."""
+        """An iteration of the parallel loop is a tile of rows."""
         (node,) = region.nodes
         k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         (x, *tables), (result,) = parameters(k, region)
-        size, trees, together = keys_of_row(x.shape[1]), result.shape[1], config["trees"]
-        keys = k.pointer("scratch", DType.I32, (1, size))
+        (rows, features), trees, tile = x.shape, result.shape[1], config["rows"]
+        size, together = keys_of_row(features), config["trees"]
+        keys = k.pointer("scratch", DType.I32, (tile, size))
         if isinstance(node.op, PerfectWalk):
             walk = _PerfectTrees(k, tables[0], keys, node.op.depth)
         else:
             walk = _SparseTrees(k, tables[0], tables[1], keys, as_type(SparseWalk, node.op).steps)
-        with k.parallel(x.shape[0], "row") as row:
-            make_keys(k, x, row, keys, k.index(0), target.lanes(4))
-            for place, width in k.strips(size - 2 * x.shape[1], target.lanes(4)):
-                keys[0, lanes(place + 2 * x.shape[1], width)] = literal(0, "int32")
+        with k.parallel(-(-rows // tile), "tile") as number:
+            first = k.let(number * tile, "first_row")
+            count = k.let(tirx.Min(k.index(rows) - first, k.index(tile)), "rows")
+            with k.serial(count, "line") as line:
+                make_keys(k, x, first + line, keys, line, target.lanes(4))
+                for place, width in k.strips(size - 2 * features, target.lanes(4)):
+                    keys[line, lanes(place + 2 * features, width)] = literal(0, "int32")
             if trees // together:
-                with k.serial(trees // together, "group") as group:
-                    first = k.let(group * together, "first")
-                    walk.emit([first + number for number in range(together)], result, row)
-            walk.emit([k.index(tree) for tree in range(trees // together * together, trees)], result, row)
-        return Kernel(k.finish(), 4 * size)
+                with k.serial(trees // together, "group") as group, k.serial(count, "line") as line:
+                    tree = k.let(group * together, "tree")
+                    walk.emit([tree + other for other in range(together)], result, first, line)
+            if rest := range(trees // together * together, trees):
+                with k.serial(count, "line") as line:
+                    walk.emit([k.index(tree) for tree in rest], result, first, line)
+        return Kernel(k.finish(), 4 * tile * size)
 
 
 class _PerfectTrees:
@@ -79,8 +101,8 @@ class _PerfectTrees:
         self.blocks = node.shape[1]
         self.node = node.reshape((node.shape[0] * self.blocks * BLOCK, 2))
 
-    def emit(self, trees: Sequence[Expr], result: Array, row: Expr) -> None:
-        """Some trees at once for one row."""
+    def emit(self, trees: Sequence[Expr], result: Array, begin: Expr, line: Expr) -> None:
+        """Some trees at once for row ``line`` of the tile whose rows begin at ``begin``."""
         k = self.k
         roots = [k.let(tree * (self.blocks * BLOCK), "root") for tree in trees]
         blocks: list[Expr] = [k.index(0) for _ in trees]
@@ -92,22 +114,22 @@ class _PerfectTrees:
             for _ in range(levels):
                 for number, base in enumerate(bases):
                     at = k.let(base + places[number], "at")
-                    holds = key_of(k, self.keys, self.node[at, 1]) < self.node[at, 0]
+                    holds = key_of(k, self.keys, line, self.node[at, 1]) < self.node[at, 0]
                     places[number] = k.let(places[number] * 2 + cast(holds, k.index_type), "place")
             blocks = [
                 k.let(block * (1 << levels) + place - (1 << levels), "block")
                 for block, place in zip(blocks, places, strict=True)
             ]
         for tree, block in zip(trees, blocks, strict=True):
-            result[row, tree] = cast(tree * (1 << self.depth) + block, "int32")
+            result[begin + line, tree] = cast(tree * (1 << self.depth) + block, "int32")
 
 
 class _SparseTrees:
     def __init__(self, k: KernelBuilder, root: Array, node: Array, keys: Array, steps: int) -> None:
         self.k, self.root, self.node, self.keys, self.steps = k, root, node, keys, steps
 
-    def emit(self, trees: Sequence[Expr], result: Array, row: Expr) -> None:
-        """Some trees at once for one row."""
+    def emit(self, trees: Sequence[Expr], result: Array, begin: Expr, line: Expr) -> None:
+        """Some trees at once for row ``line`` of the tile whose rows begin at ``begin``."""
         k = self.k
         places = k.registers("place", DType.U32, (max(1, len(trees)),))
         for number, tree in enumerate(trees):
@@ -116,16 +138,16 @@ class _SparseTrees:
             with k.serial(self.steps, "step"):
                 for number in range(len(trees)):
                     at = k.let(cast(places[number], k.index_type), "at")
-                    holds = key_of(k, self.keys, self.node[at, 1]) < self.node[at, 0]
+                    holds = key_of(k, self.keys, line, self.node[at, 1]) < self.node[at, 0]
                     places[number] = self._limited(self.node[at, 2]) + cast(holds, "uint32")
         for number, tree in enumerate(trees):
-            result[row, tree] = self.node[cast(places[number], k.index_type), 3]
+            result[begin + line, tree] = self.node[cast(places[number], k.index_type), 3]
 
     def _limited(self, place: Expr) -> Expr:
         """A node's number, such that there is one behind it."""
         return tirx.Min(cast(place, "uint32"), literal(self.node.shape[0] - 2, "uint32"))
 
 
-def key_of(k: KernelBuilder, keys: Array, source: Expr) -> Expr:
-    """A key of the row, by its number modulo how many there are."""
-    return keys[0, cast(source & literal(keys.shape[1] - 1, "int32"), k.index_type)]
+def key_of(k: KernelBuilder, keys: Array, line: Expr, source: Expr) -> Expr:
+    """A key of a row, by its number modulo how many there are."""
+    return keys[line, cast(source & literal(keys.shape[1] - 1, "int32"), k.index_type)]

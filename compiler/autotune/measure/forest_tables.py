@@ -1,0 +1,163 @@
+"""Operands on which kernels of forests do what they do in a model: tables in order, whose rows spread over all leaves.
+
+Random numbers alone would be clamped to the last test, or the last node, and be in the first-level cache for ever.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from compiler.ir import Graph, TensorType
+from compiler.ir.forest.keys import NO_EDGE, keys_of
+from compiler.ir.literal import Array
+from compiler.ir.op import Op
+from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.sparse_walk import SparseWalk
+
+LEAST = np.iinfo(np.int32).min
+"""No key is below this edge."""
+
+Operands = Sequence[TensorType]
+
+
+def is_of_forest(region: Graph) -> bool:
+    """Whether a region is a forest, or a part of one, and nothing else: its sums have one order."""
+    return len(region) == 1 and type(region.nodes[0].op) in _TABLES
+
+
+def walks_one_row(region: Graph) -> bool:
+    """Whether a region is a walk of a single row."""
+    return (
+        is_of_forest(region)
+        and isinstance(region.nodes[0].op, PerfectWalk | SparseWalk | ForestWalk)
+        and region.inputs[0].type.shape[0] == 1
+    )
+
+
+def forest_operands(region: Graph, seed: int) -> list[Array] | None:
+    """Arrays for the inputs of a region of one op of forests; None for any other."""
+    if not is_of_forest(region) or region.nodes[0].operands != region.inputs:
+        return None
+    op, types = region.nodes[0].op, [value.type for value in region.inputs]
+    return _TABLES[type(op)](types, np.random.default_rng(seed))
+
+
+def _bitsliced(types: Operands, generator: np.random.Generator) -> list[Array]:
+    x, start, column, wide, narrow, group, set_column, sets, node, leaf, target = types
+    features, columns = x.shape[1], wide.shape[0]
+    lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
+    # A column's groups follow each other, so that its ranks are taken apart once.
+    groups = np.sort(generator.permutation(max(FAN * columns, group.shape[0]))[: group.shape[0]])
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        (np.arange(column.shape[0]) % (2 * features)).astype(np.int32),
+        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        _edges(generator, narrow.shape[0], FAN),
+        groups.astype(np.int32),
+        np.sort(generator.integers(0, max(1, columns), set_column.shape, np.int32)),
+        generator.integers(0, 256, sets.shape, np.uint8),
+        generator.integers(0, tests_of(narrow, group, sets), node.shape, np.uint16),
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
+def _perfect(types: Operands, generator: np.random.Generator) -> list[Array]:
+    x, node = types
+    edge = _thresholds(generator, node.shape[:-1])
+    source = generator.integers(0, 2 * x.shape[1], node.shape[:-1], np.int32)
+    return [_normal(generator, x), np.stack([edge, source], axis=-1)]
+
+
+def _sparse(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Even trees, each a heap of which the last places are leaves."""
+    x, root, node = types
+    count, trees = node.shape[0], root.shape[0]
+    table = np.zeros((count, 4), np.int32)
+    table[:, 0], table[:, 2], table[:, 3] = LEAST, np.minimum(np.arange(count), count - 2), np.arange(count)
+    starts: list[int] = []
+    for first, places in _shares(trees, count - 2):
+        starts.append(first)
+        inner = np.arange(max(0, (places - 1) // 2))
+        table[first + inner, 0] = _thresholds(generator, inner.shape)
+        table[first + inner, 1] = generator.integers(0, 2 * x.shape[1], inner.shape)
+        table[first + inner, 2] = first + 2 * inner + 1
+    return [_normal(generator, x), np.array(starts, np.int32), table]
+
+
+def _walk(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Likewise, by numbers of splits; a quarter of them test a set if there are any."""
+    x, roots, feature, _, _, _, _, _, categories = types
+    splits = feature.shape[0]
+    children = np.full((2, splits), -1, np.int32)
+    starts: list[int] = []
+    for first, own in _shares(roots.shape[0], splits):
+        starts.append(first if own else -1)
+        for side in (0, 1):
+            below = 2 * np.arange(own) + 1 + side
+            children[side, first : first + own] = np.where(below < own, first + below, -1 - first)
+    has_set = generator.random(splits) < (0.25 if categories.elements > 1 else 0.0)
+    sizes = np.zeros(splits, np.int64)
+    if has_set.any():
+        sizes[has_set] = [size for _, size in _shares(int(has_set.sum()), categories.elements)]
+    return [
+        _normal(generator, x),
+        np.array(starts, np.int32),
+        generator.integers(0, x.shape[1], feature.shape, np.int32),
+        np.where(has_set, Ways.SET | Ways.LESS, Ways.LESS | Ways.MISSING).astype(np.uint8),
+        generator.standard_normal(splits).astype(np.float32),
+        *children,
+        np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32),
+        generator.integers(0, 4, categories.shape, np.int32),
+    ]
+
+
+def _sums(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Each tree has its part of the leaves."""
+    reached, start, target, leaf = types
+    trees = reached.shape[1]
+    parts = list(_shares(trees, leaf.shape[0]))
+    columns = [generator.integers(first, first + max(1, own), reached.shape[:1], np.int32) for first, own in parts]
+    chosen = np.stack(columns, axis=1) if columns else np.zeros(reached.shape, np.int32)
+    return [chosen, _normal(generator, start), _targets(target, start, leaf), _normal(generator, leaf)]
+
+
+_TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] = {
+    BitslicedForest: _bitsliced,
+    PerfectWalk: _perfect,
+    SparseWalk: _sparse,
+    ForestWalk: _walk,
+    SumLeaves: _sums,
+}
+
+
+def _normal(generator: np.random.Generator, type_: TensorType) -> Array:
+    return generator.standard_normal(type_.shape).astype(type_.dtype.numpy)
+
+
+def _thresholds(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return keys_of(generator.standard_normal(shape).astype(np.float32))
+
+
+def _edges(generator: np.random.Generator, columns: int, places: int) -> Array:
+    """Sorted edges of each column, and an unused place at its end."""
+    edges = np.sort(_thresholds(generator, (columns, places)), axis=1)
+    edges[:, -1] = NO_EDGE
+    return edges
+
+
+def _targets(target: TensorType, start: TensorType, leaf: TensorType) -> Array:
+    """Trees take turns over the outputs."""
+    return (np.arange(target.shape[0]) % (start.shape[1] - leaf.shape[-1] + 1)).astype(np.int32)
+
+
+def _shares(parts: int, total: int) -> list[tuple[int, int]]:
+    """Where each of some parts of a whole begins, and its size; sizes differ by one at most."""
+    borders = [number * total // parts for number in range(parts + 1)] if parts else [0]
+    return [(first, last - first) for first, last in itertools.pairwise(borders)]
