@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.plan import Plan, RowTile, batched_plan, graph_tasks, plan_graph
 from compiler.ir import Graph, Node, Task
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.constant import Constant
 from compiler.passes.rows import for_rows, same_for_any_rows
 from compiler.targets import Target
@@ -83,5 +84,7 @@ def _fitting_rows(tile: Graph, rows: int, target: Target) -> int:
 
 
 def _bytes_at(node: Node) -> int:
-    values = {*node.operands, *node.results}
+    """What must stay in a cache; the rows that a bit-sliced forest reads need not: it reads them once, in order."""
+    read_once = node.operands[:1] if isinstance(node.op, BitslicedForest) else ()
+    values = {*node.operands, *node.results} - {*read_once}
     return sum(v.type.bytes for v in values if v.producer is None or not isinstance(v.producer.op, Constant))

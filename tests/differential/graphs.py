@@ -365,13 +365,13 @@ def _forest(region: Region, value: Value) -> Value:
 
 
 def _bitsliced(region: Region, x: Value, trees: int, outputs: int) -> Value:
-    wide, narrow, groups, sets = region.number(1, 2), region.number(0, 2), region.number(1, 3), region.number(0, 1)
+    columns, groups, singles, sets = (region.number(*range_) for range_ in ((1, 2), (1, 3), (0, 20), (0, 1)))
     depth, width = region.number(1, 4), region.number(1, outputs)
     types = (
-        TensorType(DType.I32, (wide + narrow,)),
-        TensorType(DType.I32, (wide, 17, 16)),
-        TensorType(DType.I32, (narrow, 16)),
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
         TensorType(DType.I32, (groups,)),
+        TensorType(DType.I32, (singles, 2)),
         TensorType(DType.I32, (sets,)),
         TensorType(DType.U8, (sets, 256)),
         TensorType(DType.U16, (trees, 1 << depth)),

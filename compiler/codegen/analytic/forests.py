@@ -13,7 +13,7 @@ from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
 # Fitted to four trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
-KEY, WIDE_RANK, NARROW_RANK = 0.6, 4.8, 2.8
+KEY, RANK, SINGLE = 0.6, 4.8, 0.15
 """Cycles per row and value."""
 
 TEST, NODE = 2.0, 2.4
@@ -82,11 +82,11 @@ def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
 
 def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> float:
     """Of all blocks, with the cycles that a row takes once the last bit-sliced level is done."""
-    x, _, _, wide, narrow, group, _, sets, heap = (operand.type for operand in node.operands[:9])
+    x, _, column, _, group, single, _, sets, heap = (operand.type for operand in node.operands[:9])
     (rows, features), trees = x.shape, heap.shape[0]
     block = block_rows(rows, target)
-    by_row += KEY * features + WIDE_RANK * wide.shape[0] + NARROW_RANK * narrow.shape[0]
-    by_block = TEST * tests_of(narrow, group, sets) + NODE * trees * 2.0**depth
+    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0]
+    by_block = TEST * (tests_of(group, single, sets) - single.shape[0]) + NODE * trees * 2.0**depth
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)
 

@@ -3,10 +3,11 @@
 A block has as many rows as eight vectors have bytes, so that a vector has a bit for each. Vectors are the target's
 widest, or narrower where there are few rows::
 
-    for every eighth of the block:
-        keys of its rows                                          rows x features
-        ranks of its rows in all columns                          a byte each
-    every test of the forest for all rows of the block            a vector each
+    for parts of the features:
+        keys of the block's rows                                  rows x features of the part
+        ranks of the rows in the columns of these features        a byte each
+        single tests of these features                            a vector each
+    the tests of the ranks                                        a vector each
     for tiles of trees:
         the bits of the numbers of the leaves that the rows reach
         the leaves' values onto the sums
@@ -25,6 +26,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.analytic.forests import block_rows
+from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
 from compiler.codegen.schedules.bitsliced_tests import BlockTests, TestMemory, TestTables, safe_index
 from compiler.codegen.schedules.region import parameters
@@ -88,9 +90,9 @@ class Operands:
     x: Array
     start: Array
     column: Array
-    wide: Array
-    narrow: Array
+    edges: Array
     group: Array
+    single: Array
     set_column: Array
     sets: Array
     node: Array
@@ -115,22 +117,23 @@ class ForestKernel:
         self.depth, self.test_count, self.tile = depth, tests, config["trees"]
         self.rows = block_rows(operands.x.shape[0], target)
         self.lanes = self.rows // 64
+        self.key_lanes = target.lanes(DType.I32.bytes)
         self.scratch_bytes = 0
         o = operands
-        tables = TestTables(o.column, o.wide, o.narrow, o.group, o.set_column, o.sets)
+        tables = TestTables(o.column, o.edges, o.group, o.single, o.set_column, o.sets)
         sizes = (
             (DType.U64, (tests, self.lanes)),
             (DType.U64, (3 * FAN, self.lanes)),
             (DType.U8, (o.column.shape[0], self.rows)),
             (DType.U8, (self.tile, self.rows)),
-            (DType.I32, (self.rows // 8, 2 * o.x.shape[1])),
+            (DType.I32, (part_features(o.x.shape[1], self.key_lanes) + 1, self.rows)),
             (DType.I32, (1 << depth,)),
             (o.leaf.dtype, (o.start.shape[1], self.rows)),
         )
         test, halves, ranks, self.number, keys, self.nodes, self.sums = self.declare_scratch(sizes)
         answers = self.number.part(0, (self.rows,))
         memory = TestMemory(keys, ranks, answers, halves, test)
-        self.tests = BlockTests(builder, tables, memory, key_lanes=target.lanes(4), counts_bits=target.isa == "x86_64")
+        self.tests = BlockTests(builder, tables, memory, counts_bits=target.isa == "x86_64")
         leaves = ByteLeaves if config["bytes"] else ScalarLeaves
         self.leaves = leaves(builder, o.leaf, LeafMemory(self.number, self.sums))
 
@@ -151,7 +154,7 @@ class ForestKernel:
 
             def source(row: Expr) -> Expr:
                 """The row itself; in a block that is not full, the last one in place of those that are missing."""
-                return tirx.Min(first + row, last)
+                return first + row if rows % self.rows == 0 else tirx.Min(first + row, last)
 
             self.tests.emit(self.operands.x, source)
             self.begin_sums(source)

@@ -1,8 +1,9 @@
 """The tests of a bit-sliced forest: from a block of rows to a vector per test with a bit for each row.
 
-Owns keys, ranks and the table of tests; the op ``bitsliced_forest`` says what they are. A rank takes two counts of 16
-edges, which are compares of vectors. The ranks of a block become eight planes of bits, and a test of a rank's two
-halves is one operation on what is known of each half: ``high < h or (high = h and low <= l)``.
+Owns ranks and the table of tests; the op ``bitsliced_forest`` says what they are. A single test compares the keys of
+all rows with its edge. For the columns a rank takes two counts of 16 edges, which are compares of vectors. The ranks of
+a block become eight planes of bits, and a test of a rank's two halves is one operation on what is known of each half:
+``high < h or (high = h and low <= l)``.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.positions import clamp
-from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.bitsliced_keys import EIGHTHS, BlockKeys
 from compiler.codegen.tir import (
     Array,
     Index,
     KernelBuilder,
+    bits_of,
     broadcast,
     cast,
     exchanged,
@@ -29,10 +31,14 @@ from compiler.codegen.tir import (
     shuffled,
     with_lanes,
 )
+from compiler.ir import DType
 from compiler.ir.ops.bitsliced_forest import FAN, SETS_PER_GROUP
 
 BITS = 8
 """Of a rank, and of a byte."""
+
+LANE_ROWS = 64
+"""A lane of a vector of bits is uint64."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +46,16 @@ class TestTables:
     """The operands of the op that tests are made of."""
 
     column: Array
-    wide: Array
-    narrow: Array
+    edges: Array
     group: Array
+    single: Array
     set_column: Array
     sets: Array
 
 
 @dataclass(frozen=True)
 class TestMemory:
-    """Scratch. ``keys i32[rows, 2 * features]`` of an eighth of the block, ``ranks u8[columns, rows of the block]``,
+    """Scratch. ``keys i32[features of a part + 1, rows of the block]``, ``ranks u8[columns, rows of the block]``,
     ``answers u8[rows of the block]``, ``halves u64[3 * 16, lanes]``, ``tests u64[tests, lanes]``."""
 
     keys: Array
@@ -62,54 +68,45 @@ class TestMemory:
 class BlockTests:
     """Emits the tests of a block."""
 
-    def __init__(
-        self, k: KernelBuilder, tables: TestTables, memory: TestMemory, *, key_lanes: int, counts_bits: bool
-    ) -> None:
+    def __init__(self, k: KernelBuilder, tables: TestTables, memory: TestMemory, *, counts_bits: bool) -> None:
         self.k = k
         self.tables = tables
         self.memory = memory
-        self.key_lanes = key_lanes
         self.counts_bits = counts_bits
-        self.eighth, self.features = memory.keys.shape[0], memory.keys.shape[1] // 2
-        self.lanes = memory.tests.shape[1]
-        self.wide, self.narrow = tables.wide.shape[0], tables.narrow.shape[0]
+        self.rows, self.lanes = memory.answers.shape[0], memory.tests.shape[1]
+        self.columns, self.singles = tables.column.shape[0], tables.single.shape[0]
+        self.next_single = k.registers("next_single", DType.I32, (1,))
 
     def emit(self, x: Array, row_at: Callable[[Expr], Expr]) -> None:
         """All tests into ``memory.tests``; ``row_at`` says which row of ``x`` is a row of the block."""
-        with self.k.serial(BITS, "eighth") as eighth:
-            first = self.k.let(eighth * self.eighth, "first")
-            with self.k.serial(self.eighth, "row") as row:
-                make_keys(self.k, x, self.k.let(row_at(first + row), "source"), self.memory.keys, row, self.key_lanes)
-            self.make_ranks(first)
-        self.make_wide_tests()
-        self.make_narrow_tests()
+        self.make_ranks_and_singles(BlockKeys(self.k, x, row_at, self.memory.keys))
+        self.make_column_tests()
         self.make_set_tests()
 
-    # -- keys and ranks ---------------------------------------------------------------------------
+    # -- what compares keys -----------------------------------------------------------------------
 
-    def make_ranks(self, first: Expr) -> None:
-        """The ranks of an eighth of the block, column by column."""
-        if self.wide:
-            with self.k.serial(self.wide, "column") as column:
-                source = self._key_of(column)
-                line = self.k.let(self.tables.wide[column, 0, lanes(0, FAN)], "line")
-                with self.k.serial(self.eighth, "row") as row:
-                    key = self.k.let(self.memory.keys[row, source], "key")
-                    within = self.k.let(self._count(line, key) & literal(FAN - 1, "int32"), "within")
-                    edges = self.tables.wide[column, cast(within, self.k.index_type) + 1, lanes(0, FAN)]
-                    rank = within * FAN + self._count(edges, key)
-                    self.memory.ranks[column, first + row] = cast(rank, "uint8")
-        if self.narrow:
-            with self.k.serial(self.narrow, "column") as column:
-                source = self._key_of(column + self.wide)
-                line = self.k.let(self.tables.narrow[column, lanes(0, FAN)], "line")
-                with self.k.serial(self.eighth, "row") as row:
-                    rank = self._count(line, self.k.let(self.memory.keys[row, source], "key"))
-                    self.memory.ranks[column + self.wide, first + row] = cast(rank, "uint8")
+    def make_ranks_and_singles(self, keys: BlockKeys) -> None:
+        """The ranks of the columns and the single tests, side by side where both are in the order of their sources, so
+        that no part of the rows becomes keys twice."""
+        keys.begin()
+        self.next_single[0] = literal(0, "int32")
+        if self.columns:
+            with self.k.serial(self.columns, "column") as column:
+                source = self.k.let(keys.source(self.tables.column[column]), "source")
+                self.make_singles(keys, keys.part_of(source))
+                self.make_ranks(column, keys, keys.line(source))
+        self.make_singles(keys, literal(keys.parts - 1, "int32"))
 
-    def _key_of(self, column: Expr) -> Expr:
-        """Where the keys of a column are in a row."""
-        return self.k.let(safe_index(self.k, self.tables.column[column], 2 * self.features), "source")
+    def make_ranks(self, column: Expr, keys: BlockKeys, line: Expr) -> None:
+        """The ranks of the block's rows in a column, whose keys are in a line."""
+        first = self.k.let(self.tables.edges[column, 0, lanes(0, FAN)], "first")
+        eighth_rows = self.rows // EIGHTHS
+        with self.k.serial(EIGHTHS, "eighth") as eighth, self.k.serial(eighth_rows, "row") as row:
+            key = self.k.let(keys.row_key(line, eighth, row), "key")
+            within = self.k.let(self._count(first, key) & literal(FAN - 1, "int32"), "within")
+            edges = self.tables.edges[column, cast(within, self.k.index_type) + 1, lanes(0, FAN)]
+            rank = within * FAN + self._count(edges, key)
+            self.memory.ranks[column, eighth * eighth_rows + row] = cast(rank, "uint8")
 
     def _count(self, edges: Expr, key: Expr) -> Expr:
         """How many of the edges are not above the key, int32."""
@@ -121,16 +118,36 @@ class BlockTests:
         total = (counts[0] + counts[1]) + (counts[2] + counts[3])
         return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", total), "count")
 
+    def make_singles(self, keys: BlockKeys, last_part: Expr) -> None:
+        """The next single tests, as long as their keys are in parts up to this one."""
+        if not self.singles:
+            return
+        k, single = self.k, self.tables.single
+        following = cast(tirx.Min(self.next_single[0], literal(self.singles - 1, "int32")), k.index_type)
+        is_there = self.next_single[0] < literal(self.singles, "int32")
+        with k.while_(tirx.And(is_there, keys.part_of(keys.source(single[following, 0])) <= last_part)):
+            number = k.let(cast(self.next_single[0], k.index_type), "number")
+            line = keys.line(k.let(keys.source(single[number, 0]), "source"))
+            self._make_single(number, keys, line)
+            self.next_single[0] = self.next_single[0] + 1
+
+    def _make_single(self, number: Expr, keys: BlockKeys, line: Expr) -> None:
+        edge = broadcast(self.k.let(self.tables.single[number, 1], "edge"), LANE_ROWS)
+        place = self.k.let(number + FAN * self.tables.group.shape[0], "place")
+        for lane in range(self.lanes):
+            holds = keys.memory[line, lanes(lane * LANE_ROWS, LANE_ROWS)] < edge
+            self.memory.tests[place, lane] = bits_of(holds)
+
     # -- the table of tests -----------------------------------------------------------------------
 
-    def make_wide_tests(self) -> None:
+    def make_column_tests(self) -> None:
         """16 tests of each group; what is known of the halves of the ranks is made again when the column changes."""
         groups, k = self.tables.group.shape[0], self.k
         if not groups:
             return
         with k.serial(groups, "group") as group:
             value = k.let(self.tables.group[group], "value")
-            column = k.let(safe_index(k, value >> 4, self.wide), "column")
+            column = k.let(safe_index(k, value >> 4, self.columns), "column")
             before = self.tables.group[tirx.Max(group - 1, k.index(0))] >> 4
             is_new = tirx.Or(tirx.EQ(group, k.index(0)), tirx.Not(tirx.EQ(before, value >> 4)))
             with k.if_(is_new):
@@ -157,25 +174,14 @@ class BlockTests:
                 self.memory.halves[kind * FAN + number, lanes(0, self.lanes)] = vector
             less = self.k.let(less | high, "less")
 
-    def make_narrow_tests(self) -> None:
-        """16 tests of each narrow column."""
-        if not self.narrow:
-            return
-        first = FAN * self.tables.group.shape[0]
-        with self.k.serial(self.narrow, "column") as column:
-            at_most: Expr | None = None
-            for number, low in enumerate(_minterms(self.k, self._planes(column + self.wide)[:4])):
-                at_most = low if at_most is None else self.k.let(at_most | low, "at_most")
-                self.memory.tests[column * FAN + (first + number), lanes(0, self.lanes)] = at_most
-
     def make_set_tests(self) -> None:
         """8 tests of each group of sets: a look-up per row, whose bits become planes."""
-        groups, rows = self.tables.sets.shape[0], self.memory.answers.shape[0]
+        groups, rows = self.tables.sets.shape[0], self.rows
         if not groups:
             return
-        first = FAN * (self.tables.group.shape[0] + self.narrow)
+        first = FAN * self.tables.group.shape[0] + self.singles
         with self.k.serial(groups, "sets") as group:
-            column = self.k.let(safe_index(self.k, self.tables.set_column[group], self.wide), "column")
+            column = self.k.let(safe_index(self.k, self.tables.set_column[group], self.columns), "column")
             with self.k.serial(rows, "row") as row:
                 rank = cast(self.memory.ranks[column, row], self.k.index_type)
                 self.memory.answers[row] = self.tables.sets[group, rank]

@@ -107,8 +107,8 @@ class _DeepKernel(ForestKernel):
         super().begin_sums(source)
         k, x, own = self.k, self.operands.x, 2 * self.operands.x.shape[1]
         with k.serial(self.rows, "row") as row:
-            make_keys(k, x, k.let(source(row), "source"), self.keys, row, self.tests.key_lanes)
-            for place, width in k.strips(self.keys.shape[1] - own, self.tests.key_lanes):
+            make_keys(k, x, k.let(source(row), "source"), self.keys, row, self.key_lanes)
+            for place, width in k.strips(self.keys.shape[1] - own, self.key_lanes):
                 self.keys[row, lanes(place + own, width)] = literal(LEAF_KEY, "int32")
 
     def add_trees(self, first: Expr, trees: int) -> None:

@@ -5,7 +5,7 @@ of graphs, tasks or schedules.
 """
 
 from compiler.codegen.tir.array import Array, Index, row_major_strides
-from compiler.codegen.tir.bits import either, exchanged
+from compiler.codegen.tir.bits import bits_of, either, exchanged
 from compiler.codegen.tir.builder import KernelBuilder, KernelError, parallel_extent
 from compiler.codegen.tir.dtypes import (
     arithmetic_type,
@@ -53,6 +53,7 @@ __all__ = [
     "UnresolvedSymbolError",
     "arithmetic_type",
     "assembly",
+    "bits_of",
     "broadcast",
     "build_object",
     "cast",

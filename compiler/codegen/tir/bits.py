@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.tir.expr import Binder, literal
+from compiler.codegen.tir.expr import Binder, lane_count, literal
 
 
 def either(condition: Expr, if_set: Expr, if_clear: Expr) -> Expr:
     """Bit by bit, a bit of ``if_set`` where that of ``condition`` is set, else one of ``if_clear``."""
     return (condition & if_set) | (~condition & if_clear)
+
+
+def bits_of(condition: Expr) -> Expr:
+    """An unsigned integer of as many bits as a condition has lanes (8, 16, 32 or 64): lane 0 is its lowest bit.
+
+    Every instruction set has its own way from a compare to such bits, which LLVM finds behind this.
+    """
+    count = lane_count(condition)
+    # A boolean takes a byte in TIR, and a bit in LLVM; an integer of one bit takes one in both.
+    return tirx.reinterpret(f"uint{count}", tirx.Cast(f"uint1x{count}", condition))
 
 
 def exchanged(k: Binder, vectors: Sequence[Expr]) -> list[Expr]:

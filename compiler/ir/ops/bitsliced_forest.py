@@ -24,10 +24,7 @@ FAN = 16
 """Edges that are counted at once."""
 
 MOST_EDGES = FAN * FAN - 1
-"""Of a wide column: a rank is a byte."""
-
-NARROW_EDGES = FAN - 1
-"""Of a narrow column: a rank is four bits."""
+"""Of a column: a rank is a byte."""
 
 DEEPEST = 8
 """The number of a leaf within its tree is a byte."""
@@ -40,15 +37,15 @@ SETS_PER_GROUP = 8
 class BitslicedForest(Op):
     """``x f32[rows, features]`` and ``start[rows, outputs]`` to sums like ``start``, f32 or f64.
 
-    1. ``row_keys`` (``compiler.ir.forest.keys``) of a row are what ``column i32[columns]`` chooses from: a number of a
-       feature, plus ``features`` where missing values count as lowest.
-    2. The rank of a key in a column is the number of edges that are not above it. The first columns are wide, ``wide
-       i32[n, 17, 16]``: the key counts in the first line, modulo 16, which chooses one of the 16 others, where it
-       counts again; the rank is 16 times the first count plus the second, modulo 256. The others are narrow, ``narrow
-       i32[m, 16]``, with ranks modulo 16. Unused places hold ``NO_EDGE``.
-    3. Tests are numbered: 16 for each of ``group i32[groups]``, whose value is ``16 * wide column + high``: whether the
-       rank is at most ``16 * high + 0 … 15``; 16 for each narrow column, at most 0 … 15; 8 for each of ``set_column
-       i32[sets]``, a wide column: the bits of ``sets[number, rank]``, ``u8[sets, 256]``.
+    1. ``row_keys`` (``compiler.ir.forest.keys``) of a row are numbered by sources: a feature, plus ``features`` where
+       missing values count as lowest. ``column i32[columns]`` are the sources of columns.
+    2. The rank of a key in a column is the number of edges that are not above it, ``edges i32[columns, 17, 16]``: the
+       key counts in the first line, modulo 16, which chooses one of the 16 others, where it counts again; the rank is
+       16 times the first count plus the second, modulo 256. Unused places hold ``NO_EDGE``.
+    3. Tests are numbered: 16 for each of ``group i32[groups]``, whose value is ``16 * column + high``: whether the
+       rank is at most ``16 * high + 0 … 15``; one for each of ``single i32[n, 2]``, a source and an edge: whether the
+       key is less than the edge; 8 for each of ``set_column i32[sets]``: the bits of ``sets[number, rank]``, ``u8[sets,
+       256]``.
     4. ``node u16[trees, 2**depth]`` are perfect trees as heaps: the root in place 1, and below place p where the test
        does not hold 2p, where it holds 2p + 1. Place ``2**depth + i`` is the leaf ``leaf[tree, i]``, of ``leaf[trees,
        2**depth, width]``; the values are added to the sums from ``target i32[trees]`` on, tree by tree, each rounded.
@@ -66,9 +63,9 @@ class BitslicedForest(Op):
         x: TensorType,
         start: TensorType,
         column: TensorType,
-        wide: TensorType,
-        narrow: TensorType,
+        edges: TensorType,
         group: TensorType,
+        single: TensorType,
         set_column: TensorType,
         sets: TensorType,
         node: TensorType,
@@ -77,7 +74,7 @@ class BitslicedForest(Op):
     ) -> tuple[TensorType, ...]:
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
         require_rows(x, start)
-        require_tests(column, wide, narrow, group, set_column, sets)
+        require_tests(column, edges, group, single, set_column, sets)
         require(node.rank == 2 and leaf.rank == 3, "nodes must be of rank 2, leaves of rank 3")
         trees, width = node.shape[0], leaf.shape[-1]
         require_tables(
@@ -93,16 +90,16 @@ class BitslicedForest(Op):
         x: Array,
         start: Array,
         column: Array,
-        wide: Array,
-        narrow: Array,
+        edges: Array,
         group: Array,
+        single: Array,
         set_column: Array,
         sets: Array,
         node: Array,
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        tests = answers_to_tests(x, column, wide, narrow, group, set_column, sets)
+        tests = answers_to_tests(x, column, edges, group, single, set_column, sets)
         return (self._sums(tests, start, node, leaf, target),)
 
     def _sums(self, tests: Array, start: Array, node: Array, leaf: Array, target: Array) -> Array:
@@ -119,15 +116,15 @@ class BitslicedForest(Op):
         return [
             _sample(150, 3, 2, trees=9, outputs=1, width=1, dtype=DType.F32),
             _sample(9, 5, 0, trees=2, outputs=3, width=2, dtype=DType.F32, depth=1),
-            _sample(600, 1, 8, trees=3, outputs=2, width=1, dtype=DType.F32, depth=6),
-            _sample(70, 2, 4, trees=8, outputs=2, width=2, dtype=DType.F64, depth=5),
-            _sample(1, 2, 4, trees=1, outputs=1, width=1, dtype=DType.F32, depth=7),
+            _sample(600, 1, 99, trees=3, outputs=2, width=1, dtype=DType.F32, depth=6, features=37),
+            _sample(70, 2, 40, trees=8, outputs=2, width=2, dtype=DType.F64, depth=5, features=9),
+            _sample(1, 2, 4, trees=1, outputs=1, width=1, dtype=DType.F32, depth=7, features=1),
         ]
 
 
-def tests_of(narrow: TensorType, group: TensorType, sets: TensorType) -> int:
+def tests_of(group: TensorType, single: TensorType, sets: TensorType) -> int:
     """How many tests the tables describe."""
-    return FAN * (group.shape[0] + narrow.shape[0]) + SETS_PER_GROUP * sets.shape[0]
+    return FAN * group.shape[0] + single.shape[0] + SETS_PER_GROUP * sets.shape[0]
 
 
 def require_rows(x: TensorType, start: TensorType) -> None:
@@ -139,25 +136,25 @@ def require_rows(x: TensorType, start: TensorType) -> None:
 
 def require_tests(
     column: TensorType,
-    wide: TensorType,
-    narrow: TensorType,
+    edges: TensorType,
     group: TensorType,
+    single: TensorType,
     set_column: TensorType,
     sets: TensorType,
 ) -> None:
     """Raise unless these are tables of tests, as ``BitslicedForest`` has them."""
-    for table in (column, wide, narrow, group, set_column, sets):
+    for table in (column, edges, group, single, set_column, sets):
         require(table.rank > 0, "a table is a scalar")
     require_tables(
-        (column, DType.I32, (wide.shape[0] + narrow.shape[0],)),
-        (wide, DType.I32, (wide.shape[0], 1 + FAN, FAN)),
-        (narrow, DType.I32, (narrow.shape[0], FAN)),
+        (column, DType.I32, column.shape[:1]),
+        (edges, DType.I32, (column.shape[0], 1 + FAN, FAN)),
         (group, DType.I32, group.shape[:1]),
+        (single, DType.I32, (single.shape[0], 2)),
         (set_column, DType.I32, sets.shape[:1]),
         (sets, DType.U8, (sets.shape[0], FAN * FAN)),
     )
-    require(wide.shape[0] > 0 or group.shape[0] + sets.shape[0] == 0, "tests of wide columns need one")
-    require(tests_of(narrow, group, sets) > 0, "there are no tests")
+    require(column.shape[0] > 0 or group.shape[0] + sets.shape[0] == 0, "tests of columns need one")
+    require(tests_of(group, single, sets) > 0, "there are no tests")
 
 
 def require_tables(*wanted: tuple[TensorType, DType, tuple[int, ...]]) -> None:
@@ -167,17 +164,17 @@ def require_tables(*wanted: tuple[TensorType, DType, tuple[int, ...]]) -> None:
 
 
 def answers_to_tests(
-    x: Array, column: Array, wide: Array, narrow: Array, group: Array, set_column: Array, sets: Array
+    x: Array, column: Array, edges: Array, group: Array, single: Array, set_column: Array, sets: Array
 ) -> Array:
     """i64[rows, tests]: 1 where a row's test holds, by the tables of ``BitslicedForest``."""
-    keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
-    ranks = _wide_ranks(keys[:, : len(wide)], wide)
-    low = ((narrow <= keys[:, len(wide) :, None]).sum(-1) % FAN)[:, :, None] <= np.arange(FAN)
-    owner = np.clip(group >> 4, 0, len(wide) - 1)
+    keys, last = row_keys(x), 2 * x.shape[1] - 1
+    ranks = _ranks(keys[:, np.clip(column, 0, last)], edges)
+    owner = np.clip(group >> 4, 0, len(column) - 1)
     high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
-    answers = sets[np.arange(len(sets)), ranks[:, np.clip(set_column, 0, len(wide) - 1)]]
+    less = keys[:, np.clip(single[:, 0], 0, last)] < single[:, 1]
+    answers = sets[np.arange(len(sets)), ranks[:, np.clip(set_column, 0, len(column) - 1)]]
     bits = (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
-    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, low, bits)]
+    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, less, bits)]
     return np.concatenate(parts, axis=1).astype(np.int64)
 
 
@@ -191,31 +188,41 @@ def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
         yield place - (1 << depth)
 
 
-def _wide_ranks(keys: Array, wide: Array) -> Array:
-    """``u8[rows, columns]`` of keys in the wide columns."""
-    line = (wide[:, 0] <= keys[:, :, None]).sum(-1) % FAN
-    within = wide[np.arange(len(wide)), 1 + line]
+def _ranks(keys: Array, edges: Array) -> Array:
+    """``u8[rows, columns]`` of keys in the columns."""
+    line = (edges[:, 0] <= keys[:, :, None]).sum(-1) % FAN
+    within = edges[np.arange(len(edges)), 1 + line]
     return (FAN * line + (within <= keys[:, :, None]).sum(-1)).astype(np.uint8)
 
 
 def _sample(
-    rows: int, wide: int, narrow: int, *, trees: int, outputs: int, width: int, dtype: DType, depth: int = 8
+    rows: int,
+    columns: int,
+    singles: int,
+    *,
+    trees: int,
+    outputs: int,
+    width: int,
+    dtype: DType,
+    depth: int = 8,
+    features: int = 4,
 ) -> Sample:
-    """Tables that are in order but for a few numbers out of range."""
-    generator = np.random.default_rng((rows, wide, narrow, depth))
-    features, groups = 4, 3 * wide
-    edges = np.sort(random_array(wide + narrow, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
+    """Tables that are in order but for a few numbers out of range, and sources that come in any order."""
+    generator = np.random.default_rng((rows, columns, singles, depth))
+    groups, sources = 3 * columns, (-1, 2 * features + 1)
+    edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
     edges[:, -1] = NO_EDGE
-    lines = edges[:wide].reshape(wide, FAN, FAN)
-    few = edges[wide:, :: FAN + 1][:, :FAN]
+    lines = edges.reshape(columns, FAN, FAN)
+    single = np.stack([generator.integers(*sources, singles), random_array(singles).view(np.int32)], axis=1)
+    single[::7, 1] = NO_EDGE
     tables = (
-        generator.integers(-1, 2 * features + 1, wide + narrow, np.int32),
+        generator.integers(*sources, columns, np.int32),
         np.concatenate([lines[:, None, :, -1], lines], axis=1),
-        np.concatenate([few[:, 1:], few[:, :1] * 0 + NO_EDGE], axis=1),
-        generator.integers(-9, FAN * wide + 9, groups if wide else 0, np.int32),
-        generator.integers(-1, wide + 1, min(wide, 2), np.int32),
-        generator.integers(0, 256, (min(wide, 2), FAN * FAN), np.uint8),
-        generator.integers(0, 8 + FAN * (groups + narrow), (trees, 1 << depth), np.uint16),
+        generator.integers(-9, FAN * columns + 9, groups if columns else 0, np.int32),
+        single.astype(np.int32),
+        generator.integers(-1, columns + 1, min(columns, 2), np.int32),
+        generator.integers(0, 256, (min(columns, 2), FAN * FAN), np.uint8),
+        generator.integers(0, 8 + FAN * groups + singles, (trees, 1 << depth), np.uint16),
         random_array(trees, 1 << depth, width, dtype=dtype),
         generator.integers(-1, outputs + 1, trees, np.int32),
     )

@@ -59,9 +59,9 @@ class DeepForest(Op):
         x: TensorType,
         start: TensorType,
         column: TensorType,
-        wide: TensorType,
-        narrow: TensorType,
+        edges: TensorType,
         group: TensorType,
+        single: TensorType,
         set_column: TensorType,
         sets: TensorType,
         node: TensorType,
@@ -74,7 +74,7 @@ class DeepForest(Op):
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
         require(0 <= self.usual <= self.most, "usual must be 0 to most")
         require_rows(x, start)
-        require_tests(column, wide, narrow, group, set_column, sets)
+        require_tests(column, edges, group, single, set_column, sets)
         require(node.rank == 2 and lower.rank == 2 and leaf.rank == 2, "nodes and leaves must be of rank 2")
         trees, (leaves, width) = node.shape[0], leaf.shape
         require_tables(
@@ -95,9 +95,9 @@ class DeepForest(Op):
         x: Array,
         start: Array,
         column: Array,
-        wide: Array,
-        narrow: Array,
+        edges: Array,
         group: Array,
+        single: Array,
         set_column: Array,
         sets: Array,
         node: Array,
@@ -107,7 +107,7 @@ class DeepForest(Op):
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        tests = answers_to_tests(x, column, wide, narrow, group, set_column, sets)
+        tests = answers_to_tests(x, column, edges, group, single, set_column, sets)
         bits = source_bits(x.shape[1])
         keys = np.full((len(x), 1 << bits), LEAF_KEY, np.int32)
         keys[:, : 2 * x.shape[1]] = row_keys(x)

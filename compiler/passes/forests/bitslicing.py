@@ -9,12 +9,15 @@ import numpy as np
 from compiler.ir.forest import Forest
 from compiler.ir.forest.keys import NO_EDGE
 from compiler.ir.literal import Array
-from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES, NARROW_EDGES, SETS_PER_GROUP
+from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES, SETS_PER_GROUP
 from compiler.passes.forests.columns import SetTests, ordered_tests, set_tests
 from compiler.passes.forests.perfect import perfect_trees
 
 MOST_TESTS = 1 << 16
 """A node's test is a number of 16 bits."""
+
+FEWEST_EDGES = 32
+"""Of a column: with fewer, comparing with each of them takes less time than ranks do."""
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,16 @@ class TestTables:
     """The operands of ``bitsliced_forest`` that say what its tests are."""
 
     column: Array
-    wide: Array
-    narrow: Array
+    edges: Array
     group: Array
+    single: Array
     set_column: Array
     sets: Array
 
     @property
     def tests(self) -> int:
         """How many there are."""
-        return FAN * (self.group.size + len(self.narrow)) + SETS_PER_GROUP * len(self.sets)
+        return FAN * self.group.size + len(self.single) + SETS_PER_GROUP * len(self.sets)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class BitslicedTables:
     def operands(self) -> tuple[Array, ...]:
         """The tables in the order of the op."""
         t = self.tests
-        return (t.column, t.wide, t.narrow, t.group, t.set_column, t.sets, self.node, self.leaf, self.target)
+        return (t.column, t.edges, t.group, t.single, t.set_column, t.sets, self.node, self.leaf, self.target)
 
 
 def bitsliced_tables(forest: Forest, depth: int) -> BitslicedTables | None:
@@ -81,69 +84,73 @@ class _Tests:
     @staticmethod
     def of(forest: Forest) -> _Tests | None:
         ordered = ordered_tests(forest)
-        columns, column_of, place = _columns(ordered.source, ordered.edge)
+        columns, column_of, place = _columns(ordered.source, ordered.edge, forest.features)
         others = np.delete(np.arange(forest.splits), ordered.split)
         features = np.unique(forest.feature[others])
         of_sets = [set_tests(forest, int(feature)) for feature in features]
         if any(own.edges.size > MOST_EDGES for own in of_sets):
             return None
-        is_wide = np.array([column.edges.size > NARROW_EDGES for column in columns], np.bool_)
-        wide = [columns[number] for number in np.flatnonzero(is_wide)]
-        narrow = [columns[number] for number in np.flatnonzero(~is_wide)]
-        # Columns of sets are wide, whatever their size.
+        is_ranked = np.array([column.edges.size >= FEWEST_EDGES for column in columns], np.bool_)
+        ranked = [columns[number] for number in np.flatnonzero(is_ranked)]
+        singles = [columns[number] for number in np.flatnonzero(~is_ranked)]
+        # The tests of sets are made of ranks, however few edges there are.
         set_columns = [_Column(int(feature), own.edges) for feature, own in zip(features, of_sets, strict=True)]
-        lines = np.array([-(-column.edges.size // FAN) for column in wide], np.int64)
+        lines = np.array([-(-column.edges.size // FAN) for column in ranked], np.int64)
         first_line = np.cumsum(lines) - lines
-        line_of = np.asarray(np.repeat(FAN * np.arange(len(wide)) - first_line, lines), np.int64)
+        line_of = np.asarray(np.repeat(FAN * np.arange(len(ranked)) - first_line, lines), np.int64)
         group = line_of + np.arange(line_of.size)
+        single = _single_table(singles)
+        sizes = np.array([column.edges.size for column in singles], np.int64)
         first_test = np.zeros(len(columns), np.int64)
-        first_test[is_wide] = FAN * first_line
-        first_test[~is_wide] = FAN * (group.size + np.arange(len(narrow)))
-        set_column, sets, numbers = _set_tables(of_sets, len(wide))
+        first_test[is_ranked] = FAN * first_line
+        first_test[~is_ranked] = FAN * group.size + np.cumsum(sizes) - sizes
+        set_column, sets, numbers = _set_tables(of_sets, len(ranked))
         test, swapped = np.zeros(forest.splits, np.int64), np.zeros(forest.splits, np.bool_)
         test[ordered.split], swapped[ordered.split] = first_test[column_of] + place, ordered.swapped
         for own, of_own in zip(of_sets, numbers, strict=True):
-            test[own.split] = FAN * (group.size + len(narrow)) + of_own
-        sources = [column.source for column in (*wide, *set_columns, *narrow)]
+            test[own.split] = FAN * group.size + len(single) + of_own
         tables = TestTables(
-            np.array(sources, np.int32),
-            _wide_table([*wide, *set_columns]),
-            _edge_table(narrow, FAN),
+            np.array([column.source for column in (*ranked, *set_columns)], np.int32),
+            _edge_table([*ranked, *set_columns]),
             group.astype(np.int32),
+            single,
             set_column,
             sets,
         )
         return _Tests(tables, test, swapped)
 
 
-def _columns(source: Array, edge: Array) -> tuple[list[_Column], Array, Array]:
-    """The columns of all edges; and by test its column, and its edge's place in there.
+def _columns(source: Array, edge: Array, features: int) -> tuple[list[_Column], Array, Array]:
+    """The columns of all edges, in the order of their features; and by test its column, and its edge's place in there.
 
     A source with more edges than a column holds gets several of them.
     """
     if not source.size:
         return [], source, source
-    pairs, inverse = np.unique((source << 33) + (edge + 2**32), return_inverse=True)
+    by_feature = 2 * (source % features) + source // features
+    pairs, inverse = np.unique((by_feature << 33) + (edge + 2**32), return_inverse=True)
     owner, edges = pairs >> 33, (pairs & (2**33 - 1)) - 2**32
     begins = np.flatnonzero(np.diff(owner, prepend=-1))
     within = np.arange(pairs.size) - np.repeat(begins, np.diff(np.append(begins, pairs.size)))
     starts = np.flatnonzero(within % MOST_EDGES == 0)
-    columns = [_Column(int(owner[part[0]]), edges[part]) for part in np.split(np.arange(pairs.size), starts[1:])]
+    sources = (owner >> 1) + features * (owner & 1)
+    columns = [_Column(int(sources[part[0]]), edges[part]) for part in np.split(np.arange(pairs.size), starts[1:])]
     column = np.cumsum(within % MOST_EDGES == 0) - 1
     return columns, column[inverse], (within % MOST_EDGES)[inverse]
 
 
-def _edge_table(columns: list[_Column], size: int) -> Array:
-    """i32[columns, size]: the edges of each, filled up."""
-    table = np.full((len(columns), size), NO_EDGE, np.int32)
+def _single_table(columns: list[_Column]) -> Array:
+    """i32[tests, 2]: the source and the edge of each."""
+    lines = [np.stack([np.full(column.edges.size, column.source), column.edges], axis=1) for column in columns]
+    return np.concatenate([np.zeros((0, 2), np.int64), *lines]).astype(np.int32)
+
+
+def _edge_table(columns: list[_Column]) -> Array:
+    """i32[columns, 17, 16]: the last edge of each line, then the lines; filled up."""
+    table = np.full((len(columns), FAN * FAN), NO_EDGE, np.int32)
     for line, column in zip(table, columns, strict=True):
         line[: column.edges.size] = column.edges
-    return table
-
-
-def _wide_table(columns: list[_Column]) -> Array:
-    """i32[columns, 17, 16]: the last edge of each line, then the lines."""
-    lines = _edge_table(columns, FAN * FAN).reshape(-1, FAN, FAN)
+    lines = table.reshape(-1, FAN, FAN)
     return np.concatenate([lines[:, None, :, -1], lines], axis=1)
 
 

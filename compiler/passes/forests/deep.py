@@ -40,7 +40,7 @@ class DeepTables:
     def operands(self) -> tuple[Array, ...]:
         """The tables in the order of the op."""
         t = self.tests
-        tests = (t.column, t.wide, t.narrow, t.group, t.set_column, t.sets)
+        tests = (t.column, t.edges, t.group, t.single, t.set_column, t.sets)
         return (*tests, self.node, self.entry, self.first, self.lower, self.leaf, self.target)
 
 

@@ -16,7 +16,7 @@ FASTER = {
     ("higgs", 4096): "bitsliced_forest",
     ("airline", 512): "bitsliced_forest",
     ("year_prediction_msd", 4096): "bitsliced_forest",
-    ("epsilon", 4096): "perfect_walk",
+    ("epsilon", 4096): "bitsliced_forest",
 }
 
 
