@@ -12,6 +12,7 @@ from compiler.codegen.analytic import estimate
 from compiler.ir import ROW_MAJOR, Graph, Task
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.contraction import Conv, MatMul
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.perfect_walk import PerfectWalk
@@ -25,7 +26,7 @@ from compiler.targets import Target
 FEWEST = 3
 """So many tasks of a kind tell how far estimates of that kind are off; fewer only count for all kinds together."""
 
-_FORESTS = (BitslicedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
+_FORESTS = (BitslicedForest, DeepForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 
 

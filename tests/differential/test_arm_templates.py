@@ -26,6 +26,8 @@ from tests.codegen.test_blocked_windows import (
 from tests.codegen.test_conv_templates import BLOCKED_CASES, blocked_graph
 from tests.codegen.test_depthwise_pointwise import CASES as PAIRS
 from tests.codegen.test_depthwise_pointwise import pair_region
+from tests.codegen.test_inverted_bottleneck import CASES as BOTTLENECKS
+from tests.codegen.test_inverted_bottleneck import bottleneck_region
 from tests.differential.emulated import Job
 from tests.differential.test_arm import check
 
@@ -42,6 +44,7 @@ def blocked_regions() -> Iterator[Graph]:
         if can_pool(window):
             yield from (pool_region(kind, window, LANES) for kind in (MaxPool, SumPool))
     yield from (pair_region(case, LANES) for case in PAIRS.values())
+    yield from (bottleneck_region(case, LANES) for case in BOTTLENECKS.values())
     for shape in GLOBAL_POOLS.values():
         yield global_pool_region(ReduceSum, shape, keep=True, blocked=True, lanes=LANES)
 

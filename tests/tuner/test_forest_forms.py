@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from compiler.batching import ROWS_PER_VECTOR_BYTE
+from compiler.batching import FEWER_ROWS, ROWS_PER_VECTOR_BYTE
 from compiler.ir import DType, Graph, Rewriter, Task, TensorType
 from compiler.ir.ops.forest import ForestSums
 from compiler.passes import CostsOf, PassManager
@@ -48,9 +48,10 @@ def cost_of(seconds: dict[str, float]) -> Callable[[Task], float]:
 
 
 def test_a_tile_and_a_row_are_surveyed_as_builds_make_them() -> None:
-    tile, row = surveys({})
+    tile, smaller, row = surveys({})
     rows = ROWS_PER_VECTOR_BYTE * TARGET.vector_bytes
-    assert (tile.model, row.model) == (f"forest, {rows} rows", "forest, a row")
+    names = [survey.model for survey in (tile, smaller, row)]
+    assert names == [f"forest, {rows} rows", f"forest, {FEWER_ROWS} rows", "forest, a row"]
     assert all(f"{rows}," in task.text for task in tile.calls) and not set(tile.calls) & set(row.calls)
     tasks = tuning_tasks([tile, row], [tile, row], TARGET, 1e11)
     assert {*tile.calls, *row.calls} <= {tuning.task for tuning in tasks}
@@ -58,7 +59,7 @@ def test_a_tile_and_a_row_are_surveyed_as_builds_make_them() -> None:
 
 def test_forms_of_a_forest_that_come_close_are_tried() -> None:
     """The bit-sliced one is the best; the walk and its sums together come close to it."""
-    tile, _ = surveys({SLICED: 1.0, WALK: 0.9, SUMS: 0.2})
+    tile, *_ = surveys({SLICED: 1.0, WALK: 0.9, SUMS: 0.2})
     tasks = {kind_of(tuning.task): tuning for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)}
     assert {kind for kind in tasks if tasks[kind].chosen} == {SLICED}
     assert tasks[WALK].rival == pytest.approx(0.8) and tasks[SUMS].rival == pytest.approx(0.1)
@@ -66,5 +67,5 @@ def test_forms_of_a_forest_that_come_close_are_tried() -> None:
 
 
 def test_forms_that_are_far_behind_are_not_tried() -> None:
-    tile, _ = surveys({SLICED: 1.0, WALK: 1.6, SUMS: 0.2})
+    tile, *_ = surveys({SLICED: 1.0, WALK: 1.6, SUMS: 0.2})
     assert {kind_of(tuning.task) for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)} == {SLICED}

@@ -15,6 +15,7 @@ from compiler.ir.forest.keys import NO_EDGE, keys_of
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.ir.ops.deep_forest import DeepForest, source_bits
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.sparse_walk import SparseWalk
@@ -47,22 +48,63 @@ def forest_operands(region: Graph, seed: int) -> list[Array] | None:
     return _TABLES[type(op)](types, np.random.default_rng(seed))
 
 
-def _bitsliced(types: Operands, generator: np.random.Generator) -> list[Array]:
-    x, start, column, wide, narrow, group, set_column, sets, node, leaf, target = types
-    features, columns = x.shape[1], wide.shape[0]
+def _tests(x: TensorType, tests: Operands, generator: np.random.Generator) -> list[Array]:
+    """The tables that say what is tested, of ``bitsliced_forest`` and ``deep_forest`` alike."""
+    column, edges, group, single, set_column, sets = tests
+    features, columns = x.shape[1], edges.shape[0]
     lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
     # A column's groups follow each other, so that its ranks are taken apart once.
     groups = np.sort(generator.permutation(max(FAN * columns, group.shape[0]))[: group.shape[0]])
+    compared = np.sort(generator.integers(0, 2 * features, single.shape[:1], np.int32))
+    return [
+        (np.arange(column.shape[0]) % (2 * features)).astype(np.int32),
+        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        groups.astype(np.int32),
+        np.stack([compared, _thresholds(generator, compared.shape)], axis=1),
+        np.sort(generator.integers(0, max(1, columns), set_column.shape, np.int32)),
+        generator.integers(0, 256, sets.shape, np.uint8),
+    ]
+
+
+def _bitsliced(types: Operands, generator: np.random.Generator) -> list[Array]:
+    x, start, column, edges, group, single, set_column, sets, node, leaf, target = types
+    tests = (column, edges, group, single, set_column, sets)
     return [
         _normal(generator, x),
         _normal(generator, start),
-        (np.arange(column.shape[0]) % (2 * features)).astype(np.int32),
-        np.concatenate([lines[:, None, :, -1], lines], axis=1),
-        _edges(generator, narrow.shape[0], FAN),
-        groups.astype(np.int32),
-        np.sort(generator.integers(0, max(1, columns), set_column.shape, np.int32)),
-        generator.integers(0, 256, sets.shape, np.uint8),
-        generator.integers(0, tests_of(narrow, group, sets), node.shape, np.uint16),
+        *_tests(x, tests, generator),
+        generator.integers(0, tests_of(group, single, sets), node.shape, np.uint16),
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
+def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Below the bit-sliced levels each tree has its part of the nodes: a heap of which the last places are leaves."""
+    x, start, column, edges, group, single, set_column, sets, node, entry, _, lower, leaf, target = types
+    tests = (column, edges, group, single, set_column, sets)
+    trees, count = node.shape[0], lower.shape[0]
+    bits = source_bits(x.shape[1])
+    table = np.zeros((count, 2), np.int32)
+    first = np.zeros(trees, np.int32)
+    entries = np.zeros(entry.shape, np.int32)
+    for tree, (begin, own) in enumerate(_shares(trees, count - 1)):
+        # A node's second child lies behind its first, so that a tree is pairs of places.
+        places, inner = np.arange(own), max(0, (own - 1) // 2)
+        first[tree] = begin
+        child = np.where(places < inner, 2 * places + 1, places)
+        source = np.where(places < inner, generator.integers(0, 2 * x.shape[1], own), (1 << bits) - 1)
+        edge = np.where(places < inner, _thresholds(generator, places.shape), places % leaf.shape[0])
+        table[begin : begin + own] = np.stack([edge, child << bits | source], axis=1)
+        entries[tree] = np.arange(entry.shape[1]) % max(1, own)
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        *_tests(x, tests, generator),
+        generator.integers(0, tests_of(group, single, sets), node.shape, np.uint16),
+        entries,
+        first,
+        table,
         _normal(generator, leaf),
         _targets(target, start, leaf),
     ]
@@ -130,6 +172,7 @@ def _sums(types: Operands, generator: np.random.Generator) -> list[Array]:
 
 _TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] = {
     BitslicedForest: _bitsliced,
+    DeepForest: _deep,
     PerfectWalk: _perfect,
     SparseWalk: _sparse,
     ForestWalk: _walk,

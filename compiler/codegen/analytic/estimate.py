@@ -58,8 +58,8 @@ def estimate(region: Graph, target: Target) -> float:
     if len(region) == 1 and not nodes:
         return _relayout_cycles(region.inputs[0].type, output.type, target) / HERTZ
     anchors = [node for node in nodes if isinstance(node.op, Conv | WinogradConv | Pool | Reduce | Concat | Slice)]
-    if sum(isinstance(node.op, Conv) for node in anchors) == 2:
-        return _pair_cycles(region, target) / HERTZ if blocked else math.inf
+    if sum(isinstance(node.op, Conv) for node in anchors) > 1:
+        return _chain_cycles(region, target) / HERTZ if blocked else math.inf
     if forests := sum(forest_cycles(node, target) for node in nodes):
         return forests / HERTZ
     if len(anchors) != 1 or (isinstance(anchors[0].op, Slice) and len(nodes) > 1):
@@ -138,10 +138,11 @@ def _winograd_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
     return winograd_cycles(cut.shape, cut.outputs, cut.vectors, target)
 
 
-def _pair_cycles(region: Graph, target: Target) -> float:
-    """A depthwise convolution and the 1x1 convolution of its result, step by step of rows: no traffic between them, but
-    the rows where steps overlap are read again, and weights that do not stay in the second-level cache, every time."""
-    depthwise, product = (node for node in region if isinstance(node.op, Conv))
+def _chain_cycles(region: Graph, target: Target) -> float:
+    """A depthwise convolution and the 1x1 convolution of its result, step by step of rows, perhaps behind the 1x1
+    convolution that it reads: no traffic between them, but the rows where steps overlap are read again, and weights
+    that do not stay in the second-level cache, every time."""
+    *expansions, depthwise, product = (node for node in region if isinstance(node.op, Conv))
     shape, lanes = window_shape(depthwise), target.lanes(4)
     taps, w = (node.operands[1].type.layout for node in (depthwise, product))
     if shape is None or taps != Layout(((0, lanes),)) or [axis for axis, _ in w.blocks] != [1, 0]:
@@ -150,17 +151,33 @@ def _pair_cycles(region: Graph, target: Target) -> float:
         return math.inf
     rows = rows_per_step(shape, target)
     steps = shape.images * shape.rows // rows
-    x, weights = depthwise.operands[0].type.bytes, product.operands[1].type.bytes
-    reading = streaming_cycles(x, target)
-    row_bytes = 4 * shape.channels * shape.width
-    again = max(0, steps * shape.step_height(rows) * row_bytes - x) / near_bytes_per_cycle(target)
-    if weights > target.l2_bytes / 2:
-        again += (steps - 1) * weights / far_bytes_per_cycle(target)
+    weights = sum(node.operands[1].type.bytes for node in (*expansions, product))
+    again = (steps - 1) * weights / far_bytes_per_cycle(target) if weights > target.l2_bytes / 2 else 0.0
+    read = 4 * steps * shape.step_height(rows) * shape.channels * shape.width
+    if expansions:
+        before = _expansion_cycles(expansions[0], read // steps, target)
+        before += (steps - 1) * weights / near_bytes_per_cycle(target)
+        moving = read / near_bytes_per_cycle(target)
+    else:
+        x = depthwise.operands[0].type.bytes
+        before = 0.0
+        moving = streaming_cycles(x, target) + max(0, read - x) / near_bytes_per_cycle(target)
     multiplying = direct_cycles(ConvShape.of(product), w.blocks[1][1] // lanes, target)
-    others = [value for value in region.inputs if value not in (*depthwise.operands, *product.operands)]
+    others = [v for v in region.inputs if all(v not in n.operands for n in (*expansions, depthwise, product))]
     adding = streaming_cycles(sum(value.type.bytes for value in others), target) / 2
-    folding = _overlapping(_folding_cycles(shape, target), reading + again)
-    return (folding + multiplying + adding) * imbalance(steps)
+    folding = _overlapping(_folding_cycles(shape, target), moving + again)
+    return (before + folding + multiplying + adding) * imbalance(steps)
+
+
+def _expansion_cycles(expansion: Node, ring_bytes: int, target: Target) -> float:
+    """The first convolution of an inverted bottleneck, one vector of filters at a time, whose result stays in a ring of
+    rows in the second-level cache. It has few channels and many results, and drives weights out of the first-level
+    cache, so that these are read again in every step, which is the caller's to add."""
+    if ring_bytes > target.l2_bytes / 2:
+        return math.inf
+    wide = expansion.result.type.bytes
+    kept_near = (streaming_cycles(wide, target) - wide / near_bytes_per_cycle(target)) / 4
+    return direct_cycles(ConvShape.of(expansion), 1, target) - kept_near
 
 
 def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:

@@ -14,6 +14,7 @@ from compiler.codegen.schedules.depthwise_pointwise import DepthwisePointwise
 from compiler.codegen.schedules.elementwise import Elementwise
 from compiler.codegen.schedules.elementwise_blocked import ElementwiseBlocked
 from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
+from compiler.codegen.schedules.inverted_bottleneck import InvertedBottleneck
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
 from compiler.codegen.schedules.pool_blocked import PoolBlocked
@@ -29,6 +30,7 @@ SCHEDULES: tuple[Template, ...] = (
     RelayoutCopy(),
     ConvBlocked(),
     Winograd(),
+    InvertedBottleneck(),
     DepthwisePointwise(),
     DepthwiseBlocked(),
     PoolBlocked(),

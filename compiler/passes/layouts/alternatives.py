@@ -123,8 +123,8 @@ def _others(node: Node, blocks: Layout, winograd: bool) -> Iterator[Form]:
         return
     region = region_of(node)
     conv = only_node(region, Conv)
-    if is_depthwise_pair(region):
-        yield from depthwise_pair_forms(region, blocks)
+    if is_depthwise_chain(region):
+        yield from depthwise_chain_forms(region, blocks)
     elif conv is not None and constant_of(_weights(node, region, conv)) is not None:
         yield from _convolutions(region, conv, blocks)
         if winograd:
@@ -198,18 +198,21 @@ def _winograd(region: Graph, conv: Node, blocks: Layout) -> Iterator[Form]:
             yield replace(_form(tiled, _changed(beside, {w: packed}), blocks, constants), added_bytes=added)
 
 
-def is_depthwise_pair(region: Graph) -> bool:
-    """Whether ``fuse-depthwise`` made a region: no other has two convolutions."""
-    return sum(isinstance(node.op, Conv) for node in region) == 2
+def is_depthwise_chain(region: Graph) -> bool:
+    """Whether ``fuse-depthwise`` made a region: no other has several convolutions."""
+    return sum(isinstance(node.op, Conv) for node in region) > 1
 
 
-def depthwise_pair_forms(region: Graph, blocks: Layout) -> Iterator[Form]:
-    """The forms of a depthwise convolution and the 1x1 convolution of its result, which is computed blocked only."""
-    depthwise, product = (node for node in region if isinstance(node.op, Conv))
+def depthwise_chain_forms(region: Graph, blocks: Layout) -> Iterator[Form]:
+    """The forms of a depthwise convolution and the 1x1 convolution of its result, perhaps behind another 1x1
+    convolution, which are computed blocked only."""
+    *expansions, depthwise, product = (node.operands[1] for node in region if isinstance(node.op, Conv))
     ((_, lanes),) = blocks.blocks
-    taps, w = (input_index(region, node.operands[1]) for node in (depthwise, product))
-    for vectors in _vectors(product.operands[1].type.shape[0], lanes):
-        packed = {taps: Layout(((0, lanes),)), w: Layout(((1, lanes), (0, vectors * lanes)))}
+    packed = {input_index(region, depthwise): Layout(((0, lanes),))}
+    for w in expansions:
+        packed[input_index(region, w)] = Layout(((1, min(lanes, w.type.shape[1])), (0, lanes)))
+    for vectors in _vectors(product.type.shape[0], lanes):
+        packed[input_index(region, product)] = Layout(((1, lanes), (0, vectors * lanes)))
         yield _form(region, _changed(_blocked_operands(region, blocks), packed), blocks)
 
 

@@ -14,6 +14,7 @@ from compiler.ir.interpreter import run_graph
 from compiler.ir.op import Op
 from compiler.ir.ops import bitsliced_forest
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest
+from compiler.ir.ops.deep_forest import DeepForest, source_bits
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.perfect_walk import PerfectWalk, blocks_of_tree
 from compiler.ir.ops.sparse_walk import SparseWalk
@@ -22,20 +23,39 @@ from compiler.targets import resolve
 F32, I32, U8, U16 = DType.F32, DType.I32, DType.U8, DType.U16
 ROWS, FEATURES, TREES, DEPTH = 512, 6, 10, 5
 
+TESTS = (
+    TensorType(I32, (3,)),
+    TensorType(I32, (3, 1 + FAN, FAN)),
+    TensorType(I32, (7,)),
+    TensorType(I32, (9, 2)),
+    TensorType(I32, (1,)),
+    TensorType(U8, (1, FAN * FAN)),
+)
+"""Of columns with ranks, single compares and a set."""
+
 PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
     "bitsliced": (
         BitslicedForest(DEPTH),
         (
             TensorType(F32, (ROWS, FEATURES)),
             TensorType(F32, (ROWS, 2)),
-            TensorType(I32, (5,)),
-            TensorType(I32, (3, 1 + FAN, FAN)),
-            TensorType(I32, (2, FAN)),
-            TensorType(I32, (7,)),
-            TensorType(I32, (1,)),
-            TensorType(U8, (1, FAN * FAN)),
+            *TESTS,
             TensorType(U16, (TREES, 1 << DEPTH)),
             TensorType(F32, (TREES, 1 << DEPTH, 1)),
+            TensorType(I32, (TREES,)),
+        ),
+    ),
+    "deep": (
+        DeepForest(2, DEPTH - 2, DEPTH),
+        (
+            TensorType(F32, (ROWS, FEATURES)),
+            TensorType(F32, (ROWS, 2)),
+            *TESTS,
+            TensorType(U16, (TREES, 4)),
+            TensorType(I32, (TREES, 4)),
+            TensorType(I32, (TREES,)),
+            TensorType(I32, (TREES * 31 + 1, 2)),
+            TensorType(F32, (40, 1)),
             TensorType(I32, (TREES,)),
         ),
     ),
@@ -110,7 +130,15 @@ def test_tests_and_leaves_are_in_range() -> None:
     tests = bitsliced_forest.tests_of(*(PARTS["bitsliced"][1][number] for number in (4, 5, 7)))
     assert sliced[8].max() < tests and len(np.unique(sliced[8])) > tests // 2
     assert (np.diff(sliced[3][:, 1:].reshape(3, -1), axis=1) >= 0).all()
-    assert (sliced[5] >> 4).max() < 3 and len(np.unique(sliced[5])) == 7
+    assert (sliced[4] >> 4).max() < 3 and len(np.unique(sliced[4])) == 7
+    deep = forest_operands(region_of(*PARTS["deep"]), 1)
+    assert deep is not None
+    entry, first, lower = deep[9:12]
+    child = lower[:, 1] >> source_bits(FEATURES)
+    begins = np.append(first, len(lower) - 1)
+    for tree in range(TREES):
+        assert child[begins[tree] : begins[tree + 1]].max() + first[tree] < begins[tree + 1]
+    assert (entry.max(axis=1) < np.diff(begins)).all()
     sums = forest_operands(region_of(*PARTS["sums"]), 1)
     assert sums is not None
     assert (sums[0] // 32 == np.arange(TREES)).all() and sums[2].max() <= 1

@@ -16,6 +16,7 @@ from compiler.ir.ops.unary import Exp, Sigmoid
 from compiler.targets import Target
 from tests.codegen import test_attention as attention
 from tests.codegen import test_depthwise_pointwise as pair
+from tests.codegen import test_inverted_bottleneck as bottleneck
 from tests.codegen import test_planes as planes
 from tests.codegen import test_winograd as winograd
 from tests.codegen.blocked_regions import blocked_region, blocked_type
@@ -37,6 +38,9 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "relayout": relayout_graph(DType.F32, (1, 2 * lanes, 6, 7), Layout(), vector),
         "conv_blocked": blocked_graph((1, 64, 9, 10), (64, 64, 3, 3), conv2d(1, 1, 1), lanes, 2, blocked_image=True),
         "winograd": winograd.Case((1, 32, 12, 12), 32).blocked(2, target),
+        "inverted_bottleneck": bottleneck.bottleneck_region(
+            bottleneck.Case((1, lanes, 8, 14), 2 * lanes, 3, 1, 2 * lanes, 2), lanes
+        ),
         "depthwise_pointwise": pair.pair_region(pair.Case((1, 2 * lanes, 8, 14), 3, 1, 2 * lanes, 2), lanes),
         "depthwise_blocked": depthwise_region(window, lanes),
         "pool_blocked": pool_region(MaxPool, window, lanes),
