@@ -118,9 +118,15 @@ def _summary(stem: str, table: Table) -> str:
 
 
 def with_features(table: Table, cache: Path, workers: int) -> Table:
-    """A table with the features that the compiler computes today, for the target it was measured on."""
+    """A table with the features that the compiler computes today, for the target it was measured on.
+
+    Raises BuildError where a point that was timed cannot be built now.
+    """
     builder = WorkerBuilder(resolve(table.target), cache, workers)
     built = builder.build(Task(table.task), [Choice.of(table.template, point.config) for point in table.points])
+    for point, new in zip(table.points, built, strict=True):
+        if point.seconds is not None and not new.features:
+            raise BuildError(f"{new.choice} could not be built: {new.status}: {new.detail}")
     points = (replace(point, features=new.features) for point, new in zip(table.points, built, strict=True))
     return replace(table, points=tuple(points))
 

@@ -103,6 +103,14 @@ def test_a_small_space_becomes_a_table_whose_features_can_be_computed_anew(
     save_table(replace(table, points=tuple(replace(point, features={}) for point in table.points)), path)
     assert command.main(["--features", str(path), *folders]) == 0
     assert load_table(path) == table
+    knob = table.space.knobs[0]
+    space = replace(table.space, knobs=(replace(knob, values=(*knob.values, 999)), *table.space.knobs[1:]))
+    first = replace(table.points[0], config={**table.points[0].config, knob.name: 999})
+    foreign = replace(table, space=space, points=(first, *table.points[1:]))
+    save_table(foreign, path)
+    assert command.main(["--features", str(path), *folders]) == 1
+    assert f"elementwise {knob.name}=999 could not be built" in capsys.readouterr().err
+    assert load_table(path) == foreign
 
 
 def test_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,9 +2,10 @@
 
 Its multiply-adds are spread over the innermost loops as its register tiles are (``tile_runs``): a loop belongs to the
 tiles of as many sums as it has accumulators. A tile takes as long as its loop keeps the busiest part of the core busy,
-or its chains of sums, as far as the core does not go on to the next tile meanwhile, or its weights on their way from
-the second-level cache, if they do not stay in the first. Memory comes from ``machine``: of arithmetic, weights and
-activations the slowest counts fully, as the others overlap with it, but for a quarter.
+or its chains of sums, as far as the core does not go on to the next tile meanwhile. Beside that comes what is fetched
+from the second-level cache: weights, if they do not stay in the first, and lines that find no place in their set of it.
+Memory comes from ``machine``: of arithmetic, weights and activations the slowest counts fully, as the others overlap
+with it, but for a quarter.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ OVERLAPPED = 1 / 4
 
 TILE_CYCLES, ENTRY_CYCLES = 8.0, 3.0
 """What a tile, and each time that its innermost loop is entered, takes beside arithmetic: addresses and branches."""
+
+INTERFERENCE = 4
+"""The exponent by which computing and fetching from the second-level cache add up: where both take alike, a fifth is
+lost, and next to nothing where one takes half of the other. Seen on a product's tiles of two, three and four rows."""
 
 
 class NoSumsError(ValueError):
@@ -127,11 +132,13 @@ class _Model:
 
     def loop_of(self, sums: int) -> Loop:
         """The loop of the tiles of so many sums: the fastest with as many accumulators, since LLVM also makes loops of
-        what surrounds a loop and of what is left over of it; with none, one of the next smaller number."""
-        sizes = {len(loop.chains) for loop in self.loops if len(loop.chains) <= sums}
-        if not sizes:
+        what surrounds a loop and of what is left over of it; with none, one of the next smaller number. Where a loop
+        spills, its sums go from register to register, so that there seem to be more of them."""
+        held = [(min(len(loop.chains), sums) if loop.spills else len(loop.chains), loop) for loop in self.loops]
+        most = max((count for count, _ in held if count <= sums), default=0)
+        if not most:
             return max(self.loops, key=lambda loop: loop.multiply_adds)
-        alike = [loop for loop in self.loops if len(loop.chains) == max(sizes)]
+        alike = [loop for count, loop in held if count == most]
         return min(alike, key=lambda loop: loop_time(loop, self.target).cycles / loop.multiply_adds)
 
     def sets(self, node: Node) -> WorkingSets:
@@ -139,7 +146,7 @@ class _Model:
         return working_sets(node, self.template, self.config, self.extent, self.target)
 
     def computing(self, node: Node, runs: Sequence[TileRun]) -> float:
-        """All tiles, each by the slowest of what it keeps busy."""
+        """All tiles, each by the slowest of what it keeps busy, and by what is fetched meanwhile."""
         target, fetched = self.target, self.sets(node).fetched(self.target)
         total = 0.0
         for run in runs:
@@ -147,9 +154,13 @@ class _Model:
             time, steps = loop_time(loop, target), products / loop.multiply_adds
             instructions = steps * len(loop.instructions) + 3 * run.sums
             waiting = steps * time.chains / (1 + instruction_window(target) / instructions)
+            reads = products / run.sums
             # Weights of a tile come in order, twice as fast as what machine says of all that a kernel reads.
-            fetching = products * run.vectors / run.sums * target.vector_bytes / (2 * near_bytes_per_cycle(target))
-            total += run.count * max(steps * time.throughput, waiting, fetching * fetched)
+            fetching = reads * run.vectors * target.vector_bytes / (2 * near_bytes_per_cycle(target)) * fetched
+            # A vector of elements is read once, an element that is broadcast from memory at every step.
+            crowded = run.crowded / (target.lanes(4) if target.multiplies_by_element else 1)
+            fetching += reads * crowded * target.cache_line_bytes / near_bytes_per_cycle(target)
+            total += run.count * _beside(max(steps * time.throughput, waiting), fetching)
         return total
 
     def writing(self, node: Node, runs: Sequence[TileRun]) -> float:
@@ -176,3 +187,8 @@ class _Model:
         weights = [node.operands[1] for node in sums]
         data = [value for value in (*region.inputs, *region.outputs) if value not in weights]
         return streaming_cycles(sum(value.type.bytes for value in data), self.target)
+
+
+def _beside(computing: float, fetching: float) -> float:
+    """Cycles of both together: a core computes while it fetches, but the more evenly the less."""
+    return (computing**INTERFERENCE + fetching**INTERFERENCE) ** (1 / INTERFERENCE)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from compiler.codegen.analytic.cache_sets import crowded_out
 from compiler.codegen.analytic.convolution import ConvShape, Tile, column_tiles, flat_shape, joined_rows
 from compiler.codegen.analytic.winograd import WinogradCut, even_pieces
 from compiler.ir import Node
@@ -23,13 +24,15 @@ Knobs = Mapping[str, int]
 class TileRun:
     """Register tiles of one kind: ``sums`` accumulators, of ``vectors`` vectors of filters each column or row;
     ``count`` of them in the whole kernel do ``products`` multiply-adds of vectors together. Their innermost loop is
-    entered ``entries`` times in each."""
+    entered ``entries`` times in each. ``crowded`` of the lines with a tile's elements, which lie in one set of the
+    first-level cache, find no place there."""
 
     sums: int
     vectors: int
     count: float
     products: float
     entries: float = 1.0
+    crowded: int = 0
 
 
 def tile_runs(node: Node, template: str, config: Knobs, target: Target) -> list[TileRun]:
@@ -121,7 +124,8 @@ def _product(node: Node, config: Knobs, target: Target) -> Iterator[TileRun]:
     whole, rest = divmod(shape[-2], config["rows"])
     for rows, tiles in ((config["rows"], whole), (rest, 1)):
         count = panels * tiles
-        yield TileRun(rows * vectors, vectors, count, count * rows * vectors * depth)
+        crowded = crowded_out(rows, 4 * depth, target)
+        yield TileRun(rows * vectors, vectors, count, count * rows * vectors * depth, crowded=crowded)
 
 
 def _transformed(node: Node, config: Knobs, target: Target) -> Iterator[TileRun]:

@@ -5,11 +5,11 @@ Owns the innermost loop and the rule for the number of rows. Knows nothing of wh
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 from tvm.ir import Expr
 
+from compiler.codegen.analytic.cache_sets import lines_of_a_set
 from compiler.codegen.computes.interface import Index
 from compiler.codegen.computes.positions import affine
 from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
@@ -41,16 +41,8 @@ def balanced_rows(rows: int, vectors: int, target: Target, stride_bytes: int = 0
         return full * max(tile, fewest) + (max(rest, fewest) if rest else 0)
 
     heights = list(range(most, (most + 1) // 2, -1)) or [most]
-    held = [tile for tile in heights if _lines_of_a_set(tile, stride_bytes, target) <= target.l1d_ways]
+    held = [tile for tile in heights if lines_of_a_set(tile, stride_bytes, target) <= target.l1d_ways]
     return min(held or heights, key=cycles)
-
-
-def _lines_of_a_set(rows: int, stride_bytes: int, target: Target) -> int:
-    """The most elements at one k of ``rows`` rows whose lines share a set of the first-level cache."""
-    if not stride_bytes:
-        return 1
-    line = target.cache_line_bytes
-    return max(Counter(row * stride_bytes % target.l1d_way_bytes // line for row in range(rows)).values())
 
 
 def multiply_tile(

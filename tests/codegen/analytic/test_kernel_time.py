@@ -18,8 +18,9 @@ from compiler.targets.llvm import llvm_target_dict
 from tests.codegen import test_winograd as winograd
 from tests.codegen.test_blocked_windows import pool_region, square
 from tests.codegen.test_conv_templates import blocked_graph, conv2d
+from tests.codegen.test_matmul import product
 
-A72, A76 = resolve("arm_cortex_a72"), resolve("arm_cortex_a76")
+A72, A76, ZEN4 = (resolve(name) for name in ("arm_cortex_a72", "arm_cortex_a76", "znver4"))
 
 
 def timed(region: Graph, target: Target, **knobs: int) -> KernelTime:
@@ -71,3 +72,23 @@ def test_winograd_is_judged_by_the_products_that_it_has() -> None:
     assert transformed.multiply_adds == 7 * 7 * 36 * 64 * 64 / 4
     assert transformed.of_peak < direct.of_peak
     assert transformed.cycles < direct.cycles / 2
+
+
+def test_rows_of_one_set_cost_what_finds_no_place_in_the_cache() -> None:
+    apart, crowded = product(112, 1040, 64, 32), product(112, 1024, 64, 32)
+    assert timed(apart, ZEN4, rows=14).of_peak > timed(apart, ZEN4, rows=8).of_peak
+    costs = [timed(crowded, ZEN4, rows=rows).computing for rows in (8, 10, 12, 14)]
+    assert costs == sorted(costs)
+    assert costs[-1] > 1.1 * costs[0]
+
+
+def test_few_rows_wait_for_the_columns_that_the_first_level_cache_does_not_keep() -> None:
+    near, far = product(112, 64, 64, 32), product(112, 1040, 64, 32)
+    slower = [timed(graph, ZEN4, rows=2).computing / timed(graph, ZEN4, rows=8).computing for graph in (near, far)]
+    assert slower[1] > 1.1 * slower[0]
+
+
+def test_a_loop_that_spills_is_that_of_the_tile_whose_sums_it_adds() -> None:
+    graph = product(112, 1040, 64, 32)
+    assert timed(graph, ZEN4, rows=14, steps=16).loop.multiply_adds == 14 * 2 * 16
+    assert timed(graph, ZEN4, rows=14, steps=16).computing > 1.3 * timed(graph, ZEN4, rows=14).computing
