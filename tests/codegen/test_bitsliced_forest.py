@@ -10,11 +10,12 @@ import pytest
 from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
-from compiler.ir import Sample
+from compiler.codegen.schedules.bitsliced_leaves import looks_up_bytes
+from compiler.ir import DType, Sample, TensorType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.literal import Array
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
-from compiler.targets import Target
+from compiler.targets import Target, resolve
 from tests.codegen.native import ARMV7, CORTEX_A72, HOST, X86_V2, X86_V3, X86_V4
 from tests.codegen.task_kernels import load_kernels, run_kernel
 from tests.codegen.test_computes import sample_graph
@@ -60,6 +61,26 @@ def test_blocks_for_fewer_rows() -> None:
     assert [block_rows(rows, X86_V4) for rows in (1, 128, 129, 257, 513)] == [128, 128, 256, 512, 512]
     assert [block_rows(rows, X86_V3) for rows in (1, 128, 129, 257)] == [128, 128, 256, 256]
     assert block_rows(600, CORTEX_A72) == 128
+
+
+def test_leaves_are_looked_up_by_bytes_where_a_target_can() -> None:
+    leaf = TensorType(DType.F32, (3, 16, 1))
+    values = {name: looks_up_bytes(resolve(name), leaf) for name in ("znver4", "x86-64-v4", "arm_cortex_a72")}
+    assert values == {"znver4": True, "x86-64-v4": False, "arm_cortex_a72": False}
+    assert not looks_up_bytes(resolve("znver4"), TensorType(DType.F64, (3, 16, 1)))
+    assert not looks_up_bytes(resolve("znver4"), TensorType(DType.F32, (3, 8, 1)))
+
+
+@pytest.mark.parametrize("depth", range(1, 9))
+def test_every_depth_with_defaults(depth: int) -> None:
+    """Leaves fill a part of a vector, one, two or four."""
+    generator = np.random.default_rng(depth)
+    first, *_ = BitslicedForest.samples()
+    operands = list(first.operands)
+    operands[8], operands[9] = operands[8][:, : 1 << depth], operands[9][:, : 1 << depth]
+    operands[9] = generator.standard_normal(operands[9].shape).astype(np.float32)
+    sample = Sample(BitslicedForest(depth), tuple(np.ascontiguousarray(table) for table in operands))
+    check_here([(sample, BitslicedForests().space(sample_graph(sample), HOST).default)], HOST)
 
 
 @pytest.mark.parametrize("target", [X86_V2, X86_V3, X86_V4], ids=lambda target: target.name)

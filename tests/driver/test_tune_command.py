@@ -88,7 +88,7 @@ def test_a_model_is_tuned_on_this_machine(kiln_file: Path, tmp_path: Path, capsy
         assert any(record.is_default for record in records) and len(records) >= 6
         assert {record.provenance["seed"] for record in records} == {3}
     else:
-        assert code == 1 and "records were moved to" in printed.err
+        assert code == 1 and "records of this session were moved to" in printed.err
         assert list(tmp_path.glob("t.db.withdrawn-*.jsonl"))
 
 

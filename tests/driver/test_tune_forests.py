@@ -56,7 +56,7 @@ def test_the_command_compares_builds_on_a_tile_and_on_a_row(
     monkeypatch.setattr("compiler.tune.compare", lambda a, b, rounds=0, rows=0: compare(a, b, rounds=3, rows=rows))
     code = main([path, "--trials", "2", "--db", str(tmp_path / "t.db")])
     printed = capsys.readouterr()
-    assert code == 0 or "records were moved to" in printed.err
+    assert code == 0 or "records of this session were moved to" in printed.err
     assert f"{path}, 1 row: " in printed.out and " rows: " in printed.out
 
 

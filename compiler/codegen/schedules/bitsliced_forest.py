@@ -47,7 +47,7 @@ class BitslicedForests:
     """A region of one ``bitsliced_forest``."""
 
     name = "bitsliced_forest"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -64,7 +64,7 @@ class BitslicedForests:
         (node,) = region.nodes
         trees, leaf = node.operands[8].type.shape[0], node.operands[9].type
         sizes = tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
-        by_bytes = looks_up_bytes(target, leaf.dtype)
+        by_bytes = looks_up_bytes(target, leaf)
         return Space(
             (
                 Knob("trees", sizes, 1 if by_bytes else sizes[-1]),

@@ -25,7 +25,7 @@ from compiler.codegen.tir import (
     select,
     shuffled,
 )
-from compiler.ir import DType
+from compiler.ir import DType, TensorType
 from compiler.targets import Target
 
 VECTOR = 64
@@ -35,9 +35,14 @@ TABLE = 128
 """Entries that one permutation looks up in."""
 
 
-def looks_up_bytes(target: Target, dtype: DType) -> bool:
-    """Whether leaves are looked up byte by byte."""
-    return "avx512_vbmi" in target.features and target.vector_bytes == VECTOR and dtype is DType.F32
+FEWEST_LEAVES = VECTOR // 4
+"""Of a tree: its values fill a vector."""
+
+
+def looks_up_bytes(target: Target, leaf: TensorType) -> bool:
+    """Whether leaves, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
+    can = "avx512vbmi" in target.features and target.vector_bytes == VECTOR
+    return can and leaf.dtype is DType.F32 and leaf.shape[1] >= FEWEST_LEAVES
 
 
 @dataclass(frozen=True)
