@@ -27,11 +27,11 @@ def features(count: int) -> np.ndarray:
     return x
 
 
-def test_a_session_ends_with_records_for_a_tile_and_for_a_row(tmp_path: Path) -> None:
+def test_a_session_ends_with_records_for_tiles_and_for_a_row(tmp_path: Path) -> None:
     path = Prediction(FIXTURES / "logistic.ubj", "margin")
     with Database.open(tmp_path / "t.db") as database:
-        tuned = tune(path, trials=24, seconds=None, search="grid", database=database)
-        assert [forecast.model.split(", ")[-1] for forecast in tuned.forecasts][1] == "a row"
+        tuned = tune(path, trials=36, seconds=None, search="grid", database=database)
+        assert [forecast.model.split(", ")[-1] for forecast in tuned.forecasts][-1] == "a row"
         records = list(database.records())
         texts = {record.task: database.task(record.task).text for record in records}
     assert {record.source for record in records} == {Source.MEASURED}
