@@ -100,16 +100,13 @@ class LowerForests(Pass):
             start = rewriter.emit(Broadcast((rows, forest.outputs)), rewriter.constant(forest.base))
         if forest.trees == 0:
             return start
-        sliced = self._bitsliced(forest)
-        walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in _walks(forest)]
+        sliced = self._bitsliced(forest) if costs is not None or self.algorithm == BITSLICED else []
+        walks = [] if sliced and self.algorithm == BITSLICED else _walks(forest)
+        walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in walks]
         ways = [[step.task(x.type, start.type)] for step in sliced]
         reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
         ways += [[walk.task(x.type), sums.task(reached, start.type)] for walk, sums in walked]
         seconds = costs(ways) if costs is not None else [0.0] * len(ways)
-        if sliced and self.algorithm == BITSLICED:
-            seconds = seconds[: len(sliced)]
-        elif costs is None:
-            sliced, seconds = [], seconds[len(sliced) :]
         cheapest = seconds.index(min(seconds))
         if cheapest < len(sliced):
             return sliced[cheapest].emit(rewriter, x, start)
