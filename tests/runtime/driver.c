@@ -2,6 +2,7 @@
  *
  * usage: driver ARTIFACT. Prints "ok" and exits 0 when every expectation held. Built for the model of
  * model.c. */
+#include "expect.h"
 #include "kiln.h"
 
 #include <pthread.h>
@@ -14,14 +15,6 @@
 #define X_ELEMENTS      (256 * 1024)
 #define TOTAL_ELEMENTS  256
 #define RUNS_PER_THREAD 5
-
-#define EXPECT(condition)                                                                                    \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                         \
-            exit(1);                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 typedef struct buffers {
     float x[X_ELEMENTS], offset, y[X_ELEMENTS], total[TOTAL_ELEMENTS];

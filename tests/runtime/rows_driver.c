@@ -1,6 +1,7 @@
 /* rows_driver.c: runs the model of rows.c on batches of many sizes, for sanitizers, valgrind and emulators.
  *
  * usage: rows_driver ARTIFACT. Prints "ok" and exits 0 when every expectation held. */
+#include "expect.h"
 #include "kiln.h"
 
 #include <pthread.h>
@@ -21,14 +22,6 @@
 #else
 #define THREADS_DECIDE false
 #endif
-
-#define EXPECT(condition)                                                                                    \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                         \
-            exit(1);                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 static kiln_model *model;
 static float gain[COLUMNS];

@@ -1,19 +1,12 @@
 /* split_driver.c: which code computes which rows of a dynamic batch, for a plan whose times are those of a forest.
  *
  * Linked with the runtime's sources. Prints "ok" and exits 0 when every expectation held. */
+#include "expect.h"
 #include "kiln_split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPECT(condition)                                                                                    \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                         \
-            exit(1);                                                                                         \
-        }                                                                                                    \
-    } while (0)
 
 static const kiln_program programs[] = {
     {.rows = 512, .seconds = 58e-6}, {.rows = 128, .seconds = 20e-6}, {.rows = 1, .seconds = 1.2e-6}};
