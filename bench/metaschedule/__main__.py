@@ -32,9 +32,11 @@ from compiler.targets import Target, host_target
 STANDARD = (
     "resnet50:64<-64 3x3/1 56x56",
     "resnet50:128<-128 3x3/1 28x28",
+    "resnet50:256<-256 3x3/1 14x14",
     "resnet50:512<-512 3x3/2 7x7",
     "resnet50:64<-256 1x1/1 56x56",
     "resnet50:256<-1024 1x1/1 14x14",
+    "mobilenetv2:576<-96 1x1/1 14x14",
     "mobilenetv2:192<-192 3x3/1 28x28",
     "bert_base:128x768x768",
     "bert_base:128x768x3072",

@@ -69,7 +69,12 @@ class Outcome:
     @property
     def ratio(self) -> Ratio:
         """MetaSchedule's time in its faster form by Kiln's."""
-        return ratio_of_medians(self.comparison.seconds[self.form], self.comparison.seconds[KILN])
+        return self.ratio_in(self.form)
+
+    def ratio_in(self, form: str) -> Ratio:
+        """MetaSchedule's time in a form by Kiln's; in the other where it has no kernel in this one."""
+        seconds = self.comparison.seconds
+        return ratio_of_medians(seconds[form if form in seconds else self.form], seconds[KILN])
 
     def median(self, name: str) -> float:
         """Seconds of one run of a kernel."""

@@ -31,7 +31,7 @@ def text_of(outcomes: Sequence[Outcome], failures: Mapping[str, str], plan: Plan
         "",
     ]
     if outcomes:
-        lines += [table(HEADER, [_row(outcome) for outcome in outcomes], labels=3), "", *_means(outcomes)]
+        lines += [table(HEADER, [_row(outcome) for outcome in outcomes], labels=3), "", *_means(outcomes, plan)]
         lines += [_forms(outcome) for outcome in outcomes]
     lines += [f"- {name}: not compared: {reason}" for name, reason in failures.items()]
     return "\n".join(lines)
@@ -59,7 +59,8 @@ def _trials(effort: Effort) -> str:
     return f"{len(effort.trials)}{failed}"
 
 
-def _means(outcomes: Sequence[Outcome]) -> list[str]:
+def _means(outcomes: Sequence[Outcome], plan: Plan) -> list[str]:
+    """The faster form took MetaSchedule the seconds of all forms; a form alone has the seconds that Kiln has."""
     ratios = [outcome.ratio.value for outcome in outcomes]
     lines = [f"- MetaSchedule's time by Kiln's, geometric mean over {len(ratios)} tasks: {geometric_mean(ratios):.2f}x"]
     direct = [outcome.ratio.value for outcome in outcomes if outcome.algorithm == DIRECT]
@@ -67,6 +68,9 @@ def _means(outcomes: Sequence[Outcome]) -> list[str]:
         lines.append(
             f"- the same over the {len(direct)} with the direct algorithm on both sides: {geometric_mean(direct):.2f}x"
         )
+    for form in plan.forms if len(plan.forms) > 1 else ():
+        alone = geometric_mean([outcome.ratio_in(form).value for outcome in outcomes])
+        lines.append(f"- with images {form} throughout, the same seconds for both tuners: {alone:.2f}x")
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_the_faster_form_counts() -> None:
     assert outcome("a:b", 20.0, 30.0, 50.0).form == "plain"
 
 
+def test_a_form_without_a_kernel_is_replaced_by_the_other() -> None:
+    found = outcome("a:b", 20.0, 90.0, 50.0)
+    assert found.ratio_in("plain").value == pytest.approx(4.5)
+    blocked = {name: taken for name, taken in found.comparison.seconds.items() if name != "plain"}
+    without = replace(found, comparison=replace(found.comparison, seconds=blocked))
+    assert without.ratio_in("plain").value == pytest.approx(2.5)
+
+
 def test_a_geometric_mean() -> None:
     assert geometric_mean([1.0, 2.0, 4.0]) == pytest.approx(2.0)
     with pytest.raises(ValueError):
@@ -82,6 +91,8 @@ def test_the_command_prints_and_writes_what_the_halves_came_to(
     assert "| m:one | direct" in printed
     assert "geometric mean over 2 tasks: 4.00x" in printed
     assert "over the 1 with the direct algorithm on both sides: 4.00x" in printed
+    assert "with images plain throughout, the same seconds for both tuners: 4.00x" in printed
+    assert "with images blocked throughout, the same seconds for both tuners: 9.00x" in printed
     assert "m:three: not compared: m:three: MetaSchedule tried 0 kernels" in printed
     assert (tmp_path / "a.md").read_text() == printed
     written = json.loads((tmp_path / "a.json").read_text())
