@@ -112,6 +112,8 @@ BLOCKED_CASES = {
     "padded 1x1": ((1, 5, 6, 6), (24, 5, 1, 1), conv2d(1, 1, 1), 1, True),
     "one axis": ((1, 6, 50), (16, 6, 5), Conv((2,), (2,), (1,), (1,)), 1, True),
     "long axis": ((1, 32, 400), (32, 32, 1), Conv((1,), (0,), (0,), (1,)), 1, True),
+    "long window": ((1, 1, 176), (34, 1, 64), Conv((16,), (0,), (0,), (1,)), 1, False),
+    "wide window": ((1, 20, 5, 30), (32, 20, 1, 12), Conv((1, 2), (0, 0), (0, 1), (1, 1)), 1, True),
 }
 
 
@@ -153,6 +155,15 @@ def test_spaces_of_real_convolutions_are_rich(name: str) -> None:
     space = ConvBlocked().space(blocked_graph(x, w, op, 16, vectors, blocked_image=blocked_image), target)
     assert 500 <= space.size <= 2000
     assert space.default in space
+
+
+def test_a_long_window_may_be_written_out_in_parts() -> None:
+    """As the short-time Fourier transform of a sound: there is one channel, and nothing else to unroll."""
+    op = Conv((128,), (0,), (0,), (1,))
+    graph = blocked_graph((1, 1, 640), (258, 1, 256), op, CORTEX_A72.lanes(4), 4, blocked_image=False)
+    space = ConvBlocked().space(graph, CORTEX_A72)
+    assert {config["unrolls_taps"] for config in space} == {0, 1, 2, 4, 8}
+    assert space.size >= 75
 
 
 def test_a_single_filter_makes_no_block() -> None:

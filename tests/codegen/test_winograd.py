@@ -163,8 +163,14 @@ def test_knobs_matter(target: Target) -> None:
 def test_spaces_of_real_convolutions_are_rich(channels: int, size: int) -> None:
     graph = Case((1, channels, size, size), channels).blocked(4, resolve("znver4"), 2)
     space = Winograd().space(graph, resolve("znver4"))
-    assert 500 <= space.size <= 2000
+    assert 1000 <= space.size <= 4000
     assert space.default in space
+
+
+@pytest.mark.parametrize(("channels", "size"), [(16, 32), (64, 8)])
+def test_spaces_of_small_convolutions_have_enough_to_try(channels: int, size: int) -> None:
+    graph = Case((1, channels, size, size), channels).blocked(4, CORTEX_A72, 4)
+    assert Winograd().space(graph, CORTEX_A72).size >= 100
 
 
 @st.composite
@@ -190,14 +196,14 @@ def test_arm_kernels_are_right(target: Target, tmp_path) -> None:
         case.assert_right(outputs, logical)
 
 
+@pytest.mark.parametrize("first", [0, 1])
 @pytest.mark.parametrize("target", [X86_V4, X86_V3, CORTEX_A72], ids=lambda target: target.name)
-def test_the_innermost_loop_holds_its_sums_in_registers(target: Target) -> None:
+def test_the_innermost_loop_holds_its_sums_in_registers(target: Target, first: int) -> None:
     """A register tile is all multiply-adds and loads: nothing is spilled around it."""
     graph = Case((1, 64, 28, 48), 64).blocked(4, target, 2)
     tile = largest_tile(2, target)
-    kernel = Winograd().emit(
-        graph, {"run": tile, "share": 2, "tile": tile, "channels": 1, "shares_last": 0, "fetch": 1}, target, "k"
-    )
+    config = Winograd().space(graph, target).default | {"run": tile, "share": 2, "tile": tile, "points_first": first}
+    kernel = Winograd().emit(graph, config, target, "k")
     loops = innermost_loops(assembly(kernel.func, llvm(target)))
     densest = max(loops, key=lambda loop: sum(map(is_fma, loop)))
     assert sum(map(is_fma, densest)) == 2 * tile

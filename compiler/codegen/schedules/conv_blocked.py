@@ -43,7 +43,7 @@ from compiler.codegen.computes.interface import Index, Pointwise
 from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
-from compiler.codegen.schedules.conv_blocked_space import BlockedWeights, conv_space, tiles_of_iteration
+from compiler.codegen.schedules.conv_blocked_space import ALL_TAPS, BlockedWeights, conv_space, tiles_of_iteration
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
 from compiler.codegen.schedules.template import Config, Kernel, Space
@@ -84,10 +84,11 @@ class ConvBlocked:
         """``tile``: output columns in registers at once; ``rows``: rows of them, where a tile is a whole row and an
         iteration all of them; ``span``: rows of an iteration, or tiles of an image in which each pixel is read once.
 
-        ``channels``: channels that are written out in the innermost loop, at most; ``unrolls_taps``: whether taps of a
-        row are too where none is outside the image; ``blocks_first``: whether an iteration is followed by the next span
-        for the same block of filters, not the next block; ``columns_first``: whether a tile of columns is computed for
-        all rows of a span before the next one; ``fetch``: whether the next block's weights are asked for.
+        ``channels``: channels that are written out in the innermost loop, at most; ``unrolls_taps``: which taps of a
+        row are too where none is outside the image: none (0), all (1), or two, four or eight at a time; ``blocks_first``:
+        whether an iteration is followed by the next span for the same block of filters, not the next block;
+        ``columns_first``: whether a tile of columns is computed for all rows of a span before the next one; ``fetch``:
+        whether the next block's weights are asked for.
         """
         return conv_space(BlockedWeights.of(_anchored(flatten_image(region)), target), target)
 
@@ -136,7 +137,7 @@ class _ConvKernel:
         weights = BlockedWeights.of(found, target)
         self.shape = s = weights.shape
         self.tile, self.span, self.rows = config["tile"], config["span"], config["rows"]
-        self.channels, self.unrolls_taps = config["channels"], bool(config["unrolls_taps"])
+        self.channels, self.unrolls_taps = config["channels"], config["unrolls_taps"]
         self.blocks_first, self.columns_first = bool(config["blocks_first"]), bool(config["columns_first"])
         self.lanes = target.lanes(4)
         inputs, self.results = parameters(self.builder, region)
@@ -279,8 +280,10 @@ class _ConvKernel:
         """The taps of a row, each with the results of the tile that it has an element for."""
         k, width = self.builder, self.shape.window[1]
         everywhere = tuple(range(tile.cells))
-        if width > 1 and tile.is_inner and not self.unrolls_taps:
-            yield loops.enter_context(k.serial(k.opaque(width), "kw")), everywhere
+        if width > 1 and tile.is_inner and self.unrolls_taps != ALL_TAPS:
+            together = self.unrolls_taps or 1
+            step = loops.enter_context(k.serial(k.opaque(width // together), "kw"))
+            yield from ((affine(step, together, number), everywhere) for number in range(together))
             return
         yield from ((kw, columns) for kw, columns in enumerate(tile.taps) if columns)
 

@@ -14,6 +14,11 @@ from compiler.targets import Target
 MOST_TOGETHER = 4
 """Channels that are written out in the innermost loop unless a configuration says otherwise, at most."""
 
+ALL_TAPS = 1
+"""The value of ``unrolls_taps`` for all taps of a row."""
+SOME_TAPS = (2, 4, 8)
+"""Its values for so many at a time, where these divide a row that has more."""
+
 
 @dataclass(frozen=True)
 class BlockedWeights:
@@ -73,11 +78,13 @@ def conv_space(weights: BlockedWeights, target: Target) -> Space:
     default_channels = next(alike, channels[0])
     rows = [(tiling.tile, tiling.rows, tiling.span) for tiling in tilings]
     tile_values, row_values, span_values = (tuple(dict.fromkeys(values)) for values in zip(*rows, strict=True))
+    width = s.window[1]
+    unrolled = [ALL_TAPS] * (width > 1) + [taps for taps in SOME_TAPS if taps < width and width % taps == 0]
     taps = [
         (tile, unrolls)
         for tile in tile_values
-        for unrolls in (0, 1)
-        if not unrolls or (s.window[1] > 1 and any(kind.is_inner for kind, _ in column_tiles(s, tile)))
+        for unrolls in (0, *unrolled)
+        if not unrolls or any(kind.is_inner for kind, _ in column_tiles(s, tile))
     ]
     several_rows = (0, 1) if s.rows > 1 else (0,)
     several_blocks = (0, 1) if weights.blocks > 1 else (0,)

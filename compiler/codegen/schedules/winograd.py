@@ -11,8 +11,9 @@ Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``), transfor
         for block in share, tile in run:                        # lanes are filters
             y[tile] = epilogue(A^T M[:, block, tile] A)         # from registers, in whole vectors
 
-``V`` and ``M`` are one worker's scratch; a run has as many tiles as keep them in its second-level cache. What a tile
-reads outside the image is zero, without a padded copy. Tiles at the right and bottom edge compute results that do not
+``V`` and ``M`` are one worker's scratch; a run has as many tiles as keep them in its second-level cache. ``V`` lies by
+channels, points and tiles, so that the transform of a tile writes near by, or by points, channels and tiles, so that a
+matrix product reads all in order. What a tile reads outside the image is zero, without a padded copy. Tiles at the right and bottom edge compute results that do not
 exist and are not stored.
 """
 
@@ -47,7 +48,7 @@ class Winograd:
     """A ``winograd_conv`` with a pointwise epilogue; image and result are blocked."""
 
     name = "winograd"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a convolution, with weights packed for it."""
@@ -67,7 +68,8 @@ class Winograd:
         """``run``: tiles of an iteration; ``share``: blocks of filters of an iteration; ``tile``: tiles of a matrix
         product in registers at once, at most; ``channels``: channels that are written out in its innermost loop, at
         most; ``shares_last``: whether an iteration is followed by the next share for the same run of tiles, not by the
-        next run; ``fetch``: whether the weights that are read next are asked for."""
+        next run; ``fetch``: whether the weights that are read next are asked for; ``points_first``: whether V lies by
+        points, then channels, not by channels, then points."""
         return winograd_space(WinogradCut.of(_anchor(region), target))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
@@ -127,6 +129,7 @@ class _WinogradKernel:
         self.shape, self.vectors, self.outputs = cut.shape, cut.vectors, cut.outputs
         self.tiling, self.channels, self.fetches = tiling, config["channels"], bool(config["fetch"])
         self.way_bytes, self.shares_last = target.l1d_way_bytes, bool(config["shares_last"])
+        self.points_first = bool(config["points_first"])
         self.lanes = target.lanes(4)
         self.line_elements = target.cache_line_bytes // 4
         self.matrices = filtering(self.outputs)
@@ -141,10 +144,12 @@ class _WinogradKernel:
         """``inputs`` is V of the module's docstring, ``sums`` is M; ``half`` is a tile between the transforms of its
         rows and of its columns, ``line`` a row of a tile that is partly outside the image."""
         tiling, points = self.tiling, self.cut.points
-        # One point of neighbouring channels, which a matrix product reads together, is to lie in neighbouring sets.
-        gap = (tiling.run * (1 - points)) % (self.way_bytes // (4 * self.lanes))
+        outer, inner = (points, self.cut.chunks) if self.points_first else (self.cut.chunks, points)
+        # One point of neighbouring channels, which a matrix product reads together, is to lie in neighbouring sets; or
+        # neighbouring points of some channels, which a transform writes together.
+        gap = (tiling.run * (1 - inner)) % (self.way_bytes // (4 * self.lanes))
         shapes = (
-            (self.cut.chunks, points * tiling.run + gap, self.lanes),
+            (outer, inner * tiling.run + gap, self.lanes),
             (tiling.share, points, tiling.run, self.vectors * self.lanes),
             (self.size, self.size, self.lanes),
             (self.size, self.lanes),
@@ -256,11 +261,12 @@ class _WinogradKernel:
     def transform_column(self, chunk: Index, number: Index, column: Index) -> None:
         values = [self.builder.let(self.half[j, column, self.every], "half") for j in range(self.size)]
         for row, value in enumerate(product(self.builder, self.matrices.input, values)):
-            self.inputs[chunk, self.spot(affine(column, 1, row * self.size), number), self.every] = value
+            self.inputs[(*self.spot(chunk, affine(column, 1, row * self.size), number), self.every)] = value
 
-    def spot(self, point: Index, number: Index) -> Index:
-        """Where V has a point of tile ``number``, within a vector of channels."""
-        return add(affine(point, self.tiling.run, 0), number)
+    def spot(self, chunk: Index, point: Index, number: Index) -> tuple[Index, Index]:
+        """Where V has a vector of channels at a point of tile ``number``."""
+        outer, inner = (point, chunk) if self.points_first else (chunk, point)
+        return outer, add(affine(inner, self.tiling.run, 0), number)
 
     # -- V and weights to M ---------------------------------------------------------------------------
 
@@ -328,8 +334,8 @@ class _WinogradKernel:
         row = add(affine(chunk, self.lanes, 0), channel)
         weights = [k.let(u[panel, row, self.part(part)], "weights") for part in range(self.vectors)]
         for number, accumulator in enumerate(accumulators):
-            spot = self.spot(point, add(piece.first, number))
-            wide = broadcast(k.let(self.inputs[chunk, spot, channel], "v"), self.lanes)
+            spot = self.spot(chunk, point, add(piece.first, number))
+            wide = broadcast(k.let(self.inputs[(*spot, channel)], "v"), self.lanes)
             for part, vector in enumerate(weights):
                 accumulator[part, every] = accumulator[part, every] + wide * vector
 

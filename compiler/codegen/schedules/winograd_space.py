@@ -1,4 +1,4 @@
-"""The configurations of ``winograd``: cuts into runs and shares, register tiles, and the loop around these."""
+"""The configurations of ``winograd``: cuts into runs and shares, register tiles, loops, and where V lies."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def winograd_space(cut: WinogradCut) -> Space:
             Knob("channels", tuple(sorted(channels.values())), 1),
             Knob("shares_last", (0, 1) if cut.blocks > 1 else (0,), 0),
             Knob("fetch", (0, 1), 1),
+            Knob("points_first", (0, 1) if cut.chunks > 1 else (0,), 0),
         ),
         (
             Among(("run", "share", "tile"), rows),
