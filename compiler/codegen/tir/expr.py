@@ -15,7 +15,6 @@ Traps of TIR that this module exists to avoid (each has a test):
 
 from __future__ import annotations
 
-import operator
 import struct
 from collections.abc import Callable
 from typing import Protocol
@@ -135,13 +134,13 @@ def not_equal(left: Expr, right: Expr) -> Expr:
 
 
 def maximum(left: Expr, right: Expr) -> Expr:
-    """The larger lane, of two zeros either; NaN when either side is NaN."""
-    return _extreme(left, right, operator.gt)
+    """The larger lane, of two zeros either one; NaN when either side is NaN."""
+    return _extreme(left, right, lambda a, b: a > b)
 
 
 def minimum(left: Expr, right: Expr) -> Expr:
-    """The smaller lane, of two zeros either; NaN when either side is NaN."""
-    return _extreme(left, right, operator.lt)
+    """The smaller lane, of two zeros either one; NaN when either side is NaN."""
+    return _extreme(left, right, lambda a, b: a < b)
 
 
 def _extreme(left: Expr, right: Expr, precedes: Callable[[Expr, Expr], Expr]) -> Expr:
@@ -150,18 +149,17 @@ def _extreme(left: Expr, right: Expr, precedes: Callable[[Expr, Expr], Expr]) ->
     if _is_number(right):
         return select(precedes(right, left), right, left)
     extreme = select(precedes(left, right), left, right)
-    if _is_number(left):
+    if _is_number(left) or element_type(left) not in _FLOATS:
         return extreme
     # Without the fence LLVM would make one select of the two, whose condition takes more instructions than the first.
     return select(is_nan(left), left, fence(extreme))
 
 
 def _is_number(value: Expr) -> bool:
-    """Whether an expression is a finite ``literal``."""
+    """Whether an expression is a ``literal`` that is not NaN; infinities and -0.0 are not recognized."""
     scalar = value.value if isinstance(value, tirx.Broadcast) else value
-    return isinstance(scalar, tirx.FloatImm) or (
-        isinstance(scalar, tirx.Cast) and isinstance(scalar.value, tirx.IntImm)
-    )
+    zero = isinstance(scalar, tirx.Cast) and isinstance(scalar.value, tirx.IntImm)
+    return zero or isinstance(scalar, tirx.FloatImm)
 
 
 def intrinsic(name: str, dtype: str, *operands: Expr) -> Expr:
