@@ -156,7 +156,7 @@ def _chain_cycles(region: Graph, target: Target) -> float:
     read = 4 * steps * shape.step_height(rows) * shape.channels * shape.width
     if expansions:
         before = _expansion_cycles(expansions[0], read // steps, target)
-        before += (steps - 1) * weights / near_bytes_per_cycle(target)
+        before = _overlapping(before, (steps - 1) * weights / near_bytes_per_cycle(target))
         moving = read / near_bytes_per_cycle(target)
     else:
         x = depthwise.operands[0].type.bytes
@@ -171,13 +171,13 @@ def _chain_cycles(region: Graph, target: Target) -> float:
 
 def _expansion_cycles(expansion: Node, ring_bytes: int, target: Target) -> float:
     """The first convolution of an inverted bottleneck, one vector of filters at a time, whose result stays in a ring of
-    rows in the second-level cache. It has few channels and many results, and drives weights out of the first-level
-    cache, so that these are read again in every step, which is the caller's to add."""
+    rows in the second-level cache, so that next to nothing shows of its stores. It has few channels and many results,
+    and drives weights out of the first-level cache, so that these are read again in every step, which is the caller's
+    to add."""
     if ring_bytes > target.l2_bytes / 2:
         return math.inf
-    wide = expansion.result.type.bytes
-    kept_near = (streaming_cycles(wide, target) - wide / near_bytes_per_cycle(target)) / 4
-    return direct_cycles(ConvShape.of(expansion), 1, target) - kept_near
+    stores = streaming_cycles(expansion.result.type.bytes, target) / 4
+    return direct_cycles(ConvShape.of(expansion), 1, target) - stores
 
 
 def _unpacked_penalty(shape: ConvShape, lanes: int) -> float:
