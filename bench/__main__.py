@@ -27,7 +27,7 @@ from bench.options import make_parser
 from bench.peers import DEFAULTS, FOREST_DEFAULTS, MissingPeer, UnknownPeer, forest_peer, peer
 from bench.plot import MissingPlotter, check_plotter, write_plot
 from bench.process import available_processors
-from bench.report import Outcome, Result, as_json, as_markdown, comparisons
+from bench.report import Outcome, Result, as_json, as_markdown, comparisons, forests
 from bench.running import run_each
 from bench.suites import SUITES, Kind
 from compiler.codegen.toolchain import ToolchainError
@@ -158,7 +158,7 @@ def _write(outcome: Outcome, options: argparse.Namespace) -> None:
     if options.json:
         options.json.write_text(json.dumps(as_json(outcome), indent=1) + "\n")
     if options.plot:
-        write_plot(comparisons(outcome), options.plot)
+        write_plot(comparisons(outcome), options.plot, best_only=bool(forests(outcome)))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +72,7 @@ class PreparedModel:
     """A model on disk, with all shapes known and as every engine wants it, with one set of inputs.
 
     `expected` is what all engines should compute, where somebody has the say; else the subject's outputs are.
+    Differences are relative to `scale`, where it is not the largest magnitude in each output.
     """
 
     name: str
@@ -81,10 +82,35 @@ class PreparedModel:
     failures: Mapping[str, str]
     isa: Isa = NATIVE
     expected: Mapping[str, NDArray[np.generic]] | None = None
+    scale: float | None = None
 
     def workload(self, engine: str, threads: int) -> Workload:
         """This model in one of the engines that it was prepared for."""
         return Workload(engine, self.prepared[engine].path, threads, self.inputs, self.isa.environment)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an engine must show of a batch before it is timed: on the first `rows` rows the results that are expected,
+    up to a largest difference of `tolerance`, and such speed that a run of all takes at most `most_seconds`. `inputs`,
+    an .npz file of few rows, is what processes run when they start."""
+
+    inputs: Path
+    rows: int
+    tolerance: float
+    most_seconds: float
+
+    def refusal(self, worker: Worker, batch: PreparedModel) -> str | None:
+        """Why the engine is not timed, None if it is; raises WorkerFailed."""
+        assert batch.expected is not None
+        expected = {name: value[: self.rows] for name, value in batch.expected.items()}
+        outputs, seconds = worker.trial(self.rows)
+        if not (difference := largest_difference(outputs, expected, batch.scale)) <= self.tolerance:
+            return f"its results differ by {difference:.1e} from what is expected, more than {self.tolerance:.0e}"
+        whole, tried = (len(next(iter(values.values()))) for values in (batch.expected, expected))
+        if (run := seconds * whole / tried) > self.most_seconds:
+            return f"a run would take about {run:.0f} s, more than the limit of {self.most_seconds:.0f}"
+        return None
 
 
 def prepare(
@@ -125,27 +151,58 @@ def prepare_each(
 
 def compare(model: PreparedModel, threads: int, effort: Effort) -> Comparison:
     """Measure every prepared engine on `threads` threads, in turns; one that fails on the way is left out."""
-    failures = dict(model.failures)
+    (comparison,) = compare_batches([model], threads, effort)
+    return comparison
+
+
+def compare_batches(
+    batches: Sequence[PreparedModel], threads: int, effort: Effort, entry: Entry | None = None
+) -> Generator[Comparison, None, None]:
+    """The same for several inputs of what was prepared once, which an engine loads once.
+
+    With `entry` an engine that does not pass the examination with a batch has its reason in that comparison alone; one
+    that ends has it in all that follow. Batches must then say what is expected.
+    """
+    if not batches:
+        return
+    ended = dict(batches[0].failures)
     with ExitStack() as stack:
-        workers = _started(model, threads, failures, stack)
+        first = batches[0] if entry is None else replace(batches[0], inputs=entry.inputs)
+        workers = _started(first, threads, ended, stack)
+        for batch in batches:
+            refused: dict[str, str] = {}
+            for engine in workers.keys() - ended.keys():
+                with _on_record(engine, ended):
+                    if batch.inputs != first.inputs:
+                        workers[engine].feed(batch.inputs)
+                    if entry is not None and (reason := entry.refusal(workers[engine], batch)):
+                        refused[engine] = reason
+            able = {engine: worker for engine, worker in workers.items() if engine not in ended.keys() | refused.keys()}
+            rows = _taken_turns(batch, able, ended, effort)
+            yield Comparison(batch.name, threads, rows, {**ended, **refused})
 
-        def turn(engine: str) -> Sequence[float]:
-            if engine in failures:
-                return []
-            with _on_record(engine, failures):
-                return workers[engine].measure(effort.turn_seconds, effort.least_runs)
+
+def _taken_turns(
+    batch: PreparedModel, workers: Mapping[str, Worker], failures: dict[str, str], effort: Effort
+) -> tuple[Measured, ...]:
+    """The rows of those that do not fail on the way; the others go to `failures`."""
+
+    def turn(engine: str) -> Sequence[float]:
+        if engine in failures:
             return []
+        with _on_record(engine, failures):
+            return workers[engine].measure(effort.turn_seconds, effort.least_runs)
+        return []
 
-        engines = {engine: partial(turn, engine) for engine in workers}
-        turns = take_turns(engines, effort.turns, pause=effort.pause_seconds)
-        outputs: dict[str, Mapping[str, NDArray[np.generic]]] = {}
-        for engine in engines.keys() - failures.keys():
-            with _on_record(engine, failures):
-                workers[engine].check_processors()
-                outputs[engine] = workers[engine].outputs()
+    turns = take_turns({engine: partial(turn, engine) for engine in workers}, effort.turns, pause=effort.pause_seconds)
+    outputs: dict[str, Mapping[str, NDArray[np.generic]]] = {}
+    for engine in workers.keys() - failures.keys():
+        with _on_record(engine, failures):
+            workers[engine].check_processors()
+            outputs[engine] = workers[engine].outputs()
     turns = {engine: samples for engine, samples in turns.items() if engine in outputs}
     loads = {engine: worker.loaded.load_seconds for engine, worker in workers.items()}
-    return Comparison(model.name, threads, _rows(turns, loads, outputs, model.expected), failures)
+    return _rows(turns, loads, outputs, batch)
 
 
 def _started(model: PreparedModel, threads: int, failures: dict[str, str], stack: ExitStack) -> dict[str, Worker]:
@@ -169,35 +226,38 @@ def _rows(
     turns: Mapping[str, Turns],
     loads: Mapping[str, float],
     outputs: Mapping[str, Mapping[str, NDArray[np.generic]]],
-    expected: Mapping[str, NDArray[np.generic]] | None,
+    batch: PreparedModel,
 ) -> tuple[Measured, ...]:
     def row(engine: str) -> Measured:
         is_peer = engine != SUBJECT and SUBJECT in turns
         speedup = ratio_of_medians(turns[engine], turns[SUBJECT]) if is_peer else None
-        reference = expected if expected is not None else outputs[SUBJECT] if is_peer else None
-        difference = None if reference is None else largest_difference(outputs[engine], reference)
+        reference = batch.expected if batch.expected is not None else outputs[SUBJECT] if is_peer else None
+        difference = None if reference is None else largest_difference(outputs[engine], reference, batch.scale)
         return Measured(engine, summarize(turns[engine]), loads[engine], speedup, difference)
 
     return tuple(row(engine) for engine in turns)
 
 
-def largest_difference(ours: Mapping[str, NDArray[np.generic]], theirs: Mapping[str, NDArray[np.generic]]) -> float:
-    """The largest |ours - theirs| over all outputs, each relative to the largest magnitude in theirs.
+def largest_difference(
+    ours: Mapping[str, NDArray[np.generic]], theirs: Mapping[str, NDArray[np.generic]], scale: float | None = None
+) -> float:
+    """The largest |ours - theirs| over all outputs, each relative to `scale`, or to the largest magnitude in theirs.
 
     An output that one side lacks, another shape or a NaN on one side only is an infinite difference.
     """
     if ours.keys() != theirs.keys():
         return float("inf")
-    return max((_difference(ours[name], theirs[name]) for name in theirs), default=0.0)
+    return max((_difference(ours[name], theirs[name], scale) for name in theirs), default=0.0)
 
 
-def _difference(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> float:
+def _difference(ours: NDArray[np.generic], theirs: NDArray[np.generic], scale: float | None) -> float:
     if ours.shape != theirs.shape:
         return float("inf")
     a, b = ours.astype(np.float64), theirs.astype(np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     if same.all():
         return 0.0
-    scale = max(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)), np.finfo(np.float32).tiny)
+    if scale is None:
+        scale = max(float(np.abs(b[np.isfinite(b)]).max(initial=0.0)), float(np.finfo(np.float32).tiny))
     difference = float(np.abs(a[~same] - b[~same]).max())
     return float("inf") if np.isnan(difference) else float(difference / scale)

@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from bench.arguments import positive, writable_file
-from bench.forest.measure import BATCHES
+from bench.forest.measure import BATCHES, RUN_LIMIT_S
 from bench.isa import ISAS, NATIVE
 from bench.latency import Effort
 from bench.models.zoo import DEFAULT_ZOO
 from bench.peers import DEFAULTS, FOREST_DEFAULTS, FOREST_PEERS, PEERS
+from bench.peers.child import TIMEOUT_S
 from bench.process import available_processors
 from bench.suites import SUITES
 
@@ -38,7 +39,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--suite", required=True, choices=[suite.name for suite in SUITES], help=suites)
     parser.add_argument(
         "--peers",
-        type=_names,
+        type=_lower_names,
         metavar="A,B",
         help=f"beside Kiln, of: {', '.join(PEERS)} (default: {', '.join(DEFAULTS)});\n"
         f"with forests of: {', '.join(FOREST_PEERS)} (default: {', '.join(FOREST_DEFAULTS)})",
@@ -67,6 +68,23 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"rows at a time, of forests (default: {','.join(map(str, BATCHES))})",
     )
     parser.add_argument(
+        "--build-limit",
+        type=positive,
+        default=int(TIMEOUT_S),
+        metavar="S",
+        help="seconds that a peer's compiler may take for a forest (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--run-limit",
+        type=positive,
+        default=RUN_LIMIT_S,
+        metavar="S",
+        help="seconds that one run of a batch may take, of forests (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep what peers load of forests, and take it from there next time"
+    )
+    parser.add_argument(
         "--isa",
         choices=[isa.name for isa in ISAS],
         default=NATIVE.name,
@@ -87,6 +105,10 @@ def _thread_count(text: str) -> int:
 
 def _counts(text: str) -> list[int]:
     return [positive(part) for part in _names(text)]
+
+
+def _lower_names(text: str) -> list[str]:
+    return _names(text.lower())
 
 
 def _names(text: str) -> list[str]:

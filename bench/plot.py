@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from bench.latency import Comparison
+from bench.summary import summarize_suite
 from bench.timing import Ratio
 
 SVG = ".svg"
@@ -35,8 +36,15 @@ class Bar:
     ratio: Ratio
 
 
-def bars(comparisons: Sequence[Comparison]) -> list[Bar]:
-    """A bar for every peer that ran beside Kiln, in the order of the table."""
+def bars(comparisons: Sequence[Comparison], *, best_only: bool = False) -> list[Bar]:
+    """A bar for every peer that ran beside Kiln, in the order of the table, or for the best one of each comparison."""
+    if best_only:
+        return [
+            Bar(f"{row.model}, {summary.threads} thread{'s' * (summary.threads > 1)}, {row.peer}", row.peer, row.ratio)
+            for comparison in comparisons
+            for summary in summarize_suite([comparison])
+            for row in summary.rows
+        ]
     return [
         Bar(f"{c.model}, {c.threads} thread{'s' * (c.threads > 1)}, {row.engine}", row.engine, row.speedup)
         for c in comparisons
@@ -51,12 +59,13 @@ def check_plotter(path: Path) -> None:
         raise MissingPlotter(path)
 
 
-def write_plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """The picture in the format that the suffix names."""
+def write_plot(comparisons: Sequence[Comparison], path: Path, *, best_only: bool = False) -> None:
+    """The picture in the format that the suffix names, of all peers or of the best ones."""
+    drawn = bars(comparisons, best_only=best_only)
     if path.suffix == SVG:
-        path.write_text(svg(bars(comparisons)))
+        path.write_text(svg(drawn))
     else:
-        importlib.import_module("bench.matplotlib_plot").draw(bars(comparisons), TITLE, path)
+        importlib.import_module("bench.matplotlib_plot").draw(drawn, TITLE, path)
 
 
 BAR = 18

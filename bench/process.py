@@ -121,12 +121,20 @@ class Worker:
         return cast(list[float], self.ask({"measure": budget, "least": least})["seconds"])
 
     def outputs(self) -> dict[str, NDArray[np.generic]]:
-        """What the model gives for the workload's inputs."""
+        """What the model gives for its inputs."""
+        return self.trial(None)[0]
+
+    def trial(self, rows: int | None) -> tuple[dict[str, NDArray[np.generic]], float]:
+        """What the model gives for the first so many rows of its inputs, or all, and the seconds of that one run."""
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "outputs.npz"
-            self.ask({"save": str(path)})
+            seconds = cast(float, self.ask({"save": str(path), "rows": rows})["seconds"])
             with np.load(path) as archive:
-                return {name: archive[name] for name in archive.files}
+                return {name: archive[name] for name in archive.files}, seconds
+
+    def feed(self, inputs: Path) -> None:
+        """Take the arrays of another .npz file from now on."""
+        self.ask({"feed": str(inputs)})
 
     def ask(self, request: dict[str, object]) -> dict[str, object]:
         """Send one request of the protocol of `bench.worker` and wait for its reply; raises WorkerFailed."""

@@ -9,7 +9,7 @@ from bench.accuracy.measure import Accuracy
 from bench.accuracy.report import accuracy_text
 from bench.footprint import FootprintTable
 from bench.forest.measure import ForestTable
-from bench.forest.report import forest_text
+from bench.forest.report import forest_summaries, forest_text
 from bench.kernels.measure import KernelTable
 from bench.kernels.report import kernel_text
 from bench.latency import SUBJECT, Comparison, Measured
@@ -36,11 +36,17 @@ def comparisons(outcome: Outcome) -> list[Comparison]:
     """The comparisons of latencies in the results."""
     return [
         *(result for result in outcome.results if isinstance(result, Comparison)),
-        *(batch.comparison for result in _forests(outcome) for batch in result.batches),
+        *(batch.comparison for result in forests(outcome) for batch in result.batches),
     ]
 
 
-def _forests(outcome: Outcome) -> list[ForestTable]:
+def _summaries(outcome: Outcome) -> list[SuiteSummary]:
+    found = forests(outcome)
+    return forest_summaries(found) if found else summarize_suite(comparisons(outcome))
+
+
+def forests(outcome: Outcome) -> list[ForestTable]:
+    """The tables of forests in the results."""
     return [result for result in outcome.results if isinstance(result, ForestTable)]
 
 
@@ -81,11 +87,17 @@ def summary_text(summaries: Sequence[SuiteSummary]) -> str:
         for summary in summaries
         for row in summary.rows
     ]
-    return "\n".join([table(header, rows, labels=1), "", *(_summary_line(summary) for summary in summaries)])
+    return "\n".join([table(header, rows, labels=1), "", summary_lines(summaries)])
+
+
+def summary_lines(summaries: Sequence[SuiteSummary]) -> str:
+    """What each says as a whole."""
+    return "\n".join(map(_summary_line, summaries))
 
 
 def _summary_line(summary: SuiteSummary) -> str:
-    threads = f"{summary.threads} thread{'s' * (summary.threads > 1)}"
+    batch = f"{summary.batch:,} row{'s' * (summary.batch > 1)}, " if summary.batch else ""
+    threads = f"{batch}{summary.threads} thread{'s' * (summary.threads > 1)}"
     left_out = f"; not counted: {', '.join(summary.left_out)}" if summary.left_out else ""
     if summary.minimum is None:
         return f"- {threads}: nothing to compare{left_out}"
@@ -169,10 +181,10 @@ def _tables(outcome: Outcome) -> list[str]:
     kernels = [result for result in outcome.results if isinstance(result, KernelTable)]
     accuracies = [result for result in outcome.results if isinstance(result, Accuracy)]
     latencies = [result for result in outcome.results if isinstance(result, Comparison)]
-    forests = _forests(outcome)
+    trees = forests(outcome)
     return [
         *([latency_table(latencies), summary_text(summarize_suite(latencies))] if latencies else []),
-        *([forest_text(forests), summary_text(summarize_suite(comparisons(outcome)))] if forests else []),
+        *([forest_text(trees), summary_lines(forest_summaries(trees))] if trees else []),
         *([footprint_text(footprints)] if footprints else []),
         *(kernel_text(measured) for measured in kernels),
         *([accuracy_text(accuracies)] if accuracies else []),
@@ -186,10 +198,7 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "machine": asdict(fingerprint()),
         "versions": outcome.versions,
         "results": [asdict(result) for result in outcome.results],
-        "summary": [
-            asdict(summary) | {"geometric_mean": summary.geometric_mean}
-            for summary in summarize_suite(comparisons(outcome))
-        ],
+        "summary": [asdict(summary) | {"geometric_mean": summary.geometric_mean} for summary in _summaries(outcome)],
         "skipped": outcome.skipped,
         "refused": outcome.refused,
     }

@@ -35,11 +35,13 @@ class BestPeer:
 
 @dataclass(frozen=True)
 class SuiteSummary:
-    """All models with one number of threads; `left_out` says which do not count, and why."""
+    """All models with one number of threads; `left_out` says which do not count, and why. `batch` is the number of rows
+    where there are several."""
 
     threads: int
     rows: tuple[BestPeer, ...]
     left_out: tuple[str, ...]
+    batch: int | None = None
 
     @property
     def minimum(self) -> BestPeer | None:

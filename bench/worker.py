@@ -5,9 +5,11 @@
 First it sends `Loaded`, right after the first result. Then each request line gets one reply line:
 
     {"measure": SECONDS, "least": RUNS}   ->  {"seconds": [time of every run]}
-    {"save": "OUT.npz"}                   ->  {"saved": "OUT.npz"}
+    {"save": "OUT.npz", "rows": ROWS}     ->  {"saved": "OUT.npz", "seconds": time of the run}
+    {"feed": "INPUTS.npz"}                ->  {"fed": "INPUTS.npz"}
 
-End of input ends it. It imports numpy and the one engine only, so that its memory is the engine's.
+`save` runs the model on the first so many rows of every input, on all where `rows` is null; `feed` changes the inputs
+of what follows. End of input ends it. It imports numpy and the one engine only, so that its memory is the engine's.
 """
 
 from __future__ import annotations
@@ -58,8 +60,7 @@ def main(arguments: list[str]) -> None:
     name, prepared, threads, inputs_file = arguments
     replies = sys.stdout
     sys.stdout = sys.stderr  # what an engine prints must not end up among the replies
-    with np.load(inputs_file) as archive:
-        inputs = {key: archive[key] for key in archive.files}
+    inputs = _read(inputs_file)
     begin = time.perf_counter()
     session = peer(name).load(Path(prepared), int(threads))
     loaded = time.perf_counter()
@@ -67,7 +68,17 @@ def main(arguments: list[str]) -> None:
     first = time.perf_counter()
     _send(replies, asdict(Loaded(loaded - begin, first - loaded, peak_resident_bytes(), private_bytes())))
     for line in sys.stdin:
-        _send(replies, _answer(json.loads(line), session, inputs))
+        request = json.loads(line)
+        if "feed" in request:
+            inputs = _read(request["feed"])
+            _send(replies, {"fed": request["feed"]})
+        else:
+            _send(replies, _answer(request, session, inputs))
+
+
+def _read(path: str) -> Arrays:
+    with np.load(path) as archive:
+        return {key: archive[key] for key in archive.files}
 
 
 def _answer(request: dict[str, object], session: Session, inputs: Arrays) -> dict[str, object]:
@@ -75,10 +86,16 @@ def _answer(request: dict[str, object], session: Session, inputs: Arrays) -> dic
         case {"measure": int() | float() as budget, "least": int() as least}:
             refresh = partial(session.refresh, inputs) if isinstance(session, Refreshed) else None
             return {"seconds": timed_runs(lambda: session(inputs), budget, least=least, before=refresh)}
-        case {"save": str() as path}:
-            outputs = {name: np.asarray(value) for name, value in session(inputs).items()}
+        case {"save": str() as path, "rows": int() | None as rows}:
+            fed = {name: value[:rows] for name, value in inputs.items()} if rows else inputs
+            if isinstance(session, Refreshed):
+                session.refresh(fed)
+            begin = time.perf_counter()
+            found = session(fed)
+            seconds = time.perf_counter() - begin
+            outputs = {name: np.asarray(value) for name, value in found.items()}
             np.savez(path, allow_pickle=False, **outputs)
-            return {"saved": path}
+            return {"saved": path, "seconds": seconds}
         case _:
             raise ValueError(f"not a request: {request}")
 

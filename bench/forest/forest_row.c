@@ -1,11 +1,13 @@
 /* Single rows through the C interfaces of engines for forests: what a call costs where nothing else is in the way.
  *
- *     PROGRAM ENGINE LIBRARY MODEL FEATURES OUTPUTS COUNT ROWS.raw SECONDS RESULTS.raw
+ *     PROGRAM ENGINE LIBRARY MODEL FEATURES OUTPUTS BYTES COUNT ROWS.raw SECONDS RESULTS.raw
  *
  * The rows, COUNT times FEATURES of float32, are given one at a time, in turn, for SECONDS after a pass that warms up.
- * The report is a line of JSON, the seconds per row of every pass; the results of one pass go to a file. Engines:
+ * The report is a line of JSON, the seconds per row of every pass; the results of one pass go to a file, as numbers of
+ * BYTES, 8 where the model computes in double precision. Engines:
  *
- *     kiln      LIBRARY is the model.so in the artifact MODEL, which was built for one row
+ *     kiln      LIBRARY is the model.so in the artifact MODEL
+ *     lightgbm  LIBRARY is lib_lightgbm.so, MODEL a file that it loads
  *     tl2cgen   LIBRARY is the model as compiled C; MODEL is not used
  *     xgboost   LIBRARY is libxgboost.so, MODEL a file that it loads
  */
@@ -23,13 +25,13 @@ enum { ALIGNMENT = 64, MOST_PASSES = 1 << 16, DESCRIPTION_BYTES = 160 };
 
 typedef struct arguments {
     const char *engine, *library, *model, *results;
-    size_t features, outputs, count, stride; /* the distance of rows, in floats */
+    size_t features, outputs, bytes, count, stride; /* the distance of rows, in floats */
     double seconds;
     float *rows;
 } arguments;
 
 /* Predicts the i-th row. */
-typedef void predict(size_t i, const float *row, float *result);
+typedef void predict(size_t i, const float *row, void *result);
 
 static void die(const char *what, const char *why) {
     fprintf(stderr, "%s: %s\n", what, why);
@@ -55,20 +57,21 @@ static void *symbol(void *library, const char *name) {
 }
 
 static arguments read_arguments(int argc, char **argv) {
-    if (argc != 10) die(argv[0], "wrong number of arguments");
+    if (argc != 11) die(argv[0], "wrong number of arguments");
     arguments given = {
-        .engine = argv[1], .library = argv[2], .model = argv[3], .results = argv[9],
+        .engine = argv[1], .library = argv[2], .model = argv[3], .results = argv[10],
         .features = strtoul(argv[4], NULL, 10), .outputs = strtoul(argv[5], NULL, 10),
-        .count = strtoul(argv[6], NULL, 10), .seconds = atof(argv[8]),
+        .bytes = strtoul(argv[6], NULL, 10), .count = strtoul(argv[7], NULL, 10), .seconds = atof(argv[9]),
     };
+    if (given.bytes != sizeof(float) && given.bytes != sizeof(double)) die(argv[6], "is the size of no number");
     const size_t per_line = ALIGNMENT / sizeof(float);
     given.stride = (given.features + per_line - 1) / per_line * per_line;
     given.rows = memory(given.count * given.stride * sizeof(float));
-    FILE *file = fopen(argv[7], "rb");
-    if (!file) die(argv[7], "cannot be read");
+    FILE *file = fopen(argv[8], "rb");
+    if (!file) die(argv[8], "cannot be read");
     for (size_t i = 0; i < given.count; i++)
         if (fread(given.rows + i * given.stride, sizeof(float), given.features, file) != given.features)
-            die(argv[7], "does not hold the rows");
+            die(argv[8], "does not hold the rows");
     fclose(file);
     return given;
 }
@@ -80,7 +83,7 @@ static size_t output_count;
 static kiln_context *context;
 static __typeof__(kiln_run_rows) *run_kiln;
 
-static void predict_kiln(size_t i, const float *row, float *result) {
+static void predict_kiln(size_t i, const float *row, void *result) {
     (void)i;
     const void *inputs[] = {row};
     void *outputs[] = {result};
@@ -106,25 +109,76 @@ typedef union entry {
     int rank;
 } entry;
 
-static void (*run_tl2cgen)(entry *data, int margin, float *result);
-static entry *entries;
+typedef union wide_entry {
+    int missing;
+    double value;
+    int rank;
+} wide_entry;
+
+static void (*run_tl2cgen)(void *data, int margin, void *result);
+static void *entries;
 static size_t entry_count;
 
-static void predict_tl2cgen(size_t i, const float *row, float *result) {
+static void predict_tl2cgen(size_t i, const float *row, void *result) {
     (void)i;
+    entry *all = entries;
     for (size_t f = 0; f < entry_count; f++) {
-        if (isnan(row[f])) entries[f].missing = -1;
-        else entries[f].value = row[f];
+        if (isnan(row[f])) all[f].missing = -1;
+        else all[f].value = row[f];
     }
     memset(result, 0, output_count * sizeof(float)); /* leaves are added to it */
+    run_tl2cgen(entries, 0, result);
+}
+
+static void predict_wide_tl2cgen(size_t i, const float *row, void *result) {
+    (void)i;
+    wide_entry *all = entries;
+    for (size_t f = 0; f < entry_count; f++) {
+        if (isnan(row[f])) all[f].missing = -1;
+        else all[f].value = row[f];
+    }
+    memset(result, 0, output_count * sizeof(double));
     run_tl2cgen(entries, 0, result);
 }
 
 static predict *open_tl2cgen(const arguments *given, void *library) {
     *(void **)&run_tl2cgen = symbol(library, "predict");
     entry_count = given->features;
-    entries = memory(entry_count * sizeof(entry));
-    return predict_tl2cgen;
+    entries = memory(entry_count * sizeof(wide_entry));
+    return given->bytes == sizeof(double) ? predict_wide_tl2cgen : predict_tl2cgen;
+}
+
+/* LightGBM: what does not depend on the row is prepared beforehand. */
+
+static int (*run_lightgbm)(void *prepared, const void *row, int64_t *count, double *result);
+static const char *(*lightgbm_error)(void);
+static void *lightgbm_row;
+
+static void check_lightgbm(int status) {
+    if (status) die("lightgbm", lightgbm_error());
+}
+
+static void predict_lightgbm(size_t i, const float *row, void *result) {
+    (void)i;
+    int64_t count;
+    check_lightgbm(run_lightgbm(lightgbm_row, row, &count, result));
+}
+
+static predict *open_lightgbm(const arguments *given, void *library) {
+    enum { NORMAL = 0, FLOAT32 = 0, ALL = -1 };
+    int (*load)(const char *file, int *iterations, void **booster);
+    int (*prepare)(void *booster, int kind, int first, int iterations, int type, int32_t columns, const char *options,
+                   void **prepared);
+    *(void **)&lightgbm_error = symbol(library, "LGBM_GetLastError");
+    *(void **)&load = symbol(library, "LGBM_BoosterCreateFromModelfile");
+    *(void **)&prepare = symbol(library, "LGBM_BoosterPredictForMatSingleRowFastInit");
+    *(void **)&run_lightgbm = symbol(library, "LGBM_BoosterPredictForMatSingleRowFast");
+    if (given->bytes != sizeof(double)) die("lightgbm", "gives doubles");
+    void *model;
+    int iterations;
+    check_lightgbm(load(given->model, &iterations, &model));
+    check_lightgbm(prepare(model, NORMAL, 0, ALL, FLOAT32, (int32_t)given->features, "num_threads=1", &lightgbm_row));
+    return predict_lightgbm;
 }
 
 /* XGBoost: a row is described in JSON, which is written beforehand. The result stays its own. */
@@ -140,7 +194,7 @@ static void check_xgboost(int status) {
     if (status) die("xgboost", xgboost_error());
 }
 
-static void predict_xgboost(size_t i, const float *row, float *result) {
+static void predict_xgboost(size_t i, const float *row, void *result) {
     (void)row;
     static const char options[] = "{\"type\": 0, \"training\": false, \"iteration_begin\": 0, \"iteration_end\": 0,"
                                   " \"missing\": NaN, \"strict_shape\": false, \"cache_id\": 0}";
@@ -175,6 +229,7 @@ static predict *open_engine(const arguments *given) {
     void *library = dlopen(given->library, RTLD_NOW | RTLD_LOCAL);
     if (!library) die(given->library, dlerror());
     if (!strcmp(given->engine, "kiln")) return open_kiln(given, library);
+    if (!strcmp(given->engine, "lightgbm")) return open_lightgbm(given, library);
     if (!strcmp(given->engine, "tl2cgen")) return open_tl2cgen(given, library);
     if (!strcmp(given->engine, "xgboost")) return open_xgboost(given, library);
     die(given->engine, "is no engine of this program");
@@ -185,9 +240,8 @@ int main(int argc, char **argv) {
     arguments given = read_arguments(argc, argv);
     output_count = given.outputs;
     predict *engine = open_engine(&given);
-    const size_t per_line = ALIGNMENT / sizeof(float);
-    const size_t stride = (given.outputs + per_line - 1) / per_line * per_line;
-    float *results = memory(given.count * stride * sizeof(float));
+    const size_t stride = (given.outputs * given.bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    char *results = memory(given.count * stride);
     static double passes[MOST_PASSES];
     size_t done = 0;
     double begin = 0;
@@ -198,7 +252,7 @@ int main(int argc, char **argv) {
         else begin = now();
     }
     FILE *file = fopen(given.results, "wb");
-    for (size_t i = 0; file && i < given.count; i++) fwrite(results + i * stride, sizeof(float), given.outputs, file);
+    for (size_t i = 0; file && i < given.count; i++) fwrite(results + i * stride, given.bytes, given.outputs, file);
     if (!file || fclose(file) != 0) die(given.results, "cannot be written");
     for (size_t i = 0; i < done; i++) printf("%c%.9e", i ? ',' : '[', passes[i]);
     puts("]");

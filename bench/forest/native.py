@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import runtime
 from bench.latency import SUBJECT, Effort, PreparedModel, largest_difference
 from bench.native.programs import TIMEOUT_S, NoNativeProgram, installed_file
+from bench.peers import LIGHTGBM_SUFFIX
 from bench.process import available_processors
 from bench.timing import Ratio, Summary, Turns, ratio_of_medians, summarize, take_turns
 from compiler.codegen.toolchain import CCompiler
@@ -46,6 +47,7 @@ class NativeRows:
 
 _LIBRARIES: Mapping[str, Callable[[Path], Path]] = {
     "kiln": lambda made: made / "model.so",
+    "lightgbm": lambda _: installed_file("lightgbm", "lightgbm", "lib_lightgbm.so"),
     "tl2cgen": lambda made: made,
     "xgboost": lambda _: installed_file("xgboost", "xgboost", "libxgboost.so"),
 }
@@ -81,6 +83,7 @@ def native_rows(
     inputs = directory / "rows.raw"
     rows.tofile(inputs)
     outputs = expected.size // len(expected)
+    number = np.dtype(np.float64 if model.source.suffix == LIGHTGBM_SUFFIX else np.float32)
     failures: dict[str, str] = {}
     programs: dict[str, _Program] = {}
     for engine in (name for name in model.prepared if name in _LIBRARIES):
@@ -90,7 +93,7 @@ def native_rows(
         except NoNativeProgram as failure:
             failures[engine] = str(failure)
             continue
-        sizes = (str(rows.shape[1]), str(outputs), str(len(rows)))
+        sizes = (str(rows.shape[1]), str(outputs), str(number.itemsize), str(len(rows)))
         command = (str(program), engine, str(library), str(made), *sizes, str(inputs))
         programs[engine] = _Program(command, effort.turn_seconds, directory / f"{engine}.row.raw")
 
@@ -104,7 +107,7 @@ def native_rows(
 
     turns = take_turns({engine: partial(turn, engine) for engine in programs}, effort.turns)
     ran = {engine: measured for engine, measured in turns.items() if engine not in failures}
-    found = {engine: np.fromfile(programs[engine].results, np.float32).reshape(expected.shape) for engine in ran}
+    found = {engine: np.fromfile(programs[engine].results, number).reshape(expected.shape) for engine in ran}
     return NativeRows(
         tuple(_row(engine, ran, largest_difference({"": found[engine]}, {"": expected})) for engine in ran), failures
     )

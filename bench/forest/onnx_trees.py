@@ -1,4 +1,4 @@
-"""A forest of XGBoost as an ONNX model: one TreeEnsembleRegressor and the objective's transform.
+"""A forest of XGBoost or LightGBM as an ONNX model: one TreeEnsembleRegressor and the objective's transform.
 
 python -m bench.forest.onnx_trees MODEL.json MODEL.onnx
 """
@@ -32,6 +32,9 @@ _TRANSFORMS = {
     "reg:logistic": "Sigmoid",
     "multi:softprob": "Softmax",
     "reg:squarederror": "Identity",
+    "regression": "Identity",
+    "regression_l1": "Identity",
+    "binary sigmoid:1": "Sigmoid",
 }
 """Operators: ONNX Runtime 1.31 leaves a `post_transform` of LOGISTIC out where there is one target."""
 
@@ -118,6 +121,8 @@ def main(arguments: list[str]) -> None:
     """Write the model."""
     source, converted = map(Path, arguments)
     found = read_forest(source)
+    if found.is_prepared:
+        raise RefusedForest("some of its features are changed before they are compared")
     onnx.save(onnx_model(found.forest, found.objective), converted)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from bench.forest.measure import measure_forest
+from bench.forest.measure import Plan, measure_forest
 from bench.isa import isa_named
 from bench.models.catalog import UnknownModel
 from bench.models.forests import GRID, GRID_MODELS, SUFFIXES, ForestModel, forest_names, make_forest
-from bench.peers import MissingPeer
+from bench.peers import MissingPeer, RefusedForest
 from bench.process import available_processors
 from bench.report import Outcome, Result
 from bench.running import run_each
@@ -40,9 +40,18 @@ def run_forests(
     counts = [options.threads] if options.threads else sorted({1, len(available_processors())})
 
     def measure(_name: str, model: ForestModel, directory: Path) -> list[Result]:
-        isa = isa_named(options.isa)
-        return list(measure_forest(model, engines, counts, options.batches, directory, isa, options.turns))
+        return list(measure_forest(model, plan, directory, say))
 
-    failures = (MissingPeer, ModelError, ToolchainError)
+    plan = Plan(
+        engines=engines,
+        counts=counts,
+        batches=options.batches,
+        isa=isa_named(options.isa),
+        turns=options.turns,
+        keep=options.keep,
+        build_limit=options.build_limit,
+        run_limit=options.run_limit,
+    )
+    failures = (MissingPeer, ModelError, RefusedForest, ToolchainError)
     make = partial(make_forest, zoo=options.zoo)
     run_each(outcome, names, make, measure, failures, say, asked_for=bool(options.models))

@@ -1,4 +1,4 @@
-"""The forest in a file of XGBoost, as Kiln's frontend reads it: for its statistics, and for other formats."""
+"""The forest in a model's file, as Kiln's frontends read it: for its statistics, and for other formats."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from pathlib import Path
 
 from bench.peers import LIGHTGBM_SUFFIX, RefusedForest
 from compiler.ir.forest import Forest
+from frontends.lightgbm.document import model_text
+from frontends.lightgbm.model import read_model as read_lightgbm
+from frontends.lightgbm.sections import read_sections
+from frontends.lightgbm.trees import forest_of
 from frontends.xgboost.document import read_document
 from frontends.xgboost.fields import Field
 from frontends.xgboost.model import LinearBooster, read_model
@@ -14,19 +18,33 @@ from frontends.xgboost.model import LinearBooster, read_model
 
 @dataclass(frozen=True)
 class SourceForest:
-    """All trees of a model, whose sums start at the base margins, and the name of its objective."""
+    """All trees of a model, whose sums start at the base margins, and its objective as the model spells it.
+
+    `is_prepared` is whether the forest's columns are not the model's features, but made from them.
+    """
 
     forest: Forest
     objective: str
+    is_prepared: bool = False
 
 
 def read_forest(path: Path) -> SourceForest:
-    """Read a file; raises RefusedForest for what is no forest of XGBoost, and the frontend's ModelError."""
+    """Read a file; raises RefusedForest for a linear model, and the frontend's ModelError."""
     if path.suffix == LIGHTGBM_SUFFIX:
-        raise RefusedForest("only forests of XGBoost are converted")
+        return _of_lightgbm(path)
     document = read_document(path.read_bytes(), path.name)
     model = read_model(document, path.name)
     if isinstance(model.booster, LinearBooster):
         raise RefusedForest("a linear model has no trees")
     objective = Field(document, path.name)["learner"]["objective"]["name"].text()
     return SourceForest(model.booster.forest(model.base, model.features, (0, 0)), objective)
+
+
+def _of_lightgbm(path: Path) -> SourceForest:
+    text = model_text(path)
+    model = read_lightgbm(text)
+    header, _ = read_sections(text.data, text.name)
+    forest, preparation = forest_of(model.trees, model.outputs, model.features)
+    changed = preparation.truncated.any() or preparation.zero_missing.any() or preparation.copied.size > 0
+    objective = header.values.get("objective", "")
+    return SourceForest(forest, f"mean of trees, {objective}" if model.is_average else objective, bool(changed))

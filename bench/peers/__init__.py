@@ -15,6 +15,8 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.peers.child import TIMEOUT_S
+
 Arrays = Mapping[str, NDArray[np.generic]]
 
 # Runs a loaded model once: inputs by name to outputs by name.
@@ -64,6 +66,8 @@ class ForestFile:
     features: int
     sample: Path
     """An .npz file with rows like those of the training, `DATA f32[n, features]`."""
+    limit_seconds: float = TIMEOUT_S
+    """What a converter or compiler in a process of its own may take."""
 
 
 class ForestPeer(Protocol):

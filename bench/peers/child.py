@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +11,14 @@ from pathlib import Path
 from bench.diagnostics import last_words
 
 TIMEOUT_S = 900.0
+"""Seconds that a converter may take, with the compilers that it starts."""
+
+
+class ConversionTooLong(RuntimeError):
+    """An engine's converter, with the compilers that it started, was ended."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"making what it loads takes longer than the limit of {seconds:.0f} s")
 
 
 class ConversionFailed(RuntimeError):
@@ -18,20 +28,28 @@ class ConversionFailed(RuntimeError):
         super().__init__(f"{Path(command[0]).name} ended with status {code}: {last_words(diagnostics)}")
 
 
-def convert(command: Sequence[str], expected: Path) -> Path:
-    """Run the command, which is to make the file or folder `expected`; raises ConversionFailed."""
-    try:
-        done = subprocess.run(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as late:
-        raise ConversionFailed(command, -1, f"it ran past {late.timeout:.0f} s") from late
-    if done.returncode != 0 or not expected.exists():
-        raise ConversionFailed(command, done.returncode, done.stdout)
+def convert(command: Sequence[str], expected: Path, seconds: float = TIMEOUT_S) -> Path:
+    """Run the command, which is to make the file or folder `expected`.
+
+    Raises ConversionFailed, ConversionTooLong.
+    """
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            printed, _ = process.communicate(timeout=seconds)
+        except BaseException as ending:
+            # What the command has started, compilers for example, is in its session and would go on without it.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            if isinstance(ending, subprocess.TimeoutExpired):
+                raise ConversionTooLong(seconds) from ending
+            raise
+    if process.returncode != 0 or not expected.exists():
+        raise ConversionFailed(command, process.returncode, printed)
     return expected

@@ -42,7 +42,8 @@ def load(prepared: Path, threads: int) -> Session:
 def prepare_forest(model: ForestFile, directory: Path, target: str) -> Path:
     """The forest as an ONNX file with one operator of ai.onnx.ml and the objective's transform."""
     converted = directory / f"{model.path.stem}.onnx"
-    return convert([sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)], converted)
+    command = [sys.executable, "-m", "bench.forest.onnx_trees", str(model.path), str(converted)]
+    return convert(command, converted, model.limit_seconds)
 
 
 def runtime_files() -> list[Path]:

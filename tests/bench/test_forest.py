@@ -199,13 +199,77 @@ def test_models_of_the_zoo(name: str, zoo: Path) -> None:
         pytest.skip(str(missing))
 
 
-def test_rows_of_lightgbm(tmp_path: Path) -> None:
-    (tmp_path / "model.txt").write_text("tree\nfeature_infos=[-2:3] none 4:1:7\n")
-    rows = rows_like_training(tmp_path / "model.txt", 100)
-    assert rows.shape == (100, 3)
-    assert rows[:, 0].min() >= -2 and rows[:, 0].max() <= 3 and rows[:, 0].std() > 1
+def skewed_rows() -> np.ndarray:
+    """Of a number with a long tail, one that no tree uses, and three levels."""
+    random = np.random.default_rng(0)
+    return np.stack([random.lognormal(0.0, 2.0, 2000), np.zeros(2000), random.integers(0, 3, 2000)], axis=1)
+
+
+@pytest.fixture(scope="module")
+def lightgbm_model(folder: Path) -> Path:
+    lightgbm = pytest.importorskip("lightgbm")
+    x = skewed_rows()
+    label = (x[:, 0] > 1) + 0.1 * np.sin(x[:, 0]) + 0.01 * x[:, 2]
+    parameters = {"num_leaves": 7, "verbose": -1, "num_threads": 1, "min_data_in_leaf": 5}
+    path = folder / "numbers.txt"
+    lightgbm.train(parameters, lightgbm.Dataset(x, label), 5).save_model(path)
+    return path
+
+
+def test_rows_of_lightgbm(lightgbm_model: Path) -> None:
+    rows = rows_like_training(lightgbm_model, 4000)
+    trained = skewed_rows()
+    assert rows.shape == (4000, 3)
+    # The first tree's root is where the label jumps. Of numbers that are even in their range hardly any are below.
+    assert np.mean(rows[:, 0] <= 1) == pytest.approx(np.mean(trained[:, 0] <= 1), abs=0.05)
+    assert rows[:, 0].min() >= trained[:, 0].min() - 1e-6 and rows[:, 0].max() <= trained[:, 0].max() * 1.001
     assert not rows[:, 1].any()
+
+
+def test_rows_of_categories_and_of_a_tree_that_is_a_leaf(tmp_path: Path) -> None:
+    tree = "Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=1\nshrinkage=1\n\n\n"
+    header = f"tree\nfeature_infos=[-2:3] none 4:1:7\ntree_sizes={len(tree)}\n\n"
+    (tmp_path / "model.txt").write_text(f"{header}{tree}end of trees\n")
+    rows = rows_like_training(tmp_path / "model.txt", 100)
+    assert rows[:, 0].min() >= -2 and rows[:, 0].max() <= 3 and rows[:, 0].std() > 1
     assert set(rows[:, 2]) == {1, 4, 7}
+
+
+@pytest.mark.parametrize("name", FOREST_PEERS)
+def test_a_peer_agrees_with_lightgbm(name: str, lightgbm_model: Path, tmp_path: Path) -> None:
+    try:
+        engine = forest_peer(name)
+    except MissingPeer as missing:
+        pytest.skip(str(missing))
+    rows = rows_like_training(lightgbm_model, 300)
+    np.savez(tmp_path / "sample.npz", allow_pickle=False, **{DATA: rows})
+    file = ForestFile(lightgbm_model, 3, tmp_path / "sample.npz")
+    if name == "xgboost":
+        with pytest.raises(RefusedForest, match="models of XGBoost only"):
+            engine.prepare_forest(file, tmp_path, "host")
+        return
+    outputs = engine.load(engine.prepare_forest(file, tmp_path, "host"), 1)({DATA: rows})
+    assert largest_difference(outputs, {PREDICTION: expected(lightgbm_model, rows)}) < 1e-5
+
+
+def test_the_command_on_a_model_of_lightgbm(
+    lightgbm_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whose results are doubles, from C too; a peer that cannot run it is named, and the exit status says so."""
+    arguments = ["--suite", "forest", "--models", str(lightgbm_model), "--batches", "1,64", "--turns", "1"]
+    files = ["--json", str(tmp_path / "f.json"), "--keep", str(tmp_path / "keep")]
+    assert command.main([*arguments, "--peers", "LightGBM,xgboost", "--threads", "1", *files]) == 1
+    said = capsys.readouterr()
+    assert "- xgboost does not run numbers: RefusedForest: it runs models of XGBoost only" in said.out
+    assert "bench: numbers: lightgbm prepares it" in said.err and "bench: numbers: 64 rows, 1 thread" in said.err
+    (found,) = json.loads((tmp_path / "f.json").read_text())["results"]
+    for batch in found["batches"]:
+        assert {row["engine"] for row in batch["comparison"]["measured"]} == {"kiln", "lightgbm"}
+        assert all(row["difference"] <= 1e-6 for row in batch["comparison"]["measured"])
+    native = {row["engine"]: row["difference"] for row in found["single_rows"]["rows"]}
+    assert native.keys() == {"kiln", "lightgbm"}
+    assert all(difference <= 1e-6 for difference in native.values())
+    assert (tmp_path / "keep" / "numbers" / "lightgbm.json").is_file()
 
 
 def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
