@@ -15,7 +15,9 @@ Traps of TIR that this module exists to avoid (each has a test):
 
 from __future__ import annotations
 
+import operator
 import struct
+from collections.abc import Callable
 from typing import Protocol
 
 from tvm import tirx
@@ -133,13 +135,33 @@ def not_equal(left: Expr, right: Expr) -> Expr:
 
 
 def maximum(left: Expr, right: Expr) -> Expr:
-    """The larger lane; NaN when either side is NaN."""
-    return select(tirx.Or(left > right, is_nan(left)), left, right)
+    """The larger lane, of two zeros either; NaN when either side is NaN."""
+    return _extreme(left, right, operator.gt)
 
 
 def minimum(left: Expr, right: Expr) -> Expr:
-    """The smaller lane; NaN when either side is NaN."""
-    return select(tirx.Or(left < right, is_nan(left)), left, right)
+    """The smaller lane, of two zeros either; NaN when either side is NaN."""
+    return _extreme(left, right, operator.lt)
+
+
+def _extreme(left: Expr, right: Expr, precedes: Callable[[Expr, Expr], Expr]) -> Expr:
+    """The side that ``precedes`` the other, or NaN. ``select(precedes(a, b), a, b)`` is one instruction of x86, and is
+    ``b`` when either is NaN, so that a number on one side goes first."""
+    if _is_number(right):
+        return select(precedes(right, left), right, left)
+    extreme = select(precedes(left, right), left, right)
+    if _is_number(left):
+        return extreme
+    # Without the fence LLVM would make one select of the two, whose condition takes more instructions than the first.
+    return select(is_nan(left), left, fence(extreme))
+
+
+def _is_number(value: Expr) -> bool:
+    """Whether an expression is a finite ``literal``."""
+    scalar = value.value if isinstance(value, tirx.Broadcast) else value
+    return isinstance(scalar, tirx.FloatImm) or (
+        isinstance(scalar, tirx.Cast) and isinstance(scalar.value, tirx.IntImm)
+    )
 
 
 def intrinsic(name: str, dtype: str, *operands: Expr) -> Expr:

@@ -30,7 +30,7 @@ from compiler.codegen.tir import (
 )
 from compiler.ir.dtypes import DType
 from compiler.targets import Target
-from tests.codegen.native import CORTEX_A72, X86_V3, instructions, llvm, run
+from tests.codegen.native import CORTEX_A72, X86_V3, X86_V4, instructions, llvm, run
 
 NAN, INFINITY = float("nan"), float("inf")
 SPECIAL = np.array([0.0, -0.0, 1.0, -2.5, NAN, INFINITY, -INFINITY, 1e-45], np.float32)
@@ -80,6 +80,35 @@ def test_maximum_and_minimum_propagate_nan(width: int) -> None:
     other = np.array([1, 1, NAN, 1, 1, 1, 1, -1], np.float32)
     np.testing.assert_array_equal(apply(maximum, SPECIAL, other, width=width), np.maximum(SPECIAL, other))
     np.testing.assert_array_equal(apply(minimum, SPECIAL, other, width=width), np.minimum(SPECIAL, other))
+
+
+@pytest.mark.parametrize("width", [1, 8])
+@pytest.mark.parametrize("number", [0.0, -0.0, 6.0, -1.5, INFINITY, -INFINITY, NAN])
+@pytest.mark.parametrize(("function", "wanted"), [(maximum, np.maximum), (minimum, np.minimum)])
+def test_limits_propagate_nan_of_either_side(
+    function: Callable[[Expr, Expr], Expr], wanted: np.ufunc, number: float, width: int
+) -> None:
+    expected = wanted(SPECIAL, np.float32(number))
+    for order in (1, -1):
+        limited = apply(
+            lambda x, o=order: function(*(x, literal(number, "float32", like=x))[::o]), SPECIAL, width=width
+        )
+        np.testing.assert_array_equal(limited, expected)
+
+
+@pytest.mark.parametrize("target", [X86_V3, X86_V4], ids=["avx2", "avx512"])
+def test_limits_by_numbers_are_one_instruction_of_x86(target: Target) -> None:
+    k = KernelBuilder("k_limited")
+    x, y = (k.pointer(name, DType.F32, (64,)) for name in "xy")
+    width = target.lanes(4)
+    with k.parallel(64 // width) as i:
+        at = lanes(i * width, width)
+        positive = k.let(maximum(x[at], literal(0.0, "float32", like=x[at])), "positive")
+        y[at] = minimum(positive, literal(6.0, "float32", like=positive))
+    code = instructions(assembly(k.finish(), llvm(target)), "k_limited")
+    assert any(line.startswith("vmaxps") for line in code)
+    assert any(line.startswith("vminps") for line in code)
+    assert not any(line.startswith(("vcmp", "vblend")) for line in code)
 
 
 @pytest.mark.parametrize("operation", [operator.mul, operator.add, operator.sub], ids=lambda f: f.__name__)
