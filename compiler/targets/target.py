@@ -122,6 +122,12 @@ class Target:
         return not BY_ELEMENT_FEATURES.isdisjoint(self.features)
 
     @property
+    def splits_vectors(self) -> bool:
+        """Whether a vector takes two units that multiply half of it each, so that two halves can be multiplied in the
+        time of one vector: in cores with 64 bytes per cycle of the AVX-512 instructions."""
+        return self.vector_bytes == 64 and self.fma_ports == 1
+
+    @property
     def has_bf16(self) -> bool:
         """Whether bfloat16 products accumulate into float32 in one instruction."""
         return not BF16_FEATURES.isdisjoint(self.features)

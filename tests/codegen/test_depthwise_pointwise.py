@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.depthwise_pointwise import DepthwisePointwise
+from compiler.codegen.tir import assembly
 from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType, Value
 from compiler.ir.ops.binary import Add, Maximum, Minimum
 from compiler.ir.ops.contraction import Conv
+from compiler.targets import resolve
 from tests.codegen.blocked_regions import LANES, blocked_region, blocked_type, check_blocked, per_channel
+from tests.codegen.native import instructions, llvm
 from tests.codegen.task_kernels import HOST
 
 
@@ -32,6 +35,9 @@ CASES = {
     "5x5": Case((1, 2 * LANES, 7, 7), 5, 1, 5 * LANES, 4),
     "tails of channels and filters": Case((1, LANES + 3, 6, 9), 3, 1, 2 * LANES + 5, 2),
     "last block of one vector": Case((1, LANES, 6, 30), 3, 1, 3 * LANES, 2),
+    "half a vector of filters behind a whole one": Case((1, 2 * LANES, 6, 19), 3, 1, LANES + LANES // 2, 2),
+    "half a vector of filters in a last block": Case((1, LANES, 4, 9), 3, 1, 2 * LANES + LANES // 2, 2),
+    "three vectors and a half": Case((1, LANES, 4, 9), 3, 1, 3 * LANES + LANES // 2, 4),
     "fewer filters than a vector": Case((1, LANES, 4, 5), 3, 1, 3, 4),
     "prime number of rows": Case((1, LANES, 5, 23), 3, 1, LANES, 4),
     "channels at a large power of two": Case((1, 256, 4, 4), 3, 1, LANES, 1),
@@ -77,3 +83,12 @@ def test_pair_equals_reference_in_all_tilings(name: str) -> None:
 def test_blocks_of_three_vectors_are_left_to_others(filters: int, vectors: int) -> None:
     graph = pair_region(Case((1, LANES, 8, 8), 3, 1, filters, vectors))
     assert not DepthwisePointwise().matches(graph, HOST)
+
+
+@pytest.mark.parametrize(("name", "halves"), [("znver4", True), ("znver5", False)])
+def test_half_a_vector_of_filters_is_multiplied_where_two_units_make_a_vector(name: str, halves: bool) -> None:
+    target = resolve(name)
+    template, region = DepthwisePointwise(), pair_region(Case((1, 32, 8, 28), 3, 1, 24, 2), target.lanes(4))
+    func = template.emit(region, template.space(region, target).default, target, "kernel").func
+    code = instructions(assembly(func, llvm(target)), "kernel")
+    assert any(line.startswith("vfmadd") and "ymm" in line for line in code) == halves

@@ -58,9 +58,13 @@ def test_what_the_features_promise() -> None:
     assert resolve("znver4").has_bf16
     assert resolve("neoverse_n1").dot_products == ("dotprod",)
     assert not resolve("neoverse_n1").has_bf16
+    assert resolve("znver4").splits_vectors
+    assert not resolve("znver5").splits_vectors
+    assert not resolve("x86-64-v4").splits_vectors
     assert A72.dot_products == ()
     assert A72.has_fma
     assert A72.multiplies_by_element
+    assert not A72.splits_vectors
     assert resolve("armv7a_neon").has_fma
     assert not resolve("armv7a_neon").multiplies_by_element
     assert not resolve("x86-64-v2").has_fma

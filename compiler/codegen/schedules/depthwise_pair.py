@@ -20,8 +20,8 @@ from compiler.codegen.schedules.channelwise import ChannelwiseLoops, Row, result
 from compiler.codegen.schedules.depthwise_blocked import WeightedSum
 from compiler.codegen.schedules.reduction import nodes_behind
 from compiler.codegen.schedules.region import RegionReader, compute_of
-from compiler.codegen.schedules.register_tile import multiply_tile
-from compiler.codegen.tir import Array, lanes
+from compiler.codegen.schedules.register_tile import most_rows, multiply_tile, power_of_two_pieces
+from compiler.codegen.tir import Array, doubled, lanes
 from compiler.ir import DType, Graph, Layout, Node, Value
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
@@ -137,6 +137,8 @@ class PairLoops:
     ) -> None:
         self.reader, self.pair, self.middle, self.tile = reader, pair, middle, tile
         self.builder, self.vector, self.rows = reader.builder, target.lanes(4), middle.shape[0]
+        self.target = target
+        self.unit = self.vector // 2 if target.splits_vectors else self.vector
         self.by_element = target.multiplies_by_element
         self.shape = s = pair.shape
         self.blocks = -(-pair.filters // pair.block)
@@ -159,49 +161,65 @@ class PairLoops:
     def emit_products(self, image: Index, first: Expr) -> None:
         """The same rows of the product, all blocks of filters."""
         with self.builder.serial(self.blocks, "filters") as block:
-            for vectors in self.block_parts(block):
-                with self.builder.serial(self.rows, "row") as row:
-                    self.emit_row(Row(image, block, row), first, vectors)
+            for filters in self.block_parts(block):
+                for piece in power_of_two_pieces(filters):
+                    with self.builder.serial(self.rows, "row") as row:
+                        self.emit_row(Row(image, block, row), first, piece)
 
     def block_parts(self, block: Expr) -> Iterator[int]:
-        """The vectors of a block of filters: all of them, but for a last block of which some do not exist."""
-        full, rest = divmod(-(-self.pair.filters // self.vector), self.pair.block // self.vector)
+        """The filters of a block, in whole units: all of them, but for a last block of which some do not exist."""
+        full, rest = divmod(-(-self.pair.filters // self.unit) * self.unit, self.pair.block)
         if not rest or not full:
-            yield rest or self.pair.block // self.vector
+            yield rest or self.pair.block
             return
         with self.builder.if_(tirx.LT(block, self.builder.index(full))):
-            yield self.pair.block // self.vector
+            yield self.pair.block
         with self.builder.else_():
             yield rest
 
-    def emit_row(self, row: Row, first: Expr, vectors: int) -> None:
-        """A block of filters of one row: tiles of equal width, and one of what is left."""
-        full, rest = divmod(self.shape.columns, self.tile)
-        with self.builder.serial(full, "tile") as number:
-            self.emit_tile(row, first, number * self.tile, (self.tile, vectors))
-        if rest:
-            self.emit_tile(row, first, self.builder.index(full * self.tile), (rest, vectors))
+    def emit_row(self, row: Row, first: Expr, piece: tuple[int, int]) -> None:
+        """A piece of a block of filters, as (start, width), of one row: tiles of equal width, and one of what is left.
 
-    def emit_tile(self, row: Row, first: Expr, column: Index, size: tuple[int, int]) -> None:
-        """Sums, epilogue and store of ``size`` columns times vectors."""
-        k, (columns, vectors) = self.builder, size
-        width = vectors * self.vector
+        Half a vector is a piece of its own: beside a whole one in the same loop Zen 4 gains less of it.
+        """
+        tile = self.columns_of(-(-piece[1] // self.vector))
+        full, rest = divmod(self.shape.columns, tile)
+        with self.builder.serial(full, "tile") as number:
+            self.emit_tile(row, first, number * tile, (tile, *piece))
+        if rest:
+            self.emit_tile(row, first, self.builder.index(full * tile), (rest, *piece))
+
+    def columns_of(self, vectors: int) -> int:
+        """Columns of a tile of so many vectors: as many sums as a tile of a whole block has, if registers suffice."""
+        whole = self.pair.block // self.vector
+        return min(self.tile * whole // vectors, most_rows(vectors, self.target), self.shape.columns)
+
+    def emit_tile(self, row: Row, first: Expr, column: Index, size: tuple[int, int, int]) -> None:
+        """Sums, epilogue and store of ``size``: columns, first filter of the block, filters."""
+        k, (columns, start, width) = self.builder, size
         sums = multiply_tile(
             k,
             (columns, width, self.shape.channels),
             lambda number, channel: self.middle[row.number, add(column, number), channel],
-            lambda channel: self.weights[row.block, channel, lanes(k.index(0), width)],
+            lambda channel: self.weights[row.block, channel, lanes(k.index(start), width)],
             by_element=self.by_element,
         )
         line = k.let(first + row.number, "line")
         lines = (line,) if self.pair.product.result.type.rank == 4 else ()
-        for part in range(vectors):
-            vector = add(affine(row.block, self.pair.block // self.vector, 0), part)
+        for part in range(-(-width // self.vector)):
+            vector = add(affine(row.block, self.pair.block // self.vector, 0), start // self.vector + part)
             filters = lanes(affine(vector, self.vector, 0), self.vector)
             with self.reader.scope():
                 for number, total in enumerate(sums):
-                    value = k.let(total[lanes(k.index(part * self.vector), self.vector)], "sum")
+                    value = k.let(self.vector_of(total, part), "sum")
                     where = (row.image, filters, *lines, add(column, number))
                     with self.reader.override(self.pair.product.result, lambda _, value=value: value):
                         there = (row.image, vector, line, add(column, number), lanes(k.index(0), self.vector))
                         self.result[there] = self.reader.at(self.stored, where)
+
+    def vector_of(self, total: Array, part: int) -> Expr:
+        """A vector of a column's sums. Where half a one ends no filter exists, and what is stored does not matter."""
+        zero = self.builder.index(0)
+        if total.shape[0] < self.vector:
+            return doubled(total[lanes(zero, total.shape[0])])
+        return total[lanes(zero + part * self.vector, self.vector)]

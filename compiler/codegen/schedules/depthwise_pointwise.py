@@ -12,7 +12,8 @@ Rows of the depthwise result, all channels of them, stay in scratch of one worke
             y[row, tile] = epilogue(acc)
 
 What a separate kernel would write to memory and the next one read again never leaves the caches. Weights are packed as
-those of ``depthwise_blocked`` and ``conv_blocked`` are.
+those of ``depthwise_blocked`` and ``conv_blocked`` are. Where a vector is multiplied in two halves, a last vector of
+which no more than half has filters is multiplied as one half, in tiles of its own.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class DepthwisePointwise:
     """A float32 depthwise convolution, pointwise ops, a 1x1 convolution of stride 1 and pointwise ops; all blocked."""
 
     name = "depthwise_pointwise"
-    version = 3
+    version = 4
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a pair, with operands that can be read at blocks of channels."""

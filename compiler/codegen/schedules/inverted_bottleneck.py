@@ -46,7 +46,7 @@ class InvertedBottleneck:
     """Float32 convolutions, 1x1, depthwise and 1x1, the outer ones of stride 1, and pointwise ops; all blocked."""
 
     name = "inverted_bottleneck"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is such a chain, with operands that can be read at blocks of channels."""

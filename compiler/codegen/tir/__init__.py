@@ -42,7 +42,7 @@ from compiler.codegen.tir.lowering import (
     lower,
     object_and_assembly,
 )
-from compiler.codegen.tir.shuffle import every, interleaved, repeated, shuffled, transposed
+from compiler.codegen.tir.shuffle import doubled, every, interleaved, repeated, shuffled, transposed
 
 __all__ = [
     "Array",
@@ -57,6 +57,7 @@ __all__ = [
     "broadcast",
     "build_object",
     "cast",
+    "doubled",
     "either",
     "element_type",
     "every",

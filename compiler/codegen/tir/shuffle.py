@@ -56,6 +56,11 @@ def repeated(vector: Expr, number: int, count: int) -> Expr:
     return shuffled([vector] * copies, [number] * count)
 
 
+def doubled(vector: Expr) -> Expr:
+    """A vector twice, one after the other."""
+    return shuffled((vector, vector), range(2 * lane_count(vector)))
+
+
 def shuffled(vectors: Sequence[Expr], order: Iterable[int]) -> Expr:
     """The elements with these numbers of all vectors, one after the other."""
     return tirx.Shuffle(list(vectors), [tirx.IntImm("int32", number) for number in order])

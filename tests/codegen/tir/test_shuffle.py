@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from compiler.codegen.tir import KernelBuilder, every, interleaved, lanes, repeated, transposed
+from compiler.codegen.tir import KernelBuilder, doubled, every, interleaved, lanes, repeated, transposed
 from compiler.ir.dtypes import DType
 from compiler.targets import Target
 from tests.codegen.native import CORTEX_A72, HOST, X86_V2, X86_V3, index_bits, run
@@ -57,3 +57,15 @@ def test_an_element_in_as_many_lanes_as_wanted(count: int, target: Target) -> No
             y[number, lanes(0, count)] = repeated(loaded, number, count)
     run(k.finish(), vector, result, target=target)
     np.testing.assert_array_equal(result, np.repeat(vector[:, None], count, axis=1))
+
+
+@TARGETS
+@pytest.mark.parametrize("count", [1, 2, 4, 8])
+def test_a_vector_twice(count: int, target: Target) -> None:
+    vector, result = np.arange(count, dtype=np.float32), np.zeros(2 * count, np.float32)
+    k = KernelBuilder("k_double", index_bits=index_bits(target))
+    x, y = k.pointer("x", DType.F32, vector.shape), k.pointer("y", DType.F32, result.shape)
+    with k.parallel(1):
+        y[lanes(0, 2 * count)] = doubled(k.let(x[lanes(0, count)], "x"))
+    run(k.finish(), vector, result, target=target)
+    np.testing.assert_array_equal(result, np.concatenate([vector, vector]))
