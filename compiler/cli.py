@@ -22,6 +22,8 @@ from compiler.passes import Pass, PassManager, PipelineError
 from compiler.targets import TargetError, resolve
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
+INTERRUPTED = 130
+"""As shells say of a program that an interrupt ended: 128 and the number of SIGINT."""
 
 
 class UsageError(Exception):
@@ -125,7 +127,7 @@ def run_command(action: Callable[[argparse.Namespace], int], options: argparse.N
     except (BuildError, SaveError, ExtensionError) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
-        return _fail("interrupted")
+        return _fail("interrupted", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 -- a defect of ours must not look like the user's mistake
         what = f"{type(error).__name__}: {error}"
         models = options.model if isinstance(options.model, str) else " ".join(options.model)

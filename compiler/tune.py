@@ -18,23 +18,22 @@ from types import FrameType
 from rich.console import Console
 
 from compiler.artifact import Artifact
-from compiler.autotune.database import (
-    Database,
-    default_database,
-    export_records,
-    import_records,
-    merge,
-    prune,
-    summaries,
-)
-from compiler.autotune.measure.transport import TransportError
+from compiler.autotune.database import Database, DatabaseError, default_database, import_records, merge
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
-from compiler.autotune.validity import Validity, toolchain_id
 from compiler.build import add_dynamic_batch, input_type
-from compiler.cli import DONE, FAILED, UsageError, check_names, command_parser, load_files, positive, run_command
-from compiler.codegen.extensions import extensions_of
-from compiler.codegen.template_versions import template_versions
+from compiler.cli import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    UsageError,
+    check_names,
+    command_parser,
+    load_files,
+    positive,
+    run_command,
+)
+from compiler.codegen.objects import JobsFailedError, WorkerStartError
 from compiler.codegen.toolchain import how_to_run
 from compiler.driver import Settings, build, build_errors
 from compiler.errors import BuildError
@@ -43,6 +42,7 @@ from compiler.targets import resolve
 from compiler.tuner.compare import Gain, batches_of, compare
 from compiler.tuner.report import write_tuning_report
 from compiler.tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
+from compiler.tuner.upkeep import Selection, list_best, list_tasks, validity_of
 from compiler.tuner.view import View, expectation, summary_table
 from compiler.tuner.withdraw import withdraw
 
@@ -59,10 +59,17 @@ examples:
 Without MODEL, the standard networks of the benchmark are tuned. Where the target neither runs here nor has a runner,
 kernels are predicted, not measured. Ctrl-C ends early and keeps everything; the same command goes on later.
 
-exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks
+exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted; KILN_DEBUG=1 shows tracebacks
 """
 
 DEFAULT_BUDGET = 300.0
+HOST = "host"
+INSTEAD = ("list", "best", "export", "import_file", "merge", "prune")
+OF_TUNING = (
+    *("model", "input", "bind", "dynamic_batch", "passes"),
+    *("trials", "budget", "search", "runner", "seed", "executor", "report"),
+)
+"""Arguments that say what to tune, or how."""
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -82,13 +89,32 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", type=int, default=0, metavar="S", help="of searches: the same one, the same proposals")
     p.add_argument("--executor", default="local", metavar="local|dask://HOST:PORT", help="where builds and runs happen")
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was found")
-    actions = p.add_argument_group("instead of tuning").add_mutually_exclusive_group()
+    group = p.add_argument_group("instead of tuning")
+    actions = group.add_mutually_exclusive_group()
     actions.add_argument("--list", action="store_true", help="the tasks that the database knows for the target")
     actions.add_argument("--best", action="store_true", help="their best kernels")
-    actions.add_argument("--export", type=Path, metavar="FILE", help="write records as lines of JSON (.xz compresses)")
+    actions.add_argument(
+        "--export",
+        type=Path,
+        metavar="FILE",
+        help="write the records of all machines, or of --target's, as lines of JSON (.xz compresses)",
+    )
     actions.add_argument("--import", type=Path, metavar="FILE", dest="import_file", help="add such records")
     actions.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="add records of files or databases")
-    actions.add_argument("--prune", action="store_true", help="forget records that no longer hold for the target")
+    actions.add_argument(
+        "--prune",
+        action="store_true",
+        help="forget records, of all machines or of --target's, of other versions of kernel templates or of TVM, which"
+        " builds do not use any more",
+    )
+    group.add_argument(
+        "--keep",
+        type=positive,
+        metavar="N",
+        help="--prune also forgets, and --export leaves out, what is not among the N best of a task, the default or a"
+        " failure; --export then leaves out what --prune forgets, too",
+    )
+    p.set_defaults(target=None)
     return p
 
 
@@ -106,11 +132,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tune(options: argparse.Namespace) -> int:
+    action = _check_usage(options, parser())
+    one_machine = options.target is not None
+    options.target = options.target or HOST
     loaded = load_files(options.load)
     check_names(options, loaded)
     path = options.db or default_database()
     with build_errors():
-        path.parent.mkdir(parents=True, exist_ok=True)
         settings = Settings(
             target=resolve(options.target),
             pipeline=options.passes,
@@ -120,89 +148,112 @@ def _tune(options: argparse.Namespace) -> int:
             dynamic_batch=options.dynamic_batch,
             workers=options.jobs,
         )
+        if action is not None:
+            _maintain(action, options, path, settings, one_machine=one_machine)
+            return DONE
         with Database.open(path) as database:
-            if (code := _maintain(options, database, settings)) is not None:
-                return code
             return _run(options, database, settings)
 
 
-# -- looking after a database --------------------------------------------------------------------
+# -- instead of tuning ------------------------------------------------------------------------------
 
 
-def _maintain(options: argparse.Namespace, database: Database, settings: Settings) -> int | None:
-    """Do what is asked for instead of tuning; None if it is nothing."""
-    if options.export:
-        count = export_records(database, options.export)
-        print(f"{count} records of {database.path} -> {options.export}")
-    elif options.import_file:
-        print(f"{import_records(database, options.import_file)} new records in {database.path}")
-    elif options.merge:
-        print(f"{merge(database, options.merge)} new records in {database.path}")
-    elif options.prune:
-        print(f"{prune(database, _validity(settings))} records forgotten, {database.count()} kept in {database.path}")
-    elif options.list or options.best:
-        _show(database, settings, best=options.best)
-    else:
-        return None
-    return DONE
+def _check_usage(options: argparse.Namespace, tuning: argparse.ArgumentParser) -> str | None:
+    """What is asked for instead of tuning, None for nothing. Raises UsageError for what would be ignored."""
+    action = next((name for name in INSTEAD if getattr(options, name)), None)
+    beside = next((name for name in OF_TUNING if getattr(options, name) not in (tuning.get_default(name), [])), None)
+    if action and beside:
+        given = f"MODEL {options.model[0]}" if beside == "model" else _flag(beside)
+        raise UsageError(f"{_flag(action)} and {given} do not go together: {_flag(action)} tunes nothing")
+    if options.keep and action not in ("export", "prune"):
+        raise UsageError(
+            f"--keep and {_flag(action) if action else 'tuning'} do not go together: it is for --export and --prune"
+        )
+    return action
 
 
-def _validity(settings: Settings) -> Validity:
-    schedules = extensions_of(settings.schedules)
-    return Validity(toolchain_id(), template_versions(settings.target, settings.cache / "kernels", schedules=schedules))
+def _flag(name: str) -> str:
+    return "--" + name.removesuffix("_file").replace("_", "-")
 
 
-def _show(database: Database, settings: Settings, *, best: bool) -> None:
-    rows = summaries(database, _validity(settings), settings.target.fingerprint())
-    for row in rows:
-        found = row.best
-        if best and found is not None and found.seconds is not None:
-            default = row.default.seconds if row.default else None
-            gain = f"{default / found.seconds:.2f}x of the default, " if default else ""
-            print(f"{row.task}  {1e6 * found.seconds:10.1f} us  {gain}{found.source.value}  {found.choice}")
-        elif not best:
-            result = row.text.splitlines()[-3].strip() if row.text.count("\n") > 2 else ""
-            counts = f"{row.measured} measured, {row.predicted} predicted, {row.failed} failed, {row.stale} stale"
-            print(f"{row.task}  {counts}  {result}")
-    print(f"{len(rows)} tasks for {settings.target.name} in {database.path}")
+def _maintain(action: str, options: argparse.Namespace, path: Path, settings: Settings, *, one_machine: bool) -> None:
+    selection = Selection(settings.target.fingerprint() if one_machine else None, options.keep)
+    # What looks at a database does not make one, and what forgets records has none to forget there.
+    if action == "prune" and not path.exists():
+        raise DatabaseError(path, "no such file")
+    with Database.open(path, read_only=action in ("list", "best", "export")) as database:
+        match action:
+            case "list":
+                print(*list_tasks(database, settings), sep="\n")
+            case "best":
+                print(*list_best(database, settings), sep="\n")
+            case "export":
+                print(selection.export(database, settings, options.export))
+            case "prune":
+                print(selection.prune(database, settings))
+            case "import_file":
+                print(f"{import_records(database, options.import_file)} new records in {path}")
+            case _:
+                print(f"{merge(database, options.merge)} new records in {path}")
 
 
 # -- tuning -----------------------------------------------------------------------------------------
 
 
 def _run(options: argparse.Namespace, database: Database, settings: Settings) -> int:
-    sources = [Source(Path(m), dict(options.input), dict(options.bind), settings.ops) for m in options.model]
-    seconds = options.budget or (None if options.trials else DEFAULT_BUDGET)
-    effort = Effort(trials=options.trials, seconds=seconds)
-    request = Request(settings, sources, effort, options.search, options.runner, options.seed, options.executor)
+    request = _request(options, settings)
+    peak = peak_of(request)
     console = Console()
-    if options.executor != LOCAL and not re.fullmatch(r"dask://[^/]+:\d+", options.executor):
-        raise UsageError(f"--executor {options.executor!r}: there are local and dask://HOST:PORT")
     try:
-        transport = request.transport
-    except ValueError as error:
-        raise UsageError(f"--runner {options.runner!r}: {error}") from error
-    predicted = transport is None or not transport.times_mean_something
-    try:
-        with View(console, predicted) as view, _interruptible() as running:
-            session = tune_models(request, database, view, running.append)
-    except TransportError as error:
-        raise BuildError(f"the device does not answer: {error}") from error
+        with View(console, request.predicts) as view, _interruptible() as running:
+            session = _session(request, database, peak, view, running)
     except ModuleNotFoundError as error:
         if options.executor == LOCAL:
             raise
         raise BuildError(f"--executor {options.executor} needs {error.name}: install kiln-compiler[cluster]") from error
     board = view.board
-    console.print(summary_table(board.chosen))
+    if board.chosen:
+        console.print(summary_table(board.chosen))
     failed = sum(row.failed for row in board.rows.values())
     print(f"{board.trials} candidates known, {failed} of this session failed; {database.path}")
-    print(expectation(board.forecasts(), predicted))
-    for source in sources:
-        if code := _prove(source, database, settings, session, measured=not predicted):
+    if forecasts := board.forecasts():
+        print(expectation(forecasts, request.predicts))
+    for source in request.sources if not session.stopped else ():
+        if code := _prove(source, request, database, session):
             return code
     if options.report:
-        _report(options, database, request)
+        builder, validity = local_builder(settings), validity_of(settings)
+        write_tuning_report(database, settings.target, validity, peak, builder, options.report, settings.ops)
+        print(f"report: {options.report}")
+    if session.stopped:
+        print(f"interrupted: what was measured is kept in {database.path}, and the same command goes on from there")
+        return INTERRUPTED
     return DONE
+
+
+def _session(request: Request, database: Database, peak: float, view: View, running: list[Session]) -> Session:
+    """The session when it is over. An interrupt at a terminal reaches worker processes, too: that what is asked of them
+    then fails is no failure."""
+    try:
+        return tune_models(request, database, peak, view, running.append)
+    except (JobsFailedError, WorkerStartError):
+        if not any(session.stopped for session in running):
+            raise
+        return running[-1]
+
+
+def _request(options: argparse.Namespace, settings: Settings) -> Request:
+    sources = [Source(Path(m), dict(options.input), dict(options.bind), settings.ops) for m in options.model]
+    seconds = options.budget or (None if options.trials else DEFAULT_BUDGET)
+    effort = Effort(trials=options.trials, seconds=seconds)
+    request = Request(settings, sources, effort, options.search, options.runner, options.seed, options.executor)
+    if options.executor != LOCAL and not re.fullmatch(r"dask://[^/]+:\d+", options.executor):
+        raise UsageError(f"--executor {options.executor!r}: there are local and dask://HOST:PORT")
+    try:
+        _ = request.transport
+    except ValueError as error:
+        raise UsageError(f"--runner {options.runner!r}: {error}") from error
+    return request
 
 
 @contextmanager
@@ -224,10 +275,11 @@ def _interruptible() -> Generator[list[Session]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _prove(source: Source, database: Database, settings: Settings, session: Session, *, measured: bool) -> int:
-    """Build a model without and with what was found, and run both, if the target runs here; with a dynamic batch on a
-    tile of rows and on one."""
-    if not measured or how_to_run(settings.target).kind != "native":
+def _prove(source: Source, request: Request, database: Database, session: Session) -> int:
+    """Build a model without and with what was found, and run both, if it was found on this machine; with a dynamic
+    batch on a tile of rows and on one."""
+    settings = request.settings
+    if not request.times_this_machine or how_to_run(settings.target).kind != "native":
         return DONE
     with (
         build(source, replace(settings, tuning=False, verify=False)) as untuned,
@@ -251,13 +303,6 @@ def _gain(source: Source, untuned: Artifact, tuned: Artifact, rows: int) -> Gain
     batch = f", {rows} row{'s' * (rows > 1)}" if rows else ""
     print(f"{source.label}{batch}: {gain}")
     return gain
-
-
-def _report(options: argparse.Namespace, database: Database, request: Request) -> None:
-    settings = request.settings
-    builder, peak = local_builder(settings), peak_of(request)
-    write_tuning_report(database, settings.target, _validity(settings), peak, builder, options.report)
-    print(f"report: {options.report}")
 
 
 if __name__ == "__main__":

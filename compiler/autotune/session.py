@@ -98,6 +98,11 @@ class Session:
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
 
     @property
+    def stopped(self) -> bool:
+        """Whether somebody wanted it to end early."""
+        return self._stopped.is_set()
+
+    @property
     def over(self) -> bool:
         """Whether nothing more is to be begun."""
         return self._stopped.is_set() or (self._end is not None and self._clock() >= self._end)

@@ -18,7 +18,7 @@ from compiler.ir import TensorType
 from compiler.source import Source
 from compiler.targets import Target, resolve
 from compiler.tuner.forecast import Forecast
-from compiler.tuner.run import LOCAL, Listener, Request, tune_models
+from compiler.tuner.run import LOCAL, Listener, Request, peak_of, tune_models
 from compiler.tuner.view import Board
 
 
@@ -79,7 +79,7 @@ def tune(
                 listener(event)  # type: ignore[arg-type]
 
         with nullcontext(database) if isinstance(database, Database) else Database.open(_place(database)) as opened:
-            session = tune_models(request, opened, hear)
+            session = tune_models(request, opened, peak_of(request), hear)
     return Tuned(session.name, board.trials, tuple(board.forecasts()))
 
 

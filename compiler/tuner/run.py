@@ -18,7 +18,7 @@ from compiler.autotune.measure.builder import EMITTER, WorkerBuilder
 from compiler.autotune.measure.clock import measure_hertz
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Builder, Device
-from compiler.autotune.measure.transport import Transport, transport_for
+from compiler.autotune.measure.transport import Local, Transport, TransportError, transport_for
 from compiler.autotune.record import Source as TimeSource
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
@@ -32,6 +32,7 @@ from compiler.codegen.objects.pool import available_cpus
 from compiler.codegen.task_spaces import task_spaces
 from compiler.codegen.toolchain import find_compiler, how_to_run
 from compiler.driver import Settings
+from compiler.errors import BuildError
 from compiler.ir import Task
 from compiler.passes import PassManager, context_for
 from compiler.source import Source
@@ -90,13 +91,30 @@ class Request:
             return transport_for(self.runner)
         return transport_for("") if how_to_run(self.settings.target).kind == "native" else None
 
+    @property
+    def predicts(self) -> bool:
+        """Whether times are the static model's."""
+        transport = self.transport
+        return transport is None or not transport.times_mean_something
+
+    @property
+    def times_this_machine(self) -> bool:
+        """Whether candidates are timed, and here."""
+        transport = self.transport
+        return self.executor == LOCAL and isinstance(transport, Local) and transport.times_mean_something
+
 
 def tune_models(
-    request: Request, database: Database, listener: Listener, started: Callable[[Session], None] = lambda session: None
+    request: Request,
+    database: Database,
+    peak: float,
+    listener: Listener,
+    started: Callable[[Session], None] = lambda session: None,
 ) -> Session:
-    """Tune until the effort is spent; ``started`` gets the session, which it may stop.
+    """Tune until the effort is spent; ``peak`` is that of one core (``peak_of``), ``started`` gets the session, which
+    it may stop.
 
-    Raises what a build raises, DatabaseError, ToolchainError, TransportError.
+    Raises what a build raises, DatabaseError, ToolchainError.
     """
     settings = request.settings
     workers = settings.workers or available_cpus()
@@ -116,14 +134,14 @@ def tune_models(
             SEARCHES[request.search or (GUIDED if device is not None else UNGUIDED)],
             CostModel,
             platform.node(),
-            transport is not None and transport.times_mean_something,
+            not request.predicts,
         )
         effort = request.effort
         if kit.device is None:
             effort = replace(effort, batch=BATCH, part=BATCH)
         session = Session(kit, effort, seed=request.seed, listener=listener)
         started(session)
-        _rounds(request, session, database, listener, peak_of(request))
+        _rounds(request, session, database, listener, peak)
     return session
 
 
@@ -216,10 +234,15 @@ def _spaces(settings: Settings, workers: int, tasks: Sequence[Task]) -> dict[Tas
 
 def peak_of(request: Request) -> float:
     """Float32 operations per second that one core of the device can do at most; where its clock cannot be measured, at
-    the one that the static model assumes. Raises ToolchainError, TransportError, OSError."""
+    the one that the static model assumes. A device, or an emulator, that is not there is found out so before anything
+    waits for it; one behind a cluster is not asked. Raises BuildError, ToolchainError, OSError."""
     target, transport, hertz = request.settings.target, request.transport, HERTZ
-    if transport is not None and transport.times_mean_something and request.executor == LOCAL:
-        hertz = measure_hertz(find_compiler(target), transport, request.settings.cache / "tuner")
+    if transport is not None and request.executor == LOCAL:
+        try:
+            measured = measure_hertz(find_compiler(target), transport, request.settings.cache / "tuner")
+        except TransportError as error:
+            raise BuildError(f"the device does not answer: {error}") from error
+        hertz = measured if transport.times_mean_something else HERTZ
     return target.peak_flops_per_cycle * hertz
 
 

@@ -120,8 +120,8 @@ def ms(seconds: float) -> str:
 
 
 def us(seconds: float | None) -> str:
-    """Microseconds; a dash where nothing is known."""
-    return "-" if seconds is None else f"{1e6 * seconds:.1f}"
+    """Microseconds, of less than ten with a digit more; a dash where nothing is known."""
+    return "-" if seconds is None else f"{1e6 * seconds:.{2 if seconds < 1e-5 else 1}f}"
 
 
 class View:
@@ -178,11 +178,12 @@ class View:
 def summary_table(rows: Sequence[Row], limit: int | None = None) -> Table:
     """The tasks of builds with what was found for each."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("task", max_width=40, no_wrap=True)
+    table.add_column("task", max_width=40)
     for heading in ("weight", "default us", "best us", "of peak", "trials"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)  # where room is short, names are shortened
     for row in rows[:limit]:
         of_peak = f"{100 * row.of_peak:.0f}%" if row.of_peak else "-"
         weight = f"{100 * share_of(row, rows):.1f}%"
-        table.add_row(Text(row.task.name), weight, us(row.default), us(row.best), of_peak, str(row.trials))
+        name = Text(row.task.name, no_wrap=True, overflow="ellipsis")
+        table.add_row(name, weight, us(row.default), us(row.best), of_peak, str(row.trials))
     return table

@@ -15,6 +15,7 @@ COMMANDS = (
     "compiler.opt",
     "compiler.bisect",
     "compiler.targets",
+    "compiler.tune",
     "runtime.run",
     "bench",
     "bench.conformance",

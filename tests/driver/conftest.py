@@ -9,6 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from compiler.ir import save_graph
+from tests.tuner.samples import network
+
 
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -51,4 +54,12 @@ def model_file(tmp_path: Path) -> Path:
     """The small model as a file."""
     path = tmp_path / "small.onnx"
     onnx.save(small_model(), path)
+    return path
+
+
+@pytest.fixture
+def kiln_file(tmp_path: Path) -> Path:
+    """Two convolutions, one behind the other, whose kernels have spaces."""
+    path = tmp_path / "net.kiln"
+    save_graph(network(), path)
     return path

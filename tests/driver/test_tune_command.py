@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import compiler
 from compiler.autotune import Database, tune
-from compiler.ir import save_graph
+from compiler.autotune.database import import_records, record_text
+from compiler.autotune.record import Record, Source, Status
+from compiler.codegen.space import Choice
+from compiler.driver import Settings
+from compiler.ir import Task
+from compiler.targets import resolve
 from compiler.tune import budget, main
 from compiler.tuner.compare import compare
+from compiler.tuner.upkeep import validity_of
 from compiler.tuner.withdraw import withdraw
 from tests.driver.conftest import small_model
-from tests.tuner.samples import network, tuned_database
-
-
-@pytest.fixture
-def kiln_file(tmp_path: Path) -> Path:
-    path = tmp_path / "net.kiln"
-    save_graph(network(), path)
-    return path
+from tests.tuner.samples import MATMUL, tuned_database
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,13 +50,66 @@ def test_wrong_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--target", "arm_cortex_b72"], ["--executor", "slurm"], ["--runner", "ssh 'pi"]]
+    "arguments",
+    [["--target", "arm_cortex_b72"], ["--executor", "slurm"], ["--runner", "ssh 'pi"], ["--runner", "adb -s pi"]],
 )
 def test_names_that_mean_nothing_exit_with_2(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--db", str(tmp_path / "t.db")]) == 2
     assert "error:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["net.onnx", "--list"], ["MODEL net.onnx", "--list"]),
+        (["--best", "--report", "r.html"], ["--report", "--best"]),
+        (["--export", "r.jsonl", "--trials", "3"], ["--export", "--trials"]),
+        (["--import", "r.jsonl", "--runner", "ssh pi@board"], ["--import", "--runner"]),
+        (["--prune", "--no-dynamic-batch"], ["--prune", "--dynamic-batch"]),
+        (["--list", "--keep", "3"], ["--list", "--keep"]),
+        (["net.onnx", "--keep", "3"], ["tuning", "--keep"]),
+    ],
+)
+def test_what_would_be_ignored_is_wrong_usage(
+    arguments: list[str], named: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "t.db"
+    assert main([*arguments, "--db", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "do not go together" in said and all(name in said for name in named)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--list"], ["--best"], ["--export", "r.jsonl"], ["--prune"]])
+def test_looking_at_a_database_that_is_not_there_does_not_make_it(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "folder" / "t.db"
+    assert main([*arguments, "--db", str(path)]) == 1
+    assert f"{path}: no such file" in capsys.readouterr().err
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["{folder}/ssh -o BatchMode=yes -p 2222 pi@board", "{folder}/adb -s board-1 shell", "{folder}/qemu-arm -L /"],
+)
+def test_a_device_that_is_absent_is_one_error_at_once(
+    prefix: str, kiln_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It names the prefix, and what the device, or what stands between, said last."""
+    runner = prefix.format(folder=tmp_path)
+    program = Path(runner.split()[0])
+    program.write_text("#!/bin/sh\necho 'Welcome.\nno route to board' >&2\nexit 255\n")
+    program.chmod(0o755)
+    arguments = ["--db", str(tmp_path / "t.db")]
+    assert main([str(kiln_file), "--runner", runner, *arguments]) == 1
+    said = capsys.readouterr()
+    assert "the device does not answer" in said.err and runner in said.err and "255: no route to board" in said.err
+    assert main([str(kiln_file), "--runner", f"{tmp_path}/not-there -v", *arguments]) == 1
+    assert f"{tmp_path}/not-there -v" in capsys.readouterr().err and not said.out
 
 
 def test_times_as_typed() -> None:
@@ -106,7 +159,8 @@ def test_without_a_board_records_are_predictions_and_builds_use_them(
     assert main(["--best", *arguments]) == 0
     assert "predicted" in capsys.readouterr().out
     assert main(["--list", *arguments]) == 0
-    assert "tasks for arm_cortex_a72" in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert "tasks for arm_cortex_a72" in listed and "  conv f32[1,32,12,12]{1:4} f32[32,32,1,1]" in listed
 
 
 def test_records_travel_between_databases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,8 +172,49 @@ def test_records_travel_between_databases(tmp_path: Path, capsys: pytest.Capture
     assert f"{count} new records" in capsys.readouterr().out
     assert main(["--merge", str(first), str(text), "--db", str(second)]) == 0
     assert "0 new records" in capsys.readouterr().out
+    assert main(["--prune", "--db", str(second), "--target", "arm_cortex_a72"]) == 0
+    assert f"0 records forgotten, {count} kept" in capsys.readouterr().out
     assert main(["--prune", "--db", str(second)]) == 0
     assert f"{count} records forgotten" in capsys.readouterr().out
+
+
+def test_the_best_records_of_one_machine_are_exported_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The default is exported, and failures; records that hold no more are not."""
+    path, text = tmp_path / "t.db", tmp_path / "records.jsonl"
+    target, other = resolve("arm_cortex_a72"), resolve("znver4")
+    valid = validity_of(Settings(target))
+    task = Task(MATMUL)
+    sample = Record(
+        *(task.hash, target.fingerprint(), Choice.of("matmul_tiled", {}), valid.versions["matmul_tiled"]),
+        *(valid.toolchain, Status.OK, Source.MEASURED, 1.0),
+    )
+    good = [replace(sample, choice=Choice.of("matmul_tiled", {"rows": n}), seconds=float(n)) for n in range(1, 5)]
+    default = replace(sample, seconds=9.0, is_default=True)
+    failed = replace(sample, choice=Choice.of("matmul_tiled", {"rows": 7}), seconds=None, status=Status.CRASHED)
+    stale = replace(sample, toolchain="of old")
+    elsewhere = [replace(record, fingerprint=other.fingerprint()) for record in good]
+    with Database.open(path) as database:
+        database.add(task, [*good, default, failed, stale, *elsewhere])
+
+    def exported(*arguments: str) -> set[str]:
+        assert main(["--export", str(text), "--db", str(path), *arguments]) == 0
+        with Database.in_memory("exported") as database:
+            import_records(database, text)
+            return set(map(record_text, database.records()))
+
+    def texts(*records: Record) -> set[str]:
+        return set(map(record_text, records))
+
+    assert exported() == texts(*good, default, failed, stale, *elsewhere)
+    assert exported("--target", target.name) == texts(*good, default, failed, stale)
+    best = texts(*good[:2], default, failed)
+    assert exported("--target", target.name, "--keep", "2") == best
+    assert exported("--keep", "2") == best | texts(*elsewhere[:2])
+    assert main(["--prune", "--keep", "2", "--db", str(path), "--target", target.name]) == 0
+    assert "3 records forgotten" in capsys.readouterr().out
+    assert exported() == best | texts(*elsewhere)
 
 
 def test_tune_from_python(kiln_file: Path, tmp_path: Path) -> None:

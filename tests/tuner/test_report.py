@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,9 +25,25 @@ def test_a_page_has_everything_and_refers_to_nothing() -> None:
     for heading in ("Tasks", "Tuning curves", "Searches", "Knobs", "What the model learned"):
         assert f"<h2>{heading}</h2>" in page
     assert page.count("<figure>") == 1 and page.count("<polyline") == 2
+    assert "matmul f32[64,64] f32[64,64] → f32[64,64]" in page
     assert "tiled.a" in page and "random" in page and "grid" in page and "knob a" in page
     assert not re.search(r'(src|href)="(?!#)', page)
     HTMLParser().feed(page)
+
+
+def test_a_curve_can_be_seen_and_read() -> None:
+    """Even one of a single trial; its scale has numbers, and the best time is near the bottom."""
+    with tuned_database() as database:
+        one = next(r for r in database.records() if r.provenance["search"] == "random" and r.seconds)
+        database.remove(lambda record: record.provenance["search"] == "random" and record != one)
+        page = render_tuning_report(database, TARGET, VALIDITY, 1e11, FakeBuilder())
+        best = min(record.seconds or math.inf for record in database.records())
+    points = re.findall(r'polyline points="(.*?)"', page)
+    curves = [[tuple(map(float, point.split(","))) for point in curve.split()] for curve in points]
+    assert sorted(curve[-1][0] - curve[0][0] for curve in curves) == [pytest.approx(100 / 40), 100]
+    top, bottom = (float(re.findall(rf'class="{mark}">([\d.]+) us', page)[0]) for mark in ("top", "bottom"))
+    assert 0 <= bottom < 1e6 * best < top
+    assert 90 < max(y for curve in curves for _, y in curve) < 100
 
 
 def test_a_page_on_an_empty_database_says_so() -> None:

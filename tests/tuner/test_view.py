@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from compiler.autotune.session import Effort, Session
 from compiler.tuner.compare import gain_of
 from compiler.tuner.forecast import Forecast, ModelsSurveyed, mean_gain
 from compiler.tuner.survey import Survey
-from compiler.tuner.view import View, expectation, summary_table
+from compiler.tuner.view import View, expectation, summary_table, us
 from tests.autotune.fakes import FakeDevice, kit, tuning_task
 
 
@@ -47,6 +48,27 @@ def test_the_table_has_default_best_and_trials() -> None:
     assert "100.0%" in text and "4200.0" in text and " 67" in text
     (forecast,) = view.board.forecasts()
     assert (forecast.before, forecast.after) == (pytest.approx(2 * 4.2e-3), pytest.approx(2 * 1e-4))
+
+
+def test_a_narrow_terminal_shortens_names_only() -> None:
+    view, _ = shown(terminal=False)
+    (row,) = view.board.chosen
+    row.task = replace(row.task, name="node_conv7+node_batchnormalization8+node_relu9")
+    stream = io.StringIO()
+    Console(file=stream, width=70).print(summary_table([row]))
+    headings, line = stream.getvalue().splitlines()
+    assert headings.split() == ["task", "weight", "default", "us", "best", "us", "of", "peak", "trials"]
+    assert line.startswith("node_conv7+") and "…" in line and line.split()[-1] == "67"
+
+
+def test_short_times_have_a_digit_more() -> None:
+    assert [us(seconds) for seconds in (None, 4.6e-8, 3.146e-6, 1.2345e-5, 4.2e-3)] == [
+        "-",
+        "0.05",
+        "3.15",
+        "12.3",
+        "4200.0",
+    ]
 
 
 def test_gains_of_models_are_averaged_geometrically() -> None:

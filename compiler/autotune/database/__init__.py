@@ -5,7 +5,7 @@ from compiler.autotune.database.canonical import RecordFormatError, record_text
 from compiler.autotune.database.database import Database, Session
 from compiler.autotune.database.errors import DatabaseError
 from compiler.autotune.database.jsonl import export_records, import_records, merge
-from compiler.autotune.database.maintenance import TaskSummary, prune, summaries
+from compiler.autotune.database.maintenance import TaskSummary, prune, summaries, worth_keeping
 from compiler.autotune.database.place import default_database
 from compiler.autotune.database.shipped import shipped_records
 
@@ -23,4 +23,5 @@ __all__ = [
     "record_text",
     "shipped_records",
     "summaries",
+    "worth_keeping",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -25,12 +25,17 @@ HEADER = json_text({"format": FORMAT, "kiln": "tuning records"})
 COMPRESSED = ".xz"
 
 
-def export_records(database: Database, path: Path, fingerprint: str | None = None) -> int:
-    """Write all records, or those of one kind of machine, to a file, compressed if its name ends in ``.xz``.
+def export_records(
+    database: Database,
+    path: Path,
+    fingerprint: str | None = None,
+    wanted: Callable[[Record], bool] = lambda record: True,
+) -> int:
+    """Write the wanted records, of all kinds of machines or of one, to a file, compressed if its name ends in ``.xz``.
 
     The file appears complete or not at all. Returns the number of records. Raises DatabaseError.
     """
-    records = list(database.records(fingerprint=fingerprint))
+    records = [record for record in database.records(fingerprint=fingerprint) if wanted(record)]
     texts = database.tasks()
     data = "".join(f"{line}\n" for line in lines_of(records, texts)).encode()
     try:

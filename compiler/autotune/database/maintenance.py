@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from compiler.autotune.database.canonical import digest_of
 from compiler.autotune.database.database import Database
 from compiler.autotune.record import Record, Source, Status
 from compiler.autotune.validity import Validity
+
+Wanted: TypeAlias = Callable[[Record], bool]
 
 
 @dataclass(frozen=True)
@@ -57,25 +60,33 @@ def _summary(text: str, records: list[Record], best: Record | None, validity: Va
     )
 
 
-def prune(database: Database, validity: Validity | None = None, keep: int | None = None) -> int:
-    """Forget records; returns how many.
+def prune(
+    database: Database, validity: Validity | None = None, keep: int | None = None, fingerprint: str | None = None
+) -> int:
+    """Forget records that are not ``worth_keeping``, of all kinds of machines or of one; returns how many."""
+    wanted = worth_keeping(database, validity, keep)
+    return database.remove(lambda record: fingerprint in (None, record.fingerprint) and not wanted(record))
+
+
+def worth_keeping(database: Database, validity: Validity | None = None, keep: int | None = None) -> Wanted:
+    """Tells which records are of use.
 
     Args:
-        database: what to prune.
-        validity: drop the records that do not hold under it; None: none for that reason.
-        keep: drop, of each task and kind of machine, all good records but the best ``keep`` and those of the default;
-            None: none for that reason. Failures stay, so that nobody tries again.
+        database: whose records; they must not change in between.
+        validity: those that do not hold under it are not; None: they may be.
+        keep: of each task and kind of machine, good records are not but for the best ``keep`` and those of the default;
+            None: they all may be. Failures are, so that nobody tries again.
     """
     kept = None if keep is None else set(_best_digests(database, keep, validity))
 
-    def unwanted(record: Record) -> bool:
+    def wanted(record: Record) -> bool:
         if validity is not None and not validity.holds(record):
-            return True
-        if kept is None or record.is_default or record.status is not Status.OK:
             return False
-        return digest_of(record) not in kept
+        if kept is None or record.is_default or record.status is not Status.OK:
+            return True
+        return digest_of(record) in kept
 
-    return database.remove(unwanted)
+    return wanted
 
 
 def _best_digests(database: Database, keep: int, validity: Validity | None) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from compiler.autotune.measure.transport import Transport
+from compiler.autotune.measure.transport import Transport, TransportError
 from compiler.codegen.toolchain import CCompiler
 
 SOURCE = Path(__file__).with_name("clock.c")
@@ -20,4 +20,8 @@ def measure_hertz(compiler: CCompiler, transport: Transport, cache: Path) -> flo
         cache.mkdir(parents=True, exist_ok=True)
         code = compiler.compile(SOURCE, cache / f"clock-{digest}.o", flags=("-std=gnu11", "-O2"))
         compiler.link_program([code], program)
-    return float(transport.run([transport.send(program)], _LIMIT_SECONDS))
+    said = transport.run([transport.send(program)], _LIMIT_SECONDS)
+    try:
+        return float(said.split()[-1])  # behind what a shell may greet with
+    except (IndexError, ValueError):
+        raise TransportError(f"a program that prints the clock printed {said[-200:]!r}") from None

@@ -7,6 +7,7 @@ so that it cannot keep the board from the others. The optional packages are in t
 from __future__ import annotations
 
 import platform
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -18,6 +19,9 @@ from compiler.codegen.space import Choice
 from compiler.ir import Task
 
 SCHEME = "dask://"
+LISTENS_SECONDS = 10.0
+ANSWERS_SECONDS = 60.0
+"""How long a scheduler may take to accept a connection, and to answer."""
 
 
 class ClusterError(ConnectionError):
@@ -39,8 +43,11 @@ class Cluster(Protocol):
 def connect(address: str) -> distributed.Client:
     """The cluster at ``dask://HOST:PORT``, to be closed. Raises ClusterError."""
     place = address.removeprefix(SCHEME)
+    host, _, port = place.rpartition(":")
     try:
-        return distributed.Client(f"tcp://{place}", timeout=10)
+        # A client would ask again and again where nobody listens, and must be patient where somebody is busy.
+        socket.create_connection((host.strip("[]"), int(port)), LISTENS_SECONDS).close()
+        return distributed.Client(f"tcp://{place}", timeout=ANSWERS_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterError(f"no Dask scheduler answers at {place}: {error}") from error
 

@@ -1,8 +1,8 @@
 """Where the runner runs: a command prefix, before which nothing is assumed of a device.
 
-An empty prefix is this machine, an emulator's is this machine too; ``ssh …`` and ``adb …`` are other machines, to which
-files are sent once, under names that their content gives them. What a device must have: a shell with cat, chmod, mkdir,
-mv, rm, test and wc, and the GNU C library.
+An empty prefix is this machine, an emulator's is this machine too; ``ssh …`` and ``adb … shell`` are other machines, to
+which files are sent once, under names that their content gives them. What a device must have: a shell with cat, chmod,
+mkdir, mv, rm, test and wc, and the GNU C library.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ import os
 import shlex
 import signal
 import subprocess
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 SEND_SECONDS = 600.0
 ASK_SECONDS = 60.0
-_FOLDERS = {"ssh": ".kiln-runner", "adb": "/data/local/tmp/kiln-runner"}
-"""Where files lie on a device; relative to the home folder where there is one."""
+SSH_FOLDER = ".kiln-runner"
+"""Where files lie on a device; below the home folder where there is one."""
+ADB_FOLDER = "/data/local/tmp/kiln-runner"
 
 _EMULATORS = "qemu-"
 
@@ -59,10 +61,16 @@ class Transport(Protocol):
 
 
 def transport_for(prefix: str) -> Transport:
-    """The transport that a command prefix stands for. Raises ValueError for a prefix that no shell could read."""
+    """The transport that a command prefix stands for. Raises ValueError for a prefix that no shell could read, and for
+    one of adb that runs nothing."""
     words = tuple(shlex.split(prefix))
-    kind = Path(words[0]).name if words else ""
-    return Remote(words, _FOLDERS[kind]) if kind in _FOLDERS else Local(words)
+    match Path(words[0]).name if words else "":
+        case "ssh":
+            return Remote(words, SSH_FOLDER)
+        case "adb":
+            return Adb(words, ADB_FOLDER)
+        case _:
+            return Local(words)
 
 
 class Local:
@@ -82,7 +90,7 @@ class Local:
 
     def run(self, arguments: Sequence[str], timeout: float) -> str:
         """The standard output of a program. Raises TransportError."""
-        return _run((*self._prefix, *arguments), timeout)
+        return _run((*self._prefix, *arguments), timeout, shown=(*self._prefix, *arguments[:1]))
 
     def remove(self, name: str) -> None:
         """Files here belong to others."""
@@ -92,7 +100,8 @@ class Local:
 
 
 class Remote:
-    """A machine behind a command that takes a shell's line as its last argument, as ssh and ``adb shell`` do."""
+    """A machine behind a command that takes a shell's line as its last argument, as ssh does, and hands its own input
+    on."""
 
     def __init__(self, prefix: Sequence[str], folder: str) -> None:
         self._prefix = tuple(prefix)
@@ -142,38 +151,69 @@ class Remote:
         content, whole = path.read_bytes(), shlex.quote(name)
         part = f"{whole}.$$"
         # A connection that breaks looks like the end of the file to whoever reads it.
-        line = (
-            f"mkdir -p {shlex.quote(self._folder)} && cat > {part} && test $(wc -c < {part}) = {len(content)}"
-            f" && chmod 755 {part} && mv {part} {whole} && echo received"
-        )
-        if "received" not in self._shell(line, SEND_SECONDS, content).split():
-            raise TransportError(f"{shlex.join(self._prefix)}: the device did not take a file of {len(content)} bytes")
+        line = f"mkdir -p {shlex.quote(self._folder)} && cat > {part} && {_accept(part, whole, len(content))}"
+        self._check_received(self._shell(line, SEND_SECONDS, content), len(content))
+
+    def _check_received(self, answer: str, size: int) -> None:
+        if _RECEIVED not in answer.split():
+            raise TransportError(f"{shlex.join(self._prefix)}: the device did not take a file of {size} bytes")
 
     def _shell(self, line: str, timeout: float, content: bytes = b"") -> str:
-        return _run((*self._prefix, line), timeout, content)
+        return _run((*self._prefix, line), timeout, content, shown=self._prefix)
 
 
-def _run(command: Sequence[str], timeout: float, content: bytes = b"") -> str:
-    """In a session of its own: an interrupt of this program shall not end what the device is doing, and what does not
+class Adb(Remote):
+    """A machine behind ``adb … shell``. Files go through ``adb … push``: what the input of ``adb shell`` does to bytes
+    depends on the versions of adb and of its daemon on the device.
+
+    Raises ValueError for a prefix without ``shell``.
+    """
+
+    def __init__(self, prefix: Sequence[str], folder: str) -> None:
+        super().__init__(prefix, folder)
+        if "shell" not in prefix:
+            raise ValueError(f"{shlex.join(prefix)} runs nothing on the device, {shlex.join((*prefix, 'shell'))} does")
+        self._push = (*prefix[: prefix.index("shell")], "push")
+
+    def _upload(self, path: Path, name: str) -> None:
+        part, size = f"{name}.{uuid.uuid4().hex[:8]}", path.stat().st_size
+        self._shell(f"mkdir -p {shlex.quote(self._folder)}", ASK_SECONDS)
+        _run((*self._push, str(path), part), SEND_SECONDS, shown=self._push)
+        answer = self._shell(_accept(shlex.quote(part), shlex.quote(name), size), ASK_SECONDS)
+        self._check_received(answer, size)
+
+
+_RECEIVED = "received"
+
+
+def _accept(part: str, whole: str, size: int) -> str:
+    """The shell's line that gives a file its name if it has come as a whole."""
+    return f"test $(wc -c < {part}) = {size} && chmod 755 {part} && mv {part} {whole} && echo {_RECEIVED}"
+
+
+def _run(command: Sequence[str], timeout: float, content: bytes = b"", *, shown: Sequence[str]) -> str:
+    """What a command prints; messages have the words ``shown`` of it.
+
+    In a session of its own: an interrupt of this program shall not end what the device is doing, and what does not
     end in time is ended with all its children, which would hold its output open."""
-    shown, pipe = shlex.join(command[:4]), subprocess.PIPE
+    name, pipe = shlex.join(shown), subprocess.PIPE
     try:
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
     except OSError as error:
-        raise TransportError(f"{shown}: {error.strerror}") from error
+        raise TransportError(f"{name}: {error.strerror}") from error
     try:
         output, messages = process.communicate(content, timeout)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
-        raise TransportError(f"{shown}: no answer after {timeout:g} s", _text(output)) from None
+        raise TransportError(f"{name}: no answer after {timeout:g} s", _text(output)) from None
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     if process.returncode:
         said = _text(messages).strip().splitlines()
-        reason = f"{shown}: exit status {process.returncode}: {said[-1] if said else 'it printed nothing'}"
+        reason = f"{name}: exit status {process.returncode}: {said[-1] if said else 'it printed nothing'}"
         raise TransportError(reason, _text(output))
     return _text(output)
 
