@@ -14,8 +14,8 @@ from compiler.ir.ops.winograd import WinogradConv
 
 TRANSCENDENTAL = frozenset(
     (
-        *("exp", "library_exp", "log", "pow", "erf", "sigmoid", "tanh", "sin", "cos", "tan", "asin", "acos", "atan"),
-        *("sinh", "cosh", "asinh", "acosh", "atanh"),
+        *("exp", "library_exp", "log", "library_log1p", "pow", "erf", "sigmoid", "tanh", "sin", "cos", "tan"),
+        *("asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh"),
     )
 )
 """Names of the ops whose elements take a polynomial or more."""

@@ -16,7 +16,7 @@ def _function(name: str) -> Callable[[float], float]:
     return function
 
 
-_expf, _logf = _function("expf"), _function("logf")
+_expf, _expm1f, _logf, _log1pf = (_function(name) for name in ("expf", "expm1f", "logf", "log1pf"))
 
 
 def expf(x: Array) -> Array:
@@ -24,9 +24,19 @@ def expf(x: Array) -> Array:
     return _each(_expf, x)
 
 
+def expm1f(x: Array) -> Array:
+    """``e**x - 1`` of f32 values."""
+    return _each(_expm1f, x)
+
+
 def logf(x: Array) -> Array:
     """The natural logarithm of f32 values."""
     return _each(_logf, x)
+
+
+def log1pf(x: Array) -> Array:
+    """The natural logarithm of ``1 + x`` of f32 values."""
+    return _each(_log1pf, x)
 
 
 def _each(function: Callable[[float], float], x: Array) -> Array:

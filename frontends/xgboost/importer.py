@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from compiler.ir.dtypes import DType
 from compiler.ir.graph import Graph, Value
-from compiler.ir.ops.binary import Add, Equal, Mul, Select
+from compiler.ir.ops.binary import Add, And, Equal, Mul, Select
+from compiler.ir.ops.bits import Bitcast
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.movement import Broadcast, Reshape, Slice
 from compiler.ir.ops.ordered import OrderedSum
@@ -95,14 +95,19 @@ class _Importer:
             raise self.fail(f"{name!r} is bound to what are no numbers") from None
 
     def with_missing(self, data: Value) -> Value:
-        """NaN for whatever counts as missing."""
-        missing = self.wanted.missing_value
-        if math.isnan(missing):
-            return data
+        """NaN for whatever counts as missing. Bits are compared: some processors take subnormal floats for zeros."""
+        emit, constant = self.rewriter.emit, self.rewriter.constant
         with np.errstate(over="ignore"):
-            value = self.rewriter.constant(np.array(missing, np.float32))
-        nan = self.rewriter.constant(np.array(np.nan, np.float32))
-        return self.rewriter.emit(Select(), self.rewriter.emit(Equal(), data, value), nan, data)
+            missing = np.array(self.wanted.missing_value, np.float32)
+        if np.isnan(missing):
+            return data
+        bits = emit(Bitcast(DType.I32), data)
+        if missing == 0:
+            # Of either sign.
+            missing = np.abs(missing)
+            bits = emit(And(), bits, constant(np.array(0x7FFFFFFF, np.int32)))
+        is_missing = emit(Equal(), bits, constant(np.array(missing).view(np.int32)))
+        return emit(Select(), is_missing, constant(np.array(np.nan, np.float32)), data)
 
     def start(self, batch: int) -> Value | None:
         """What the user's base margins are, ``f32[batch, outputs]``, or None: those of the model."""

@@ -14,14 +14,11 @@ from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
 from frontends.errors import InputError, MalformedModel, UnsupportedModel
 from frontends.xgboost.fields import Field
-from frontends.xgboost.objectives import OBJECTIVES, Objective
+from frontends.xgboost.objectives import OBJECTIVES, Objective, objective_of
 from frontends.xgboost.trees import forest_of
 
 Iterations = tuple[int, int]
 """The first iteration and the one after the last; 0 as the end stands for all."""
-
-_NEWEST = (3, 2)
-"""The newest release whose quantiles were compared; later ones sort them."""
 
 _MOST_OUTPUTS = 2**20
 """A damaged number of outputs must not decide how much memory is taken."""
@@ -67,6 +64,7 @@ class Trees:
 class XGBoostModel:
     """What predictions follow from. ``base f32[outputs]`` are margins."""
 
+    objective_name: str
     objective: Objective
     features: int
     base: Array
@@ -97,18 +95,17 @@ def read_model(document: dict[str, object], name: str) -> XGBoostModel:
     booster = _booster(learner["gradient_booster"], features, outputs)
     attributes = learner.get("attributes")
     best = attributes.get("best_iteration") if attributes else None
-    return XGBoostModel(objective, features, base, booster, None if best is None else best.count())
+    return XGBoostModel(objective_name, objective, features, base, booster, None if best is None else best.count())
 
 
-def _objective(objective: str, root: Field) -> Objective:
-    if objective not in OBJECTIVES:
-        known = ", ".join(sorted(OBJECTIVES))
-        raise UnsupportedModel(f"{root.path}: the objective {objective!r} is not supported; known are {known}")
+def _objective(name: str, root: Field) -> Objective:
+    """The objective as the release that has written the model computes it."""
     version = root.get("version")
-    numbers: tuple[int, ...] = tuple(version.integers()[:2].tolist()) if version else ()
-    if objective == "reg:quantileerror" and numbers > _NEWEST:
-        raise UnsupportedModel(f"{root.path}: {objective} of XGBoost {'.'.join(map(str, numbers))} is not supported")
-    return OBJECTIVES[objective]
+    objective = objective_of(name, tuple(version.integers()[:2].tolist()) if version else ())
+    if objective is None:
+        known = ", ".join(sorted(OBJECTIVES))
+        raise UnsupportedModel(f"{root.path}: the objective {name!r} is not supported; known are {known}")
+    return objective
 
 
 def _base_scores(field: Field, outputs: int) -> Array:

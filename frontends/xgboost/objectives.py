@@ -13,15 +13,27 @@ import numpy as np
 
 from compiler.ir.dtypes import DType
 from compiler.ir.graph import Value
-from compiler.ir.libm import logf
+from compiler.ir.libm import expm1f, logf
 from compiler.ir.literal import Array
-from compiler.ir.ops.binary import Add, Div, Less, Minimum, Sub
+from compiler.ir.ops.binary import Add, Div, Less, Maximum, Minimum, Sub
+from compiler.ir.ops.movement import Concat, Slice
 from compiler.ir.ops.reduction import ArgMax, ReduceMax, ReduceSum
-from compiler.ir.ops.unary import Cast, LibraryExp, Neg
+from compiler.ir.ops.sorting import TopK
+from compiler.ir.ops.unary import Abs, Cast, LibraryExp, LibraryLog1p, Neg
 from compiler.ir.rewriter import Rewriter
+from frontends.errors import UnsupportedModel
 
 _LEAST_PROBABILITY = np.float32(1e-6)
 _LARGEST_EXPONENT = np.float32(88.7)
+
+_LEAST_GAP = np.float32(1e-6)
+"""Between expectiles."""
+
+_MOST_EXPECTILES = 256
+"""Each takes a few nodes of the graph."""
+
+_SORTS_QUANTILES = (3, 4)
+"""The first release whose predictions of several quantiles do not cross."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +52,12 @@ def _logit(scores: Array) -> Array:
     one = np.float32(1)
     clamped = np.clip(scores, _LEAST_PROBABILITY, one - _LEAST_PROBABILITY)
     return -logf(one / clamped - one)
+
+
+def _gaps(scores: Array) -> Array:
+    """Expectiles as the first of them and what ``_growing`` makes the distances to the others of."""
+    distances = np.maximum(scores[1:] - scores[:-1] - _LEAST_GAP, _LEAST_GAP)
+    return np.concatenate([scores[:1], distances + logf(-expm1f(-distances))])
 
 
 def _identity(rewriter: Rewriter, x: Value) -> Value:
@@ -76,6 +94,31 @@ def _most_likely(rewriter: Rewriter, x: Value) -> Value:
     return rewriter.emit(Cast(DType.F32), rewriter.emit(ArgMax(1), x))
 
 
+def _ascending(rewriter: Rewriter, x: Value) -> Value:
+    """The numbers of each row in order."""
+    values, _ = rewriter.node(TopK(1, x.type.shape[1], largest=False), [x]).results
+    return values
+
+
+def _growing(rewriter: Rewriter, x: Value) -> Value:
+    """The first number of each row, to which ``1e-6 + ln(1 + e**m)`` of each further margin m is added in turn."""
+    count = x.type.shape[1]
+    if count > _MOST_EXPECTILES:
+        raise UnsupportedModel(f"a model of {count} expectiles is not supported, at most {_MOST_EXPECTILES} are")
+    power = _exponential(rewriter, rewriter.emit(Neg(), rewriter.emit(Abs(), x)))
+    positive = rewriter.emit(Maximum(), x, rewriter.constant(np.array(0, np.float32)))
+    softplus = rewriter.emit(Add(), positive, rewriter.emit(LibraryLog1p(), power))
+    gap = rewriter.emit(Add(), softplus, rewriter.constant(np.array(_LEAST_GAP)))
+    columns = [_column(rewriter, x, 0)]
+    for number in range(1, count):
+        columns.append(rewriter.emit(Add(), columns[-1], _column(rewriter, gap, number)))
+    return rewriter.emit(Concat(1), *columns)
+
+
+def _column(rewriter: Rewriter, x: Value, number: int) -> Value:
+    return rewriter.emit(Slice((0, number), (x.type.shape[0], 1), (1, 1)), x)
+
+
 _PLAIN = Objective(_same, _identity)
 _LOGISTIC = Objective(_logit, _logistic)
 _LOG_LINK = Objective(logf, _exponential)
@@ -87,6 +130,7 @@ OBJECTIVES: dict[str, Objective] = {
     "reg:absoluteerror": _PLAIN,
     "reg:pseudohubererror": _PLAIN,
     "reg:quantileerror": _PLAIN,
+    "reg:expectileerror": Objective(_gaps, _growing),
     "rank:pairwise": _PLAIN,
     "rank:ndcg": _PLAIN,
     "rank:map": _PLAIN,
@@ -102,4 +146,11 @@ OBJECTIVES: dict[str, Objective] = {
     "multi:softprob": Objective(_same, _softmax),
     "multi:softmax": Objective(_same, _most_likely),
 }
-"""Every objective up to XGBoost 3.2, by the name that a model has it under."""
+"""Every objective of XGBoost 1.0 to 3.4, by the name that a model has it under."""
+
+
+def objective_of(name: str, release: tuple[int, ...]) -> Objective | None:
+    """What a release (major, minor; empty before 1.0) makes of an objective; None: not known."""
+    if name == "reg:quantileerror" and release >= _SORTS_QUANTILES:
+        return Objective(_same, _ascending)
+    return OBJECTIVES.get(name)

@@ -12,6 +12,7 @@ from frontends.rows import DATA
 from frontends.xgboost.document import Model, model_bytes, read_document
 from frontends.xgboost.importer import BASE_MARGIN
 from frontends.xgboost.model import Trees, read_model
+from frontends.xgboost.objectives import objective_of
 from frontends.xgboost.prediction import Prediction
 
 
@@ -30,6 +31,10 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     if isinstance(model.booster, Trees) and model.booster.has_old_vectors:
         # XGBoost 3.2 does not refuse such a file, it crashes.
         raise NoAnswerError(f"XGBoost {xgboost.__version__} cannot load leaves of several values of an older format")
+    if wanted.output == "prediction" and objective_of(model.objective_name, _release()) != model.objective:
+        raise NoAnswerError(
+            f"XGBoost {xgboost.__version__} computes {model.objective_name} otherwise than the model's own"
+        )
     margin = inputs.get(BASE_MARGIN)
     try:
         booster = xgboost.Booster(model_file=bytearray(data))
@@ -46,3 +51,7 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     if wanted.column is not None:
         result = result.reshape(result.shape[0], -1)[:, wanted.column]
     return {wanted.output: np.asarray(result, np.float32)}, f"xgboost {xgboost.__version__}"
+
+
+def _release() -> tuple[int, ...]:
+    return tuple(int(number) for number in xgboost.__version__.split(".")[:2])

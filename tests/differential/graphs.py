@@ -6,8 +6,9 @@ It complements ``tests.ir.strategies``, which knows no op by name but has only t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 from hypothesis import strategies as st
 
 from compiler.ir import DType, Layout, Op, TensorType, Value
@@ -59,10 +60,24 @@ Step = Callable[[Region, Value], Value]
 def graphs(draw: st.DrawFn, max_steps: int = 8) -> Drawn:
     """A graph of up to ``max_steps`` steps, each on one of the values so far; unused results are outputs."""
     region = Region(draw, "plain")
-    values = [region.input(TensorType(region.one_of(NUMBERS), draw_shape(region, (0, 4), LIMIT)))]
-    for _ in range(region.number(1, max_steps)):
+    first = region.input(TensorType(region.one_of(NUMBERS), draw_shape(region, (0, 4), LIMIT)))
+    return _steps(region, first, STEPS, max_steps)
+
+
+@st.composite
+def forest_graphs(draw: st.DrawFn, max_steps: int = 4) -> Drawn:
+    """A graph of ``graphs`` that mostly consists of forests."""
+    region = Region(draw, "plain")
+    rows, features = region.one_of((1, 3, 64, 150, 600)), region.one_of((1, 2, 3, 5))
+    first = region.input(TensorType(DType.F32, (rows, features)))
+    return _steps(region, first, (_forest, _forest, _forest, _elementwise), max_steps)
+
+
+def _steps(region: Region, first: Value, steps: Sequence[Step], most: int) -> Drawn:
+    values = [first]
+    for _ in range(region.number(1, most)):
         value = values[-1] if region.chance(2) else region.one_of(values)
-        made = region.one_of(STEPS)(region, value)
+        made = region.one_of(steps)(region, value)
         if made is not value and made.type.elements <= LIMIT:
             values.append(made)
     unused = [value for node in region.graph for value in node.results if not value.uses]
@@ -336,16 +351,96 @@ def _ordered_sum(region: Region, value: Value) -> Value:
 
 
 def _forest(region: Region, value: Value) -> Value:
+    """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    x = convert(region, value, DType.F32)
-    rows, features = x.type.shape
-    whole = parse_forest(FOREST.format(features=features, last=features - 1))
-    if region.chance(2):
-        return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(whole), x)
+    return region.one_of((_whole_forest, _bitsliced, _deep, _walk))(region, convert(region, value, DType.F32))
+
+
+def _whole_forest(region: Region, x: Value) -> Value:
+    features = x.type.shape[1]
+    shallow = FOREST.format(features=features, last=features - 1)
+    text = _deep_trees(features, region.number(9, 12)) if region.chance(2) else shallow
+    return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(parse_forest(text)), x)
+
+
+FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
+  tree 1 {{ s0: x{last} < 0.5 ? v0 : s1, missing left s1: x0 in {{0, 2}} ? v1 : v2, missing right
+           v0: 0.7, id 1 v1: -0.1, id 3 v2: 3.3, id 4 }}
+  tree 0 {{ s2: x0 >= -1.0 ? v3 : v4, missing right v3: 0.2, id 1 v4: 1e-3, id 2 }}
+}}"""
+
+
+def _deep_trees(features: int, depth: int) -> str:
+    """Two trees that have a leaf and a split at every level. No split follows from those above it, and about half of
+    the rows reach the last one."""
+    trees = " ".join(_deep_tree(tree, features, depth) for tree in range(2))
+    return f"f32[{features}] -> [0.5, -1.0] width 1 {{ {trees} }}"
+
+
+def _deep_tree(tree: int, features: int, depth: int) -> str:
+    split, leaf = tree * depth, tree * (depth + 1)
+    entries: list[str] = []
+    for level in range(depth):
+        test = f"x{level * (tree + 1) % features} < {-1.9 + 0.15 * level:.2f}"
+        below = f"s{split + level + 1}" if level + 1 < depth else f"v{leaf + depth}"
+        missing = ("left", "right", "right")[level % 3]
+        entries.append(f"s{split + level}: {test} ? v{leaf + level} : {below}, missing {missing}")
+    entries += [f"v{number}: {0.1 * number - 0.7:.1f}, id {number}" for number in range(leaf, leaf + depth + 1)]
+    return f"tree {tree} {{ {' '.join(entries)} }}"
+
+
+def _bitsliced(region: Region, x: Value) -> Value:
+    trees, outputs, depth = (region.number(1, most) for most in (3, 3, 4))
+    width = region.number(1, outputs)
+    tables = [
+        *_tests(region),
+        region.input(TensorType(DType.U16, (trees, 1 << depth))),
+        region.input(TensorType(DType.F32, (trees, 1 << depth, width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
+
+
+def _deep(region: Region, x: Value) -> Value:
+    trees, outputs, depth, leaves = (region.number(1, most) for most in (3, 3, 4, 6))
+    width, most, nodes = region.number(1, outputs), region.number(0, 5), region.number(2, 40)
+    generator = np.random.default_rng(region.number(0, 999))
+    bits = deep_forest.source_bits(x.type.shape[1])
+    link = generator.integers(0, nodes, nodes) << bits | generator.integers(0, 1 << bits, nodes)
+    lower = np.stack([generator.integers(-(2**31), 2**31, nodes), link], axis=1).astype(np.int32)
+    lower[::3, 0] = generator.integers(-1, leaves + 1, lower[::3, 0].size)
+    tables = [
+        *_tests(region),
+        region.input(TensorType(DType.U16, (trees, 1 << depth))),
+        region.input(TensorType(DType.I32, (trees, 1 << depth))),
+        region.input(TensorType(DType.I32, (trees,))),
+        region.input(TensorType(DType.I32, lower.shape), lower),
+        region.input(TensorType(DType.F32, (leaves, width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(deep_forest.DeepForest(depth, region.number(0, most), most), x, start, *tables)
+
+
+def _tests(region: Region) -> list[Value]:
+    """The tables that say what the tests of a bit-sliced forest are."""
+    columns, groups, singles, sets = (region.number(*range_) for range_ in ((1, 2), (1, 3), (0, 20), (0, 1)))
+    types = (
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
+        TensorType(DType.I32, (groups,)),
+        TensorType(DType.I32, (singles, 2)),
+        TensorType(DType.I32, (sets,)),
+        TensorType(DType.U8, (sets, 256)),
+    )
+    return [region.input(type_) for type_ in types]
+
+
+def _walk(region: Region, x: Value) -> Value:
+    """A walk, some of them with the sum of the leaves that it reaches."""
     trees, splits, outputs = (region.number(1, 3) for _ in range(3))
-    if region.chance(2):
-        return _bitsliced(region, x, trees, outputs)
     if region.chance(3):
         depth = region.number(1, 4)
         node = region.input(TensorType(DType.I32, (trees, perfect_walk.blocks_of_tree(depth), perfect_walk.BLOCK, 2)))
@@ -360,34 +455,9 @@ def _forest(region: Region, value: Value) -> Value:
     reached = region.emit(forest_walk.ForestWalk(region.number(0, 5)), x, *tables)
     leaf = region.input(TensorType(DType.F32, (region.number(1, 4), region.number(1, outputs))))
     target = region.input(TensorType(DType.I32, (trees,)))
-    start = operand(region, TensorType(DType.F32, (rows, outputs)))
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(forest_walk.SumLeaves(), reached, start, target, leaf)
 
-
-def _bitsliced(region: Region, x: Value, trees: int, outputs: int) -> Value:
-    columns, groups, singles, sets = (region.number(*range_) for range_ in ((1, 2), (1, 3), (0, 20), (0, 1)))
-    depth, width = region.number(1, 4), region.number(1, outputs)
-    types = (
-        TensorType(DType.I32, (columns,)),
-        TensorType(DType.I32, (columns, 17, 16)),
-        TensorType(DType.I32, (groups,)),
-        TensorType(DType.I32, (singles, 2)),
-        TensorType(DType.I32, (sets,)),
-        TensorType(DType.U8, (sets, 256)),
-        TensorType(DType.U16, (trees, 1 << depth)),
-        TensorType(DType.F32, (trees, 1 << depth, width)),
-        TensorType(DType.I32, (trees,)),
-    )
-    tables = [region.input(type_) for type_ in types]
-    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
-    return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
-
-
-FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
-  tree 1 {{ s0: x{last} < 0.5 ? v0 : s1, missing left s1: x0 in {{0, 2}} ? v1 : v2, missing right
-           v0: 0.7, id 1 v1: -0.1, id 3 v2: 3.3, id 4 }}
-  tree 0 {{ s2: x0 >= -1.0 ? v3 : v4, missing right v3: 0.2, id 1 v4: 1e-3, id 2 }}
-}}"""
 
 STEPS: tuple[Step, ...] = (
     *(_elementwise,) * 8,

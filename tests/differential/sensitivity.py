@@ -52,6 +52,7 @@ _INEXACT: tuple[type[Op], ...] = (
         unary.Sqrt,
         unary.Exp,
         unary.LibraryExp,
+        unary.LibraryLog1p,
         unary.Log,
         unary.Erf,
         unary.Sigmoid,

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import assume, given, note, settings
+from hypothesis import strategies as st
 
 import compiler
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Node, RegionOp, Rewriter, TensorType
@@ -18,9 +19,10 @@ from compiler.ir.literal import Array
 from compiler.ir.ops import OPS
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import Relayout
+from compiler.passes.table import STANDARD
 from tests.differential.drawing import Drawn
 from tests.differential.fuzzing import SLOW, fuzz
-from tests.differential.graphs import COVERED, graphs
+from tests.differential.graphs import COVERED, forest_graphs, graphs
 from tests.differential.running import run_guarded
 from tests.differential.sensitivity import assert_as_expected, expectations
 from tests.ir.strategies import Case, cases
@@ -32,11 +34,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-def check_compiled(graph: Graph, inputs: Mapping[str, Array], cache: Path) -> None:
+ALGORITHMS = ("auto", "bitsliced")
+"""Of ``lower-forests``. So few rows are always walked unless it is told otherwise."""
+
+
+def check_compiled(graph: Graph, inputs: Mapping[str, Array], cache: Path, algorithm: str = "auto") -> None:
     """The artifact's results are right, and the same bits for two threads."""
-    note(str(graph))
+    note(f"{algorithm}\n{graph}")
+    pipeline = STANDARD.replace("lower-forests", f"lower-forests{{algorithm={algorithm}}}")
     arrays = [np.asarray(inputs[name]) for name in graph.input_names]
-    with compiler.compile(graph, "host", verify=False, workers=1, cache_dir=cache) as artifact:
+    with compiler.compile(graph, "host", pipeline=pipeline, verify=False, workers=1, cache_dir=cache) as artifact:
         one, two = (run_guarded(artifact.directory, graph, arrays, threads) for threads in (1, 2))
     for name, want in zip(graph.output_names, expectations(graph, arrays), strict=True):
         assert_as_expected(one[name], want, name)
@@ -47,9 +54,9 @@ def test_all_ops_are_covered() -> None:
     assert {op for op in OPS if not issubclass(op, RegionOp | Constant)} == COVERED
 
 
-def check_graph(drawn: Drawn, cache: Path) -> None:
+def check_graph(drawn: Drawn, algorithm: str, cache: Path) -> None:
     """A graph of ``graphs``."""
-    check_compiled(drawn.graph, dict(zip(drawn.graph.input_names, drawn.arrays, strict=True)), cache)
+    check_compiled(drawn.graph, dict(zip(drawn.graph.input_names, drawn.arrays, strict=True)), cache, algorithm)
 
 
 def check_case(case: Case, cache: Path) -> None:
@@ -65,9 +72,15 @@ def check_case(case: Case, cache: Path) -> None:
 
 
 @settings(max_examples=40, suppress_health_check=SLOW)
-@given(drawn=graphs())
-def test_graphs(cache: Path, drawn: Drawn) -> None:
-    check_graph(drawn, cache)
+@given(drawn=graphs(), algorithm=st.sampled_from(ALGORITHMS))
+def test_graphs(cache: Path, drawn: Drawn, algorithm: str) -> None:
+    check_graph(drawn, algorithm, cache)
+
+
+@settings(max_examples=10, suppress_health_check=SLOW)
+@given(drawn=forest_graphs(), algorithm=st.sampled_from(ALGORITHMS))
+def test_graphs_of_forests(cache: Path, drawn: Drawn, algorithm: str) -> None:
+    check_graph(drawn, algorithm, cache)
 
 
 @settings(max_examples=20, suppress_health_check=SLOW)
@@ -78,7 +91,12 @@ def test_graphs_of_samples(cache: Path, case: Case) -> None:
 
 @pytest.mark.long
 def test_graphs_at_length(cache: Path) -> None:
-    fuzz(lambda data: check_graph(data.draw(graphs(max_steps=12)), cache))
+    fuzz(lambda data: check_graph(data.draw(graphs(max_steps=12)), data.draw(st.sampled_from(ALGORITHMS)), cache))
+
+
+@pytest.mark.long
+def test_graphs_of_forests_at_length(cache: Path) -> None:
+    fuzz(lambda data: check_graph(data.draw(forest_graphs()), data.draw(st.sampled_from(ALGORITHMS)), cache))
 
 
 @pytest.mark.long

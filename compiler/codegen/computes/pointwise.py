@@ -111,6 +111,15 @@ def _sigmoid(k: Binder, op: Op, x: Expr) -> Expr:
     return math.sigmoid(k, x)
 
 
+def _library_exp(k: Binder, op: Op, x: Expr) -> Expr:
+    """With 32-bit ARM's support routines for integers, zig links an ``expf`` of its own in the C library's place, which
+    errs otherwise. That of float64, rounded, is the C library's there."""
+    if k.index_type == "int64":
+        return k.let(libm("exp", x), "exp")
+    wide = k.let(cast(x, "float64"), "wide")
+    return k.let(cast(libm("exp", wide), "float32"), "exp")
+
+
 def _cast(k: Binder, op: Op, x: Expr) -> Expr:
     to = as_type(unary.Cast, op).to
     kind = arithmetic_type(to)
@@ -134,7 +143,8 @@ ROWS: dict[type[Op], Compute] = {
     unary.Trunc: _llvm("llvm.trunc"),
     unary.Sqrt: _llvm("llvm.sqrt"),
     unary.Exp: _mathematical(math.exp),
-    unary.LibraryExp: Pointwise(lambda k, op, x: k.let(libm("exp", x), "exp"), _calls_library_for_floats),
+    unary.LibraryExp: Pointwise(_library_exp, _calls_library_for_floats),
+    unary.LibraryLog1p: Pointwise(lambda k, op, x: k.let(libm("log1p", x), "log1p"), _calls_library_for_floats),
     unary.Log: _mathematical(math.log),
     unary.Erf: _mathematical(math.erf),
     unary.Sigmoid: Pointwise(_sigmoid, _calls_library_for_f64),

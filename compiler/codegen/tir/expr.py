@@ -200,6 +200,9 @@ def _lane(value: Expr, lane: int) -> Expr:
 class Binder(Protocol):
     """Whatever can name a value so that several uses compute it once: a ``KernelBuilder``."""
 
+    index_type: str
+    """Of the target's pointers."""
+
     def let(self, value: Expr, name: str) -> Expr:
         """A variable that holds ``value``."""
         ...

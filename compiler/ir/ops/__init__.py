@@ -39,6 +39,7 @@ OPS: tuple[type[Op], ...] = (
     unary.Sqrt,
     unary.Exp,
     unary.LibraryExp,
+    unary.LibraryLog1p,
     unary.Log,
     unary.Erf,
     unary.Sigmoid,

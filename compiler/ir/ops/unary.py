@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType, narrow_bf16, widen_bf16
-from compiler.ir.libm import expf
+from compiler.ir.libm import expf, log1pf
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.sampling import random_array
@@ -145,19 +145,33 @@ class Exp(Unary):
         return np.exp(x)
 
 
-@dataclass(frozen=True)
-class LibraryExp(Unary):
-    """e**x in float32 as the C library computes it, for models whose numbers are defined by that: it errs at times by
-    a unit in the last place, and not as ``exp`` does. Costs a call per element."""
-
-    name = "library_exp"
+class _Library(Unary):
+    """In float32 as the C library computes it, for models whose numbers are defined by that: it errs at times by a unit
+    in the last place, and not as other ways do. Costs a call per element."""
 
     @classmethod
     def accepts(cls, dtype: DType) -> bool:
         return dtype is DType.F32
 
+
+@dataclass(frozen=True)
+class LibraryExp(_Library):
+    """e**x as ``expf`` computes it."""
+
+    name = "library_exp"
+
     def apply(self, x: Array) -> Array:
         return expf(x)
+
+
+@dataclass(frozen=True)
+class LibraryLog1p(_Library):
+    """The natural logarithm of 1 + x as ``log1pf`` computes it; -inf at -1, NaN below."""
+
+    name = "library_log1p"
+
+    def apply(self, x: Array) -> Array:
+        return log1pf(x)
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,12 @@ def releases_for(document: Document) -> list[Release]:
         first = max(first, (1, 7))
     if any(_width(tree) > 1 for tree in trees):
         first = max(first, (2, 0))
-    # Later ones sort quantiles.
-    last = WRITTEN if learner["objective"]["name"] == "reg:quantileerror" else RELEASES[-1]
-    return [release for release in RELEASES if first <= release <= last]
+    return [release for release in RELEASES if first <= release]
+
+
+def sorts_quantiles(document: Document, release: Release) -> bool:
+    """Whether the release puts the predictions of a row, unlike its margins, in order."""
+    return document["learner"]["objective"]["name"] == "reg:quantileerror" and release >= (3, 4)
 
 
 def is_loadable(document: Document, release: Release) -> bool:

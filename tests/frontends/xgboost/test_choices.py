@@ -43,6 +43,15 @@ def test_missing_values() -> None:
     assert not np.array_equal(plain, want)
 
 
+@pytest.mark.parametrize("missing", [0.0, -0.0, 1e-60, 1e-45, math.inf, 1e39])
+def test_missing_values_that_are_special(missing: float) -> None:
+    x = X.copy()
+    x[:, 0] = np.resize(np.array([0.0, -0.0, 1e-45, -1e-45, np.inf, 3e38, 1.0], np.float32), len(x))
+    model = booster()
+    want = model.inplace_predict(x, predict_type="margin", missing=missing)
+    assert_same_bits(outputs_of(Prediction(model, "margin", missing=missing), {"data": x}), want)
+
+
 def test_columns() -> None:
     model = booster()
     whole = outputs_of(Prediction(model), {"data": X})

@@ -134,7 +134,6 @@ def trees_of(document: dict[str, Any]) -> list[dict[str, Any]]:
 def trained_models(draw: st.DrawFn, size: Size = SMALL) -> Trained:
     """A booster of a few rounds on random data."""
     seed = draw(st.integers(0, 2**32 - 1))
-    random = np.random.default_rng(seed)
     count = draw(st.integers(*size.samples))
     objective = draw(st.sampled_from(OBJECTIVES))
     booster = draw(st.sampled_from(["gbtree", "gbtree", "dart", "gblinear"]))
@@ -155,18 +154,26 @@ def trained_models(draw: st.DrawFn, size: Size = SMALL) -> Trained:
             else {"updater": "coord_descent"}
         ),
     }
-    x = rows_of(random, columns, count)
+    return train(parameters, columns, seed, count, draw(st.integers(1, size.rounds)), outputs)
+
+
+def train(
+    parameters: dict[str, Any], columns: tuple[Column, ...], seed: int, samples: int, rounds: int, targets: int = 1
+) -> Trained:
+    """A booster, trained on random rows and labels that suit its objective."""
+    random = np.random.default_rng(seed)
+    objective = parameters["objective"]
+    x = rows_of(random, columns, samples)
     # A linear model's training takes NaN for a number.
-    labels = _labels(random, objective, count, outputs)
+    labels = _labels(random, objective, samples, targets)
     kinds = [column.kind for column in columns]
     data = xgboost.DMatrix(x, label=labels, feature_types=kinds, enable_categorical=True, nthread=1)
     if objective == "survival:aft":
         data.set_float_info("label_lower_bound", labels)
         data.set_float_info("label_upper_bound", labels + 1)
     if objective.startswith("rank:"):
-        data.set_group([count // 2, count - count // 2])
-    model = xgboost.train(parameters, data, draw(st.integers(1, size.rounds)))
-    return Trained(model, parameters, columns, seed)
+        data.set_group([samples // 2, samples - samples // 2])
+    return Trained(xgboost.train(parameters, data, rounds), parameters, columns, seed)
 
 
 def rows_of(random: np.random.Generator, columns: tuple[Column, ...], count: int) -> NDArray[np.float32]:
