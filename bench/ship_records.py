@@ -72,7 +72,8 @@ def _ship(options: argparse.Namespace) -> int:
     judge = _judge(settings, validity, selection, options.zoo)
     selection, verdicts = without_losses(options.models, selection, judge)
     for verdict in verdicts.values():
-        print(_line(verdict))
+        if verdict.tuned != verdict.untuned:
+            print(_line(verdict))
     if not selection.records:
         print(f"bench.ship_records: {options.db} has no records of {settings.target.name} to ship", file=sys.stderr)
         return 1

@@ -4,7 +4,7 @@ run in turns where they were measured and the target runs here."""
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -84,18 +84,20 @@ class StaticJudge:
         costs = context_for(target).costs
         assert costs is not None
         (untuned,) = model.surveys(target, costs, estimator(target))
-        before = self._seconds(untuned, lambda task: None)
         with selection.database("records to ship") as database:
             choices = TunedChoices([database], target, lambda: self._validity)
             (tuned,) = model.surveys(target, choices.costs, choices.seconds)
-            after = self._seconds(tuned, lambda task: choices.choose(task, target))
+            chosen = {task: choice for task in tuned.calls if (choice := choices.choose(task, target))}
         tasks = frozenset(task.hash for survey in (untuned, tuned) for task in survey.calls)
+        if not chosen and tuned.calls == untuned.calls:  # both builds are the same: no kernel needs to be made
+            return Verdict(network, untuned.seconds, untuned.seconds, True, tasks)
+        before, after = self._seconds(untuned, {}), self._seconds(tuned, chosen)
         return Verdict(network, before, after, after <= before, tasks)
 
-    def _seconds(self, survey: Survey, choose: Callable[[Task], Choice | None]) -> float:
-        """Of one run; where nothing is chosen, of the default."""
+    def _seconds(self, survey: Survey, chosen: Mapping[Task, Choice]) -> float:
+        """Of one run; what is not chosen is made by default."""
         self._look_up_defaults([task for task in survey.calls if task not in self._defaults])
-        made = {task: choose(task) or self._defaults[task] for task in survey.calls}
+        made = {**self._defaults, **chosen}
         return sum(calls * self._predicted(task, made[task]) for task, calls in survey.calls.items())
 
     def _look_up_defaults(self, tasks: Sequence[Task]) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.autotune.database import Database, TaskSummary, summaries
-from compiler.autotune.record import Record, Source
+from compiler.autotune.record import Record, Source, Status
 from compiler.autotune.validity import Validity
 
 LEAST_GAIN = {Source.MEASURED: 1.0, Source.PREDICTED: 1.01}
 """Default by best, in seconds: predictions that are closer say nothing, and the default was chosen with care. What was
 measured ships whole: it tells which form of a computation is the fastest."""
+ALIKE = 1.001
+"""Predictions so many times that of the best are no worse."""
 DIGITS = 4
 """Of seconds."""
 
@@ -30,7 +32,7 @@ class Selection:
         chosen: list[Record] = []
         texts: dict[str, str] = {}
         for row in summaries(database, validity, fingerprint):
-            if found := list(_worth_shipping(row)):
+            if found := list(_worth_shipping(row, database, validity)):
                 texts[row.task] = row.text
                 chosen += found
         return Selection(texts, tuple(chosen))
@@ -48,15 +50,46 @@ class Selection:
         return database
 
 
-def _worth_shipping(row: TaskSummary) -> Iterator[Record]:
+def _worth_shipping(row: TaskSummary, database: Database, validity: Validity) -> Iterator[Record]:
     best, default = row.best, row.default
     if best is None or default is None or best.source is not default.source:
         return  # nothing says that the best one beats the default
     assert best.seconds is not None and default.seconds is not None
-    if default.seconds >= LEAST_GAIN[best.source] * best.seconds:
-        yield _bare(best)
-        if not best.is_default:
-            yield _bare(default)
+    if default.seconds < LEAST_GAIN[best.source] * best.seconds:
+        return
+    if best.source is Source.PREDICTED:
+        best = _most_like(default, _as_good_as(best, database, validity))
+    yield _bare(best)
+    if not best.is_default:
+        yield _bare(default)
+
+
+def _as_good_as(best: Record, database: Database, validity: Validity) -> list[Record]:
+    """The predictions of a task that hold and are as good as the best one."""
+    assert best.seconds is not None
+    records = [record for record in database.records(best.task, best.fingerprint) if validity.holds(record)]
+    refuted = {record.choice for record in records if record.status in (Status.WRONG, Status.CRASHED)}
+    limit = ALIKE * best.seconds
+    return [
+        record
+        for record in records
+        if record.source is best.source
+        and record.seconds is not None
+        and record.seconds <= limit
+        and record.choice not in refuted
+    ]
+
+
+def _most_like(default: Record, records: Iterable[Record]) -> Record:
+    """The record that differs from the default in the fewest knobs: of those that the model cannot see, the analytic
+    rule knows more than chance."""
+
+    def rank(record: Record) -> tuple[bool, int, float, tuple[tuple[str, int], ...]]:
+        other = record.choice.template != default.choice.template
+        differing = len(set(record.choice.knobs) - set(default.choice.knobs))
+        return other, differing, record.seconds or 0.0, record.choice.knobs
+
+    return min(records, key=rank)
 
 
 def _bare(record: Record) -> Record:

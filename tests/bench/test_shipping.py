@@ -54,6 +54,19 @@ def test_a_prediction_must_gain_more_than_it_errs(source: Source, kept: int) -> 
     assert len(selection_of(*tried(TASKS[0], 1e-3, 0.995e-3, source)).records) == kept
 
 
+def test_of_predictions_that_are_alike_the_one_like_the_default_ships() -> None:
+    default = record_of(TASKS[0], choice=Choice.of("tiled", {"a": 1, "b": 1}), is_default=True, source=Source.PREDICTED)
+    others = [
+        replace(default, choice=Choice.of("tiled", knobs), seconds=seconds, is_default=False)
+        for knobs, seconds in (({"a": 2, "b": 2}, 5e-4), ({"a": 2, "b": 1}, 5.001e-4), ({"a": 1, "b": 1, "c": 0}, 6e-4))
+    ]
+    best, _ = selection_of(default, *others).records
+    assert best.choice.config == {"a": 2, "b": 1}
+    refuted = replace(others[1], status=Status.CRASHED, seconds=None)
+    best, _ = selection_of(default, *others, refuted).records
+    assert best.choice.config == {"a": 2, "b": 2}
+
+
 def test_a_measured_default_that_nothing_beats_ships() -> None:
     (record,) = selection_of(record_of(TASKS[0], is_default=True)).records
     assert record.is_default
@@ -136,6 +149,8 @@ def test_the_static_model_judges_kernels_not_what_records_claim() -> None:
     assert Task(STFT).hash in alike.tasks and alike.is_no_loss
     assert not worse.is_no_loss and worse.gain < 0.99
     assert worse.untuned == alike.untuned
+    untouched = judge(NETWORK, Selection({}, ()))
+    assert untouched.is_no_loss and untouched.gain == 1
 
 
 def test_the_same_database_gives_the_same_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +161,7 @@ def test_the_same_database_gives_the_same_file(tmp_path: Path, capsys: pytest.Ca
         assert main([*arguments, str(tmp_path / name)]) == 0
         written.append((tmp_path / name / f"{A72.fingerprint()}.jsonl.xz").read_bytes())
     assert written[0] == written[1]
-    assert f"{NETWORK}: " in capsys.readouterr().out
+    assert "2 records of 1 tasks -> " in capsys.readouterr().out
     with Database.in_memory("test") as database:
         assert import_records(database, tmp_path / "first" / f"{A72.fingerprint()}.jsonl.xz") == 2
 
