@@ -85,7 +85,7 @@ class ConvBlocked:
         iteration all of them; ``span``: rows of an iteration, or tiles of an image in which each pixel is read once.
 
         ``channels``: channels that are written out in the innermost loop, at most; ``unrolls_taps``: which taps of a
-        row are too where none is outside the image: none (0), all (1), or two, four or eight at a time; ``blocks_first``:
+        row are too where none is outside the image: none (0), all (1), or some at a time (2 to 16); ``blocks_first``:
         whether an iteration is followed by the next span for the same block of filters, not the next block;
         ``columns_first``: whether a tile of columns is computed for all rows of a span before the next one; ``fetch``:
         whether the next block's weights are asked for.

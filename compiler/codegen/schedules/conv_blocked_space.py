@@ -16,8 +16,10 @@ MOST_TOGETHER = 4
 
 ALL_TAPS = 1
 """The value of ``unrolls_taps`` for all taps of a row."""
-SOME_TAPS = (2, 4, 8)
+SOME_TAPS = (2, 4, 8, 16)
 """Its values for so many at a time, where these divide a row that has more."""
+MOST_TAPS = 16
+"""Taps of a row that may all be written out: hundreds make code that no cache holds and that takes minutes to build."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def conv_space(weights: BlockedWeights, target: Target) -> Space:
     rows = [(tiling.tile, tiling.rows, tiling.span) for tiling in tilings]
     tile_values, row_values, span_values = (tuple(dict.fromkeys(values)) for values in zip(*rows, strict=True))
     width = s.window[1]
-    unrolled = [ALL_TAPS] * (width > 1) + [taps for taps in SOME_TAPS if taps < width and width % taps == 0]
+    unrolled = [ALL_TAPS] * (1 < width <= MOST_TAPS) + [
+        taps for taps in SOME_TAPS if taps < width and width % taps == 0
+    ]
     taps = [
         (tile, unrolls)
         for tile in tile_values

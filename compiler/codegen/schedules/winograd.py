@@ -13,8 +13,8 @@ Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``), transfor
 
 ``V`` and ``M`` are one worker's scratch; a run has as many tiles as keep them in its second-level cache. ``V`` lies by
 channels, points and tiles, so that the transform of a tile writes near by, or by points, channels and tiles, so that a
-matrix product reads all in order. What a tile reads outside the image is zero, without a padded copy. Tiles at the right and bottom edge compute results that do not
-exist and are not stored.
+matrix product reads all in order. What a tile reads outside the image is zero, without a padded copy. Tiles at the
+right and bottom edge compute results that do not exist and are not stored.
 """
 
 from __future__ import annotations
