@@ -30,6 +30,8 @@ class LinearBooster:
 
     weights: Array
     bias: Array
+    has_rounds: bool
+    """Whether the document says how many rounds it was trained, as old ones do not."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def _base_scores(field: Field, outputs: int) -> Array:
 def _booster(field: Field, features: int, outputs: int) -> Trees | LinearBooster:
     kind = field["name"].text()
     if kind == "gblinear":
-        return _linear(field["model"]["weights"], features, outputs)
+        return _linear(field["model"], features, outputs)
     if kind not in ("gbtree", "dart"):
         raise UnsupportedModel(f"{field.path}: the booster {kind!r} is not supported")
     inner = field.get("gbtree")
@@ -141,12 +143,13 @@ def _booster(field: Field, features: int, outputs: int) -> Trees | LinearBooster
     )
 
 
-def _linear(field: Field, features: int, outputs: int) -> LinearBooster:
+def _linear(model: Field, features: int, outputs: int) -> LinearBooster:
+    field = model["weights"]
     weights = field.floats()
     if weights.size != (features + 1) * outputs:
         field.fail(f"has {weights.size} numbers, expected {features + 1} times {outputs}")
     table = weights.reshape(features + 1, outputs)
-    return LinearBooster(table[:-1], table[-1])
+    return LinearBooster(table[:-1], table[-1], model.get("boosted_rounds") is not None)
 
 
 def _tree_weights(booster: Field, model: Field, trees: int) -> Array | None:

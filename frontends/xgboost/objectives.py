@@ -43,6 +43,11 @@ class Objective:
     margin: Callable[[Array], Array]
     prediction: Callable[[Rewriter, Value], Value]
 
+    @property
+    def has_link(self) -> bool:
+        """Whether base scores are no margins."""
+        return self.margin is not _same
+
 
 def _same(scores: Array) -> Array:
     return scores

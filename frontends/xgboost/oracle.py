@@ -11,7 +11,7 @@ from compiler.ir.literal import Array
 from frontends.rows import DATA
 from frontends.xgboost.document import Model, model_bytes, read_document
 from frontends.xgboost.importer import BASE_MARGIN
-from frontends.xgboost.model import Trees, read_model
+from frontends.xgboost.model import LinearBooster, Trees, read_model
 from frontends.xgboost.objectives import objective_of
 from frontends.xgboost.prediction import Prediction
 
@@ -31,6 +31,9 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     if isinstance(model.booster, Trees) and model.booster.has_old_vectors:
         # XGBoost 3.2 does not refuse such a file, it crashes.
         raise NoAnswerError(f"XGBoost {xgboost.__version__} cannot load leaves of several values of an older format")
+    if isinstance(model.booster, LinearBooster) and model.objective.has_link and not model.booster.has_rounds:
+        # XGBoost 3.2 takes such a model for one that is not trained, and its base score for a margin.
+        raise NoAnswerError(f"XGBoost {xgboost.__version__} forgets the link of linear models of an older format")
     if wanted.output == "prediction" and objective_of(model.objective_name, _release()) != model.objective:
         raise NoAnswerError(
             f"XGBoost {xgboost.__version__} computes {model.objective_name} otherwise than the model's own"

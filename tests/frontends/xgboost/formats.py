@@ -48,8 +48,12 @@ def sorts_quantiles(document: Document, release: Release) -> bool:
 
 
 def is_loadable(document: Document, release: Release) -> bool:
-    """Whether XGBoost 3.2 reads the model: it crashes on leaves of several values that an older one has written."""
-    return release == WRITTEN or (release < WRITTEN and all(_width(tree) == 1 for tree in trees_of(document)))
+    """Whether XGBoost 3.2 reads the model as it was meant: it crashes on leaves of several values that an older one has
+    written, and takes the base scores of linear models without a number of rounds for margins."""
+    is_linear = document["learner"]["gradient_booster"]["name"] == "gblinear"
+    if release >= WRITTEN:
+        return release == WRITTEN
+    return all(_width(tree) == 1 for tree in trees_of(document)) and not (is_linear and release < (1, 7))
 
 
 def with_one_base_score(document: Document) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 import xgboost
 
 from compiler.ir import evaluate
-from frontends.xgboost import InputError, Prediction, UnreadableModel, UnsupportedModel, load
+from frontends.xgboost import InputError, Prediction, UnreadableModel, UnsupportedModel, load, oracle
+from tests.frontends.xgboost import formats
 from tests.frontends.xgboost.comparing import assert_one_unit, assert_same_bits, outputs_of
 
 RANDOM = np.random.default_rng(3)
@@ -41,6 +43,17 @@ def test_missing_values() -> None:
     assert_same_bits(outputs_of(Prediction(model, "margin", missing=-999), {"data": X}), want)
     plain = outputs_of(Prediction(model, "margin"), {"data": X})
     assert not np.array_equal(plain, want)
+
+
+def test_linear_models_of_old_releases_have_a_link() -> None:
+    settings = {"objective": "count:poisson", "booster": "gblinear", "updater": "coord_descent", "base_score": 3.0}
+    model = xgboost.train({**settings, "nthread": 1}, xgboost.DMatrix(X, label=LABELS, missing=-999), 2)
+    document = json.loads(bytes(model.save_raw("json")))
+    old = json.dumps(formats.as_written_by((1, 3), formats.with_one_base_score(document))).encode()
+    want = model.predict(xgboost.DMatrix(X), output_margin=True)
+    assert_same_bits(outputs_of(Prediction(old, "margin"), {"data": X}), want)
+    with pytest.raises(oracle.NoAnswerError, match="forgets the link"):
+        oracle.run(old, {"data": X})
 
 
 @pytest.mark.parametrize("missing", [0.0, -0.0, 1e-60, 1e-45, math.inf, 1e39])
