@@ -26,6 +26,7 @@ from compiler.ir.ops import (
     perfect_walk,
     pooling,
     quantization,
+    ranked_forest,
     reduction,
     resampling,
     scattering,
@@ -345,14 +346,14 @@ def _forest(region: Region, value: Value) -> Value:
         return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(whole), x)
     trees, splits, outputs = (region.number(1, 3) for _ in range(3))
     if region.chance(2):
-        return _bitsliced(region, x, trees, outputs)
+        return region.one_of((_bitsliced, _ranked))(region, x, trees, outputs)
     if region.chance(3):
         depth = region.number(1, 4)
         node = region.input(TensorType(DType.I32, (trees, perfect_walk.blocks_of_tree(depth), perfect_walk.BLOCK, 2)))
         return region.emit(perfect_walk.PerfectWalk(depth), x, node)
     if region.chance(2):
-        root, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 4)))
-        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, root, node)
+        first, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 2)))
+        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, first, node)
     by_split = ((DType.I32, splits), (DType.U8, splits), (DType.F32, splits), (DType.I32, splits), (DType.I32, splits))
     types = [TensorType(dtype, (size,)) for dtype, size in ((DType.I32, trees), *by_split)]
     sets = [TensorType(DType.I32, (size,)) for size in (splits + 1, 4)]
@@ -381,6 +382,22 @@ def _bitsliced(region: Region, x: Value, trees: int, outputs: int) -> Value:
     tables = [region.input(type_) for type_ in types]
     start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
+
+
+def _ranked(region: Region, x: Value, trees: int, outputs: int) -> Value:
+    columns, depth, width = region.number(1, 3), region.number(ranked_forest.LOWER, 5), region.number(1, outputs)
+    blocks = 1 << (depth - ranked_forest.LOWER)
+    types = (
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
+        TensorType(DType.U8, (1, blocks, 2, ranked_forest.GROUP)),
+        TensorType(DType.U8, (trees, blocks, 2, ranked_forest.BLOCK)),
+        TensorType(DType.F32, (trees, 1 << depth, width)),
+        TensorType(DType.I32, (trees,)),
+    )
+    tables = [region.input(type_) for type_ in types]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(ranked_forest.RankedForest(depth), x, start, *tables)
 
 
 FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
@@ -415,7 +432,8 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
-        *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
+        *(perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""
