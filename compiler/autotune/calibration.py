@@ -17,6 +17,7 @@ from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import Pool
+from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.reduction import Reduce
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.winograd import WinogradConv
@@ -26,7 +27,7 @@ from compiler.targets import Target
 FEWEST = 3
 """So many tasks of a kind tell how far estimates of that kind are off; fewer only count for all kinds together."""
 
-_FORESTS = (BitslicedForest, DeepForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
+_FORESTS = (BitslicedForest, DeepForest, RankedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 
 

@@ -43,7 +43,15 @@ class Literal:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over type and bytes, hexadecimal."""
-        content = hashlib.sha256(str(self.type).encode())
+        return self._hash(str(self.type).encode())
+
+    @cached_property
+    def bytes_digest(self) -> str:
+        """SHA-256 over the bytes alone, hexadecimal."""
+        return self._hash(b"")
+
+    def _hash(self, prefix: bytes) -> str:
+        content = hashlib.sha256(prefix)
         content.update(np.ascontiguousarray(self.array).data.cast("B") if self.array.size else b"")
         return content.hexdigest()
 

@@ -11,8 +11,9 @@ After, for many rows and shallow trees::
     %10 = broadcast(...) : f32[1024,3]       the base values of each row
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
-for many rows and deep trees ``deep_forest``, with tables of the levels below; else, with ``sparse_walk`` in place of
-``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
+for many rows and deep trees ``deep_forest``, with tables of the levels below; for few rows ``ranked_forest``, where
+features have ranks of a byte; else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and
+``forest_walk`` for sets::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
@@ -39,6 +40,8 @@ from compiler.ir.ops.indexing import Gather
 from compiler.ir.ops.movement import Broadcast
 from compiler.ir.ops.perfect_walk import DEEPEST as DEEPEST_PERFECT
 from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.ranked_forest import DEEPEST as DEEPEST_RANKED
+from compiler.ir.ops.ranked_forest import LOWER, RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.unary import Cast
 from compiler.ir.rewriter import Rewriter
@@ -48,9 +51,10 @@ from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.deep import deep_tables
+from compiler.passes.forests.ranking import ranked_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
-AUTO, BITSLICED, WALK = "auto", "bitsliced", "walk"
+AUTO, BITSLICED, RANKED, WALK = "auto", "bitsliced", "ranked", "walk"
 
 UPPER_LEVELS = (8, 7, 6, 5)
 """How many levels of deep trees may be bit-sliced."""
@@ -61,16 +65,17 @@ PADDING = 16
 
 @dataclass(frozen=True)
 class LowerForests(Pass):
-    """``algorithm``: ``bitsliced`` or ``walk`` for all forests that it can compute, or ``auto``, the one that costs
-    least; where nothing is known of costs, a walk."""
+    """``algorithm``: ``bitsliced``, ``ranked`` or ``walk`` for all forests that it can compute, or ``auto``, the one
+    that costs least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
     algorithm: str = AUTO
 
     def __post_init__(self) -> None:
-        if self.algorithm not in (AUTO, BITSLICED, WALK):
-            raise PipelineError(f"pass {self.name!r}: algorithm is {AUTO}, {BITSLICED} or {WALK}, not {self.algorithm}")
+        known = (AUTO, BITSLICED, RANKED, WALK)
+        if self.algorithm not in known:
+            raise PipelineError(f"pass {self.name!r}: algorithm is one of {', '.join(known)}, not {self.algorithm}")
 
     def run(self, graph: Graph, context: PassContext) -> Statistics:
         rewriter = Rewriter(graph)
@@ -100,29 +105,43 @@ class LowerForests(Pass):
             start = rewriter.emit(Broadcast((rows, forest.outputs)), rewriter.constant(forest.base))
         if forest.trees == 0:
             return start
-        sliced = self._bitsliced(forest) if costs is not None or self.algorithm == BITSLICED else []
-        walks = [] if sliced and self.algorithm == BITSLICED else _walks(forest)
+        whole = self._whole(forest, costs)
+        walks = [] if whole and self.algorithm in (BITSLICED, RANKED) else _walks(forest)
         walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in walks]
-        ways = [[step.task(x.type, start.type)] for step in sliced]
+        ways = [[step.task(x.type, start.type)] for step in whole]
         reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
         ways += [[walk.task(x.type), sums.task(reached, start.type)] for walk, sums in walked]
         seconds = costs(ways) if costs is not None else [0.0] * len(ways)
         cheapest = seconds.index(min(seconds))
-        if cheapest < len(sliced):
-            return sliced[cheapest].emit(rewriter, x, start)
-        walk, sums = walked[cheapest - len(sliced)]
+        if cheapest < len(whole):
+            return whole[cheapest].emit(rewriter, x, start)
+        walk, sums = walked[cheapest - len(whole)]
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
-    def _bitsliced(self, forest: Forest) -> list[_Step]:
-        """Bit slicing in the forms that compute the forest, if it is wanted: of whole trees, or of some levels."""
+    def _whole(self, forest: Forest, costs: CostsOf | None) -> list[_Step]:
+        """The wanted forms in which one op computes the forest, if it can."""
+        wanted = (BITSLICED, RANKED) if self.algorithm == AUTO and costs is not None else (self.algorithm,)
         depth = profile_of(forest).max_depth
-        if self.algorithm == WALK or not depth:
-            return []
-        if depth <= DEEPEST:
-            tables = bitsliced_tables(forest, depth)
-            return [] if tables is None else [_Step(BitslicedForest(tables.depth), tables.operands)]
-        of_levels = (deep_tables(forest, levels) for levels in UPPER_LEVELS)
-        return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
+        steps = _bitsliced(forest, depth) if BITSLICED in wanted and depth else []
+        return [*steps, *_ranked(forest, depth)] if RANKED in wanted and depth else steps
+
+
+def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
+    """Bit slicing in the forms that compute the forest: of whole trees, or of some levels."""
+    if depth <= DEEPEST:
+        tables = bitsliced_tables(forest, depth)
+        return [] if tables is None else [_Step(BitslicedForest(tables.depth), tables.operands)]
+    of_levels = (deep_tables(forest, levels) for levels in UPPER_LEVELS)
+    return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
+
+
+def _ranked(forest: Forest, depth: int) -> list[_Step]:
+    """Ranks of all features that the trees ask for, if these are nearly perfect."""
+    if not _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED):
+        return []
+    depth = max(depth, LOWER)
+    tables = ranked_tables(forest, depth)
+    return [] if tables is None else [_Step(RankedForest(depth), tables)]
 
 
 @dataclass(frozen=True)
@@ -156,17 +175,17 @@ def _walks(forest: Forest) -> list[_Walk]:
     profile = profile_of(forest)
     depth, everything = profile.max_depth, np.arange(forest.leaves)
     found: list[_Walk] = []
-    if _is_nearly_perfect(profile) and (perfect := perfect_tables(forest, depth)) is not None:
+    if _is_nearly_perfect(profile, DEEPEST_PERFECT) and (perfect := perfect_tables(forest, depth)) is not None:
         node, leaf = perfect
         found.append(_Walk(PerfectWalk(depth), (node,), leaf.reshape(-1)))
     if (sparse := sparse_tables(forest)) is not None:
-        found.append(_Walk(SparseWalk(depth), sparse, everything))
+        found.append(_Walk(SparseWalk(depth), *sparse))
     return found or [_Walk(ForestWalk(depth), walk_tables(forest), everything)]
 
 
-def _is_nearly_perfect(profile: Profile) -> bool:
-    """Whether a walk through perfect trees is possible, and its tables are not much larger than the forest."""
-    return 1 <= profile.max_depth <= DEEPEST_PERFECT and profile.trees << profile.max_depth <= PADDING * profile.leaves
+def _is_nearly_perfect(profile: Profile, deepest: int) -> bool:
+    """Whether tables of perfect trees of a limited depth are not much larger than the forest."""
+    return 1 <= profile.max_depth <= deepest and profile.trees << profile.max_depth <= PADDING * profile.leaves
 
 
 def _filled(table: Array) -> Array:

@@ -30,7 +30,7 @@ from bench.peers import (
     UnknownPeer,
     forest_peer,
 )
-from compiler.ir.forest import Profile, parse_forest, profile_of
+from compiler.ir.forest import Profile, leaves_reached, parse_forest, profile_of
 
 SHAPES = {
     "numbers": ForestShape(trees=12, features=5, outputs=1, depth=5, leaves=20, seed=3),
@@ -197,6 +197,17 @@ def test_models_of_the_zoo(name: str, zoo: Path) -> None:
         assert expected(model.path, rows).std() > 0
     except MissingPeer as missing:
         pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("name", TREEBEARD)
+def test_rows_spread_over_the_leaves(name: str, zoo: Path) -> None:
+    """As the training's did: rows that all end in the same leaves say nothing about branches."""
+    model = make_forest(name, zoo)
+    forest = read_forest(model.path).forest
+    x = model.rows(300)
+    assert len(np.unique(x, axis=0)) == 300
+    reached = leaves_reached(forest, x)
+    assert np.median([len(np.unique(of_tree)) for of_tree in reached.T]) > 20
 
 
 def skewed_rows() -> np.ndarray:

@@ -27,6 +27,7 @@ from compiler.ir.ops import (
     perfect_walk,
     pooling,
     quantization,
+    ranked_forest,
     reduction,
     resampling,
     scattering,
@@ -354,7 +355,7 @@ def _forest(region: Region, value: Value) -> Value:
     """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    return region.one_of((_whole_forest, _bitsliced, _deep, _walk))(region, convert(region, value, DType.F32))
+    return region.one_of((_whole_forest, _bitsliced, _ranked, _deep, _walk))(region, convert(region, value, DType.F32))
 
 
 def _whole_forest(region: Region, x: Value) -> Value:
@@ -446,8 +447,8 @@ def _walk(region: Region, x: Value) -> Value:
         node = region.input(TensorType(DType.I32, (trees, perfect_walk.blocks_of_tree(depth), perfect_walk.BLOCK, 2)))
         return region.emit(perfect_walk.PerfectWalk(depth), x, node)
     if region.chance(2):
-        root, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 4)))
-        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, root, node)
+        first, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 2)))
+        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, first, node)
     by_split = ((DType.I32, splits), (DType.U8, splits), (DType.F32, splits), (DType.I32, splits), (DType.I32, splits))
     types = [TensorType(dtype, (size,)) for dtype, size in ((DType.I32, trees), *by_split)]
     sets = [TensorType(DType.I32, (size,)) for size in (splits + 1, 4)]
@@ -457,6 +458,23 @@ def _walk(region: Region, x: Value) -> Value:
     target = region.input(TensorType(DType.I32, (trees,)))
     start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(forest_walk.SumLeaves(), reached, start, target, leaf)
+
+
+def _ranked(region: Region, x: Value) -> Value:
+    trees, outputs, columns = (region.number(1, 3) for _ in range(3))
+    depth, width = region.number(ranked_forest.LOWER, 5), region.number(1, outputs)
+    blocks = 1 << (depth - ranked_forest.LOWER)
+    types = (
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
+        TensorType(DType.U8, (1, blocks, 2, ranked_forest.GROUP)),
+        TensorType(DType.U8, (trees, blocks, 2, ranked_forest.BLOCK)),
+        TensorType(DType.F32, (trees, 1 << depth, width)),
+        TensorType(DType.I32, (trees,)),
+    )
+    tables = [region.input(type_) for type_ in types]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(ranked_forest.RankedForest(depth), x, start, *tables)
 
 
 STEPS: tuple[Step, ...] = (
@@ -485,7 +503,8 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(pooling.MaxPool, pooling.SumPool, indexing.Gather, indexing.GatherElements, indexing.GatherNd),
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
-        *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
+        *(perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

@@ -56,6 +56,20 @@ def test_many_rows(name: str) -> None:
     np.testing.assert_array_equal(got.view(np.int32), want.view(np.int32))
 
 
+@pytest.mark.parametrize("name", ["softmax", "logistic", "vectors"])
+def test_few_rows(name: str) -> None:
+    """Rows whose features become ranks, and trees side by side."""
+    x = rows()
+    model = vectors(x) if name == "vectors" else FIXTURES / f"{name}.ubj"
+    pipeline = STANDARD.replace("lower-forests", "lower-forests{algorithm=ranked}")
+    with compiler.compile(Prediction(model, "margin"), inputs={"data": x.shape}, pipeline=pipeline) as artifact:
+        assert "ranked_forest" in str(artifact.report.plan.calls)
+        got = runtime.Model(artifact.directory).run({"data": x})["margin"]
+    reference = model if isinstance(model, xgboost.Booster) else xgboost.Booster(model_file=model)
+    want = reference.predict(xgboost.DMatrix(x), output_margin=True)
+    np.testing.assert_array_equal(got.view(np.int32), want.view(np.int32))
+
+
 def test_objects() -> None:
     x = rows()
     model = xgboost.XGBClassifier(n_estimators=3, max_depth=2, n_jobs=1).fit(x, np.arange(ROWS) % 3)

@@ -28,6 +28,7 @@ from compiler.ir.ops import (
     indexing,
     perfect_walk,
     quantization,
+    ranked_forest,
     reduction,
     scattering,
     sorting,
@@ -86,6 +87,7 @@ SMOOTH_EXCLUDED: tuple[type[Op], ...] = (
     forest_walk.ForestWalk,
     bitsliced_forest.BitslicedForest,
     deep_forest.DeepForest,
+    ranked_forest.RankedForest,
     perfect_walk.PerfectWalk,
     sparse_walk.SparseWalk,
 )

@@ -35,7 +35,7 @@ def test_results_stay(data: st.DataObject) -> None:
     inputs = {"x": x}
     if starts:
         inputs["start"] = np.arange(len(x) * forest.outputs, dtype=forest.leaf.dtype).reshape(len(x), forest.outputs)
-    algorithm = data.draw(st.sampled_from(["auto", "bitsliced", "walk"]))
+    algorithm = data.draw(st.sampled_from(["auto", "bitsliced", "ranked", "walk"]))
     lowered = PassManager.parse(f"lower-forests{{algorithm={algorithm}}}").run(graph, None)
     verify(lowered)
     assert not any(isinstance(node.op, ForestSums | ForestLeaves) for node in lowered)

@@ -15,13 +15,11 @@ from compiler.ir.forest.keys import NO_EDGE, keys_of
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
-from compiler.ir.ops.deep_forest import DeepForest, source_bits
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.perfect_walk import PerfectWalk
-from compiler.ir.ops.sparse_walk import SparseWalk
-
-LEAST = np.iinfo(np.int32).min
-"""No key is below this edge."""
+from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
 
 Operands = Sequence[TensorType]
 
@@ -32,10 +30,10 @@ def is_of_forest(region: Graph) -> bool:
 
 
 def walks_one_row(region: Graph) -> bool:
-    """Whether a region is a walk of a single row."""
+    """Whether a region is a walk of a single row, which needs a part of its tables only."""
     return (
         is_of_forest(region)
-        and isinstance(region.nodes[0].op, PerfectWalk | SparseWalk | ForestWalk)
+        and isinstance(region.nodes[0].op, RankedForest | PerfectWalk | SparseWalk | ForestWalk)
         and region.inputs[0].type.shape[0] == 1
     )
 
@@ -80,23 +78,13 @@ def _bitsliced(types: Operands, generator: np.random.Generator) -> list[Array]:
 
 
 def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
-    """Below the bit-sliced levels each tree has its part of the nodes: a heap of which the last places are leaves."""
+    """Below the bit-sliced levels each tree has its part of the nodes."""
     x, start, column, edges, group, single, set_column, sets, node, entry, _, lower, leaf, target = types
     tests = (column, edges, group, single, set_column, sets)
     trees, count = node.shape[0], lower.shape[0]
-    bits = source_bits(x.shape[1])
-    table = np.zeros((count, 2), np.int32)
-    first = np.zeros(trees, np.int32)
-    entries = np.zeros(entry.shape, np.int32)
-    for tree, (begin, own) in enumerate(_shares(trees, count - 1)):
-        # A node's second child lies behind its first, so that a tree is pairs of places.
-        places, inner = np.arange(own), max(0, (own - 1) // 2)
-        first[tree] = begin
-        child = np.where(places < inner, 2 * places + 1, places)
-        source = np.where(places < inner, generator.integers(0, 2 * x.shape[1], own), (1 << bits) - 1)
-        edge = np.where(places < inner, _thresholds(generator, places.shape), places % leaf.shape[0])
-        table[begin : begin + own] = np.stack([edge, child << bits | source], axis=1)
-        entries[tree] = np.arange(entry.shape[1]) % max(1, own)
+    table, first = _linked(x, trees, count, leaf.shape[0], generator)
+    sizes = [own for _, own in _shares(trees, count - 1)]
+    entries = np.stack([np.arange(entry.shape[1]) % max(1, own) for own in sizes]).astype(np.int32)
     return [
         _normal(generator, x),
         _normal(generator, start),
@@ -110,6 +98,27 @@ def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
     ]
 
 
+def _ranked(types: Operands, generator: np.random.Generator) -> list[Array]:
+    x, start, column, _, upper, lower, leaf, target = types
+    columns = column.shape[0]
+    lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
+
+    def nodes(table: TensorType) -> Array:
+        parts = [generator.integers(0, most, (*table.shape[:2], table.shape[3]), np.uint8) for most in (columns, 255)]
+        return np.stack(parts, axis=2)
+
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        (np.arange(columns) % (2 * x.shape[1])).astype(np.int32),
+        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        nodes(upper),
+        nodes(lower),
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
 def _perfect(types: Operands, generator: np.random.Generator) -> list[Array]:
     x, node = types
     edge = _thresholds(generator, node.shape[:-1])
@@ -118,19 +127,25 @@ def _perfect(types: Operands, generator: np.random.Generator) -> list[Array]:
 
 
 def _sparse(types: Operands, generator: np.random.Generator) -> list[Array]:
-    """Even trees, each a heap of which the last places are leaves."""
-    x, root, node = types
-    count, trees = node.shape[0], root.shape[0]
-    table = np.zeros((count, 4), np.int32)
-    table[:, 0], table[:, 2], table[:, 3] = LEAST, np.minimum(np.arange(count), count - 2), np.arange(count)
-    starts: list[int] = []
-    for first, places in _shares(trees, count - 2):
-        starts.append(first)
-        inner = np.arange(max(0, (places - 1) // 2))
-        table[first + inner, 0] = _thresholds(generator, inner.shape)
-        table[first + inner, 1] = generator.integers(0, 2 * x.shape[1], inner.shape)
-        table[first + inner, 2] = first + 2 * inner + 1
-    return [_normal(generator, x), np.array(starts, np.int32), table]
+    x, first, node = types
+    table, starts = _linked(x, first.shape[0], node.shape[0], node.shape[0], generator)
+    return [_normal(generator, x), starts, table]
+
+
+def _linked(x: TensorType, trees: int, count: int, leaves: int, generator: np.random.Generator) -> tuple[Array, Array]:
+    """So many linked nodes, and where the nodes of each tree begin: even trees, each a heap of which the last places
+    are leaves."""
+    bits = source_bits(x.shape[1])
+    table, starts = np.zeros((count, 2), np.int32), np.zeros(trees, np.int32)
+    for tree, (begin, own) in enumerate(_shares(trees, count - 1)):
+        # A node's second child lies behind its first, so that a tree is pairs of places.
+        places, inner = np.arange(own), max(0, (own - 1) // 2)
+        starts[tree] = begin
+        child = np.where(places < inner, 2 * places + 1, places)
+        source = np.where(places < inner, generator.integers(0, 2 * x.shape[1], own), (1 << bits) - 1)
+        edge = np.where(places < inner, _thresholds(generator, places.shape), (begin + places) % leaves)
+        table[begin : begin + own] = np.stack([edge, child << bits | source], axis=1)
+    return table, starts
 
 
 def _walk(types: Operands, generator: np.random.Generator) -> list[Array]:
@@ -173,6 +188,7 @@ def _sums(types: Operands, generator: np.random.Generator) -> list[Array]:
 _TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] = {
     BitslicedForest: _bitsliced,
     DeepForest: _deep,
+    RankedForest: _ranked,
     PerfectWalk: _perfect,
     SparseWalk: _sparse,
     ForestWalk: _walk,

@@ -9,10 +9,11 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
-# Fitted to four trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
+# Fitted to trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
 KEY, RANK, SINGLE = 0.6, 4.8, 0.15
 """Cycles per row and value."""
 
@@ -35,8 +36,23 @@ ENTRY, BLOCK_STEP, LATE_STEPS = 5.0, 5.0, 2.0
 """Cycles of a walk below bit-sliced levels, per row and tree: to enter it and to add the leaf, and of a step; and how
 many such steps those take that only some rows need. A step waits for the caches, of which deep trees fill two."""
 
+RANK_OF_ROW, RANKED_STEP, RANKED_SUM = 8.0, 3.2, 3.0
+"""Cycles of walks over ranks: per row and column, whose rank is waited for; per row and tree of a step, and of a value
+of the leaf."""
+
+UPPER_NODE, LOWER_NODES = 3.5, 3.0
+"""In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
+row and tree for the nodes below."""
+
+FAR_TREE = 10.0
+"""Further cycles of such a tree whose nodes and leaves are not in the second-level cache."""
+
 NARROWEST_VECTOR = 16
 """Bytes; half of that takes as long."""
+
+
+WIDEST_VECTOR = 64
+"""Bytes."""
 
 
 def block_rows(rows: int, target: Target) -> int:
@@ -48,6 +64,11 @@ def block_rows(rows: int, target: Target) -> int:
     return 8 * vector_bytes
 
 
+def permutes_bytes(target: Target) -> bool:
+    """Whether one instruction looks bytes up in 128 entries (AVX512_VBMI)."""
+    return "avx512vbmi" in target.features and target.vector_bytes == WIDEST_VECTOR
+
+
 def forest_cycles(node: Node, target: Target) -> float:
     """Cycles of one core for a node that computes a forest or a part of one; 0 for any other."""
     match node.op:
@@ -55,6 +76,8 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _bitsliced_cycles(node, depth, target)
         case DeepForest(depth, usual, most):
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
+        case RankedForest(depth):
+            return _ranked_cycles(node, depth, target)
         case PerfectWalk(steps) | SparseWalk(steps):
             far = max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
             return _walk_cycles(node, (STEP + FAR_STEP * far) * steps)
@@ -89,6 +112,18 @@ def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> floa
     by_block = TEST * (tests_of(group, single, sets) - single.shape[0]) + NODE * trees * 2.0**depth
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)
+
+
+def _ranked_cycles(node: Node, depth: int, target: Target) -> float:
+    """Of trees that take steps together, or of walks."""
+    x, _, column, _, upper, lower, leaf = (operand.type for operand in node.operands[:7])
+    (rows, features), (trees, _, width) = x.shape, leaf.shape
+    far = max(0.0, 1 - target.l2_bytes / (lower.bytes + leaf.bytes))
+    by_row = KEY * features + RANK_OF_ROW * column.shape[0] + trees * (FAR_TREE * far + RANKED_SUM * width)
+    if permutes_bytes(target):
+        groups, places = upper.shape[:2]
+        return rows * (by_row + groups * places * UPPER_NODE + trees * LOWER_NODES)
+    return rows * (by_row + trees * RANKED_STEP * depth)
 
 
 def _walk_cycles(node: Node, by_tree: float) -> float:

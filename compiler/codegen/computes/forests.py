@@ -17,6 +17,7 @@ from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
 
 Arrays = Sequence[Array]
@@ -123,6 +124,7 @@ ROWS: dict[type[Op], Compute] = {
     OrderedSum: Whole(_ordered_sum),
     BitslicedForest: Templated("bitsliced_forest"),
     DeepForest: Templated("deep_forest"),
+    RankedForest: Templated("ranked_forest"),
     PerfectWalk: Templated("walks"),
     SparseWalk: Templated("walks"),
 }

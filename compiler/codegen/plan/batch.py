@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from compiler.codegen.plan.plan import Batch, Call, Plan, RowTile, Storage, Weight, align
+from compiler.ir import ROW_MAJOR
 
 MOST_TILES = 4
 """KILN_MOST_PROGRAMS of kiln_plan.h."""
@@ -51,6 +52,9 @@ def share_weights(plans: Sequence[Plan]) -> list[Plan]:
 
 
 def _content(weight: Weight) -> tuple[object, ...]:
+    """What two constants have in common that are the same bytes: in order of rows, whatever their shapes are."""
+    if weight.layout == ROW_MAJOR:
+        return (weight.literal.bytes_digest,)
     return (weight.literal.digest, weight.type)
 
 

@@ -18,6 +18,7 @@ from compiler.codegen.schedules.inverted_bottleneck import InvertedBottleneck
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
 from compiler.codegen.schedules.pool_blocked import PoolBlocked
+from compiler.codegen.schedules.ranked_forest import RankedForests
 from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
@@ -46,6 +47,7 @@ SCHEDULES: tuple[Template, ...] = (
     Rows(),
     BitslicedForests(),
     DeepForests(),
+    RankedForests(),
     Walks(),
     WholeOp(),
 )

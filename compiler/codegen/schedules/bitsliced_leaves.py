@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.analytic.forests import permutes_bytes
 from compiler.codegen.tir import (
     Array,
     KernelBuilder,
@@ -41,8 +42,7 @@ FEWEST_LEAVES = VECTOR // 4
 
 def looks_up_bytes(target: Target, leaf: TensorType) -> bool:
     """Whether leaves, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
-    can = "avx512vbmi" in target.features and target.vector_bytes == VECTOR
-    return can and leaf.dtype is DType.F32 and leaf.shape[1] >= FEWEST_LEAVES
+    return permutes_bytes(target) and leaf.dtype is DType.F32 and leaf.shape[1] >= FEWEST_LEAVES
 
 
 @dataclass(frozen=True)

@@ -99,24 +99,11 @@ class BlockTests:
 
     def make_ranks(self, column: Expr, keys: BlockKeys, line: Expr) -> None:
         """The ranks of the block's rows in a column, whose keys are in a line."""
-        first = self.k.let(self.tables.edges[column, 0, lanes(0, FAN)], "first")
+        rank = Ranks(self.k, self.tables.edges, column, counts_bits=self.counts_bits)
         eighth_rows = self.rows // EIGHTHS
         with self.k.serial(EIGHTHS, "eighth") as eighth, self.k.serial(eighth_rows, "row") as row:
             key = self.k.let(keys.row_key(line, eighth, row), "key")
-            within = self.k.let(self._count(first, key) & literal(FAN - 1, "int32"), "within")
-            edges = self.tables.edges[column, cast(within, self.k.index_type) + 1, lanes(0, FAN)]
-            rank = within * FAN + self._count(edges, key)
-            self.memory.ranks[column, eighth * eighth_rows + row] = cast(rank, "uint8")
-
-    def _count(self, edges: Expr, key: Expr) -> Expr:
-        """How many of the edges are not above the key, int32."""
-        if self.counts_bits:
-            holds = edges <= broadcast(key, FAN)
-            return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", cast(holds, "int32")), "count")
-        parts = [shuffled([edges], range(first, first + 4)) for first in range(0, FAN, 4)]
-        counts = [cast(part <= broadcast(key, 4), "int32") for part in parts]
-        total = (counts[0] + counts[1]) + (counts[2] + counts[3])
-        return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", total), "count")
+            self.memory.ranks[column, eighth * eighth_rows + row] = rank.of(key)
 
     def make_singles(self, keys: BlockKeys, last_part: Expr) -> None:
         """The next single tests, as long as their keys are in parts up to this one."""
@@ -193,6 +180,30 @@ class BlockTests:
     def _planes(self, column: Expr) -> list[Expr]:
         """The bits of a column's ranks, lowest first."""
         return exchanged(self.k, [self.k.let(v, "ranks") for v in _bytes(self.memory.ranks, column, self.lanes)])
+
+
+class Ranks:
+    """Emits the ranks of keys in a column of ``edges i32[columns, 17, 16]``."""
+
+    def __init__(self, k: KernelBuilder, edges: Array, column: Expr, *, counts_bits: bool) -> None:
+        self.k, self.edges, self.column, self.counts_bits = k, edges, column, counts_bits
+        self.first = k.let(edges[column, 0, lanes(0, FAN)], "first")
+
+    def of(self, key: Expr) -> Expr:
+        """The rank of a key, uint8."""
+        within = self.k.let(self._count(self.first, key) & literal(FAN - 1, "int32"), "within")
+        edges = self.edges[self.column, cast(within, self.k.index_type) + 1, lanes(0, FAN)]
+        return cast(within * FAN + self._count(edges, key), "uint8")
+
+    def _count(self, edges: Expr, key: Expr) -> Expr:
+        """How many of the edges are not above the key, int32."""
+        if self.counts_bits:
+            holds = edges <= broadcast(key, FAN)
+            return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", cast(holds, "int32")), "count")
+        parts = [shuffled([edges], range(first, first + 4)) for first in range(0, FAN, 4)]
+        counts = [cast(part <= broadcast(key, 4), "int32") for part in parts]
+        total = (counts[0] + counts[1]) + (counts[2] + counts[3])
+        return self.k.let(intrinsic("llvm.vector.reduce.add", "int32", total), "count")
 
 
 def _bytes(array: Array, line: Expr, count: int) -> list[Expr]:

@@ -25,13 +25,15 @@ from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_forest import MOST_TREES, ForestKernel, Operands
 from compiler.codegen.schedules.bitsliced_tests import safe_index
+from compiler.codegen.schedules.linked_nodes import LinkedTree
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
 from compiler.ir.ops.bitsliced_forest import tests_of
-from compiler.ir.ops.deep_forest import LEAF_KEY, DeepForest, source_bits
+from compiler.ir.ops.deep_forest import DeepForest
+from compiler.ir.ops.sparse_walk import LEAF_KEY, source_bits
 from compiler.targets import Target
 
 ROWS_AT_ONCE = (1, 2, 4, 8, 16)
@@ -119,20 +121,18 @@ class _DeepKernel(ForestKernel):
             self.find_leaves(first + slot, slot)
         with k.serial(self.rows // PART, "part") as part, k.serial(count, "slot") as slot:
             tree = k.let(first + slot, "tree")
-            self.walk.begin_tree(tree)
+            nodes = self.walk.nodes_of(tree)
             with k.serial(PART // self.walk.count, "group") as group:
                 row = k.let(part * PART + group * self.walk.count, "row")
-                self.walk.emit(
-                    tree, [self.number[slot, row + number] for number in range(self.walk.count)], self.keys, row
-                )
-                self.add_leaves_of(tree, row)
+                entered = [self.number[slot, row + number] for number in range(self.walk.count)]
+                self.add_leaves_of(tree, row, self.walk.emit(nodes, tree, entered, self.keys, row))
 
-    def add_leaves_of(self, tree: Expr, row: Expr) -> None:
-        """The leaves that rows from ``row`` on have walked to, onto their sums."""
+    def add_leaves_of(self, tree: Expr, row: Expr, leaves: Sequence[Expr]) -> None:
+        """The leaves to which rows from ``row`` on have walked, onto their sums."""
         k, leaf, sums = self.k, self.operands.leaf, self.sums
         output = safe_index(k, self.operands.target[tree], sums.shape[0] - leaf.shape[1] + 1)
         output = k.let(output, "output")
-        for number, reached in enumerate(self.walk.reached()):
+        for number, reached in enumerate(leaves):
             there = k.let(safe_index(k, reached, leaf.shape[0]), "there")
             for value in range(leaf.shape[1]):
                 total = sums[output + value, row + number] + leaf[there, value]
@@ -145,51 +145,35 @@ class _Walk:
     def __init__(self, k: KernelBuilder, op: DeepForest, entry: Array, first: Array, lower: Array, count: int) -> None:
         self.k, self.op, self.count = k, op, count
         self.entry, self.first, self.lower = entry, first, lower
-        self.base: Expr = k.index(0)
-        self.last: Expr = literal(0, "uint32")
 
-    def begin_tree(self, tree: Expr) -> None:
+    def nodes_of(self, tree: Expr) -> LinkedTree:
         """Where the tree's nodes are."""
-        end = self.lower.shape[0] - 2
-        self.base = self.k.let(safe_index(self.k, self.first[tree], end + 1), "base")
-        self.last = self.k.let(cast(self.k.index(end) - self.base, "uint32"), "last")
+        return LinkedTree.of(self.k, self.lower, self.first[tree])
 
-    def emit(self, tree: Expr, entered: Sequence[Expr], keys: Array, row: Expr) -> None:
-        """All steps of the rows from ``row`` on, from the places of the tree's last upper level that they reach."""
+    def emit(self, nodes: LinkedTree, tree: Expr, entered: Sequence[Expr], keys: Array, row: Expr) -> list[Expr]:
+        """The leaves that the rows from ``row`` on reach in all steps, from the places of the tree's last upper level
+        that they enter."""
         k, op = self.k, self.op
-        self.places = k.registers("places", DType.U32, (self.count,))
+        places = k.registers("places", DType.U32, (self.count,))
         for number, place in enumerate(entered):
-            entry = cast(self.entry[tree, cast(place, k.index_type)], "uint32")
-            self.places[number] = tirx.Min(entry, self.last)
+            places[number] = nodes.limited(cast(self.entry[tree, cast(place, k.index_type)], "uint32"))
         if op.usual:
             with k.serial(op.usual, "step"):
-                self._step(keys, row)
-        if op.most == op.usual:
-            return
-        moved, left = k.registers("moved", DType.U32, (1,)), k.registers("left", DType.I32, (1,))
-        moved[0], left[0] = literal(1, "uint32"), literal(op.most - op.usual, "int32")
-        with k.while_(tirx.And(tirx.NE(moved[0], literal(0, "uint32")), left[0] > 0)):
-            moved[0] = self._step(keys, row)
-            left[0] = left[0] - 1
+                self._step(nodes, places, keys, row)
+        if op.most > op.usual:
+            moved, left = k.registers("moved", DType.U32, (1,)), k.registers("left", DType.I32, (1,))
+            moved[0], left[0] = literal(1, "uint32"), literal(op.most - op.usual, "int32")
+            with k.while_(tirx.And(tirx.NE(moved[0], literal(0, "uint32")), left[0] > 0)):
+                moved[0] = self._step(nodes, places, keys, row)
+                left[0] = left[0] - 1
+        return [nodes.content(places[number]) for number in range(self.count)]
 
-    def reached(self) -> list[Expr]:
-        """The numbers of the leaves."""
-        k = self.k
-        return [self.lower[self.base + cast(self.places[number], k.index_type), 0] for number in range(self.count)]
-
-    def _step(self, keys: Array, row: Expr) -> Expr:
+    def _step(self, nodes: LinkedTree, places: Array, keys: Array, row: Expr) -> Expr:
         """A step of each row. The result is not zero if one of them has left its place."""
-        k = self.k
-        bits = keys.shape[1].bit_length() - 1
         moved: Expr = literal(0, "uint32")
         for number in range(self.count):
-            place = k.let(self.places[number], "place")
-            at = k.let(self.base + cast(place, k.index_type), "at")
-            link = k.let(self.lower[at, 1], "link")
-            source = cast(link & literal((1 << bits) - 1, "int32"), k.index_type)
-            holds = keys[row + number, source] < self.lower[at, 0]
-            child = tirx.Min(cast(link, "uint32") >> literal(bits, "uint32"), self.last)
-            after = k.let(child + cast(holds, "uint32"), "after")
-            self.places[number] = after
+            place = self.k.let(places[number], "place")
+            after = nodes.step(place, keys, row + number)
+            places[number] = after
             moved = moved | (after ^ place)
         return moved

@@ -13,13 +13,14 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.schedules.linked_nodes import LinkedTree
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
 from compiler.ir.ops.perfect_walk import BLOCK, PerfectWalk, block_levels, keys_of_row
-from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.ir.ops.sparse_walk import LEAF_KEY, SparseWalk, source_bits
 from compiler.targets import Target
 
 CHAINS = (1, 2, 4, 6, 8, 12, 16)
@@ -42,7 +43,7 @@ class Walks:
     """A region of one walk."""
 
     name = "walks"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -72,7 +73,9 @@ class Walks:
         k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         (x, *tables), (result,) = parameters(k, region)
         (rows, features), trees, tile = x.shape, result.shape[1], config["rows"]
-        size, together = keys_of_row(features), config["trees"]
+        together = config["trees"]
+        is_perfect = isinstance(node.op, PerfectWalk)
+        size, filler = (keys_of_row(features), 0) if is_perfect else (1 << source_bits(features), LEAF_KEY)
         keys = k.pointer("scratch", DType.I32, (tile, size))
         if isinstance(node.op, PerfectWalk):
             walk = _PerfectTrees(k, tables[0], keys, node.op.depth)
@@ -84,7 +87,7 @@ class Walks:
             with k.serial(count, "line") as line:
                 make_keys(k, x, first + line, keys, line, target.lanes(4))
                 for place, width in k.strips(size - 2 * features, target.lanes(4)):
-                    keys[line, lanes(place + 2 * features, width)] = literal(0, "int32")
+                    keys[line, lanes(place + 2 * features, width)] = literal(filler, "int32")
             if trees // together:
                 with k.serial(trees // together, "group") as group, k.serial(count, "line") as line:
                     tree = k.let(group * together, "tree")
@@ -125,27 +128,22 @@ class _PerfectTrees:
 
 
 class _SparseTrees:
-    def __init__(self, k: KernelBuilder, root: Array, node: Array, keys: Array, steps: int) -> None:
-        self.k, self.root, self.node, self.keys, self.steps = k, root, node, keys, steps
+    def __init__(self, k: KernelBuilder, first: Array, node: Array, keys: Array, steps: int) -> None:
+        self.k, self.first, self.node, self.keys, self.steps = k, first, node, keys, steps
 
     def emit(self, trees: Sequence[Expr], result: Array, begin: Expr, line: Expr) -> None:
         """Some trees at once for row ``line`` of the tile whose rows begin at ``begin``."""
         k = self.k
+        nodes = [LinkedTree.of(k, self.node, self.first[tree]) for tree in trees]
         places = k.registers("place", DType.U32, (max(1, len(trees)),))
-        for number, tree in enumerate(trees):
-            places[number] = self._limited(self.root[tree])
+        for number in range(len(trees)):
+            places[number] = literal(0, "uint32")
         if self.steps and trees:
             with k.serial(self.steps, "step"):
-                for number in range(len(trees)):
-                    at = k.let(cast(places[number], k.index_type), "at")
-                    holds = key_of(k, self.keys, line, self.node[at, 1]) < self.node[at, 0]
-                    places[number] = self._limited(self.node[at, 2]) + cast(holds, "uint32")
+                for number, tree in enumerate(nodes):
+                    places[number] = tree.step(k.let(places[number], "before"), self.keys, line)
         for number, tree in enumerate(trees):
-            result[begin + line, tree] = self.node[cast(places[number], k.index_type), 3]
-
-    def _limited(self, place: Expr) -> Expr:
-        """A node's number, such that there is one behind it."""
-        return tirx.Min(cast(place, "uint32"), literal(self.node.shape[0] - 2, "uint32"))
+            result[begin + line, tree] = nodes[number].content(places[number])
 
 
 def key_of(k: KernelBuilder, keys: Array, line: Expr, source: Expr) -> Expr:

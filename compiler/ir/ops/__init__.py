@@ -16,6 +16,7 @@ from compiler.ir.ops import (
     perfect_walk,
     pooling,
     quantization,
+    ranked_forest,
     reduction,
     region,
     resampling,
@@ -121,6 +122,7 @@ OPS: tuple[type[Op], ...] = (
     forest_walk.SumLeaves,
     bitsliced_forest.BitslicedForest,
     deep_forest.DeepForest,
+    ranked_forest.RankedForest,
     perfect_walk.PerfectWalk,
     sparse_walk.SparseWalk,
     # nested graphs

@@ -168,7 +168,7 @@ def answers_to_tests(
 ) -> Array:
     """i64[rows, tests]: 1 where a row's test holds, by the tables of ``BitslicedForest``."""
     keys, last = row_keys(x), 2 * x.shape[1] - 1
-    ranks = _ranks(keys[:, np.clip(column, 0, last)], edges)
+    ranks = ranks_of(keys[:, np.clip(column, 0, last)], edges)
     owner = np.clip(group >> 4, 0, len(column) - 1)
     high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
     less = keys[:, np.clip(single[:, 0], 0, last)] < single[:, 1]
@@ -188,7 +188,7 @@ def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
         yield place - (1 << depth)
 
 
-def _ranks(keys: Array, edges: Array) -> Array:
+def ranks_of(keys: Array, edges: Array) -> Array:
     """``u8[rows, columns]`` of keys in the columns."""
     line = (edges[:, 0] <= keys[:, :, None]).sum(-1) % FAN
     within = edges[np.arange(len(edges)), 1 + line]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest.keys import row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.bitsliced_forest import (
@@ -24,10 +23,8 @@ from compiler.ir.ops.bitsliced_forest import (
     require_tests,
 )
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.sparse_walk import keys_with_leaf, sample_links, source_bits, stepped
 from compiler.ir.types import TensorType
-
-LEAF_KEY = 0x7FFFFFFF
-"""The last keys of a row, which no edge is above: what leaves test."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,12 @@ class DeepForest(Op):
 
     1. ``column`` to ``sets`` describe tests, and ``node u16[trees, 2**depth]`` the ``depth`` upper levels of each tree,
        as in ``bitsliced_forest``. In the place of a leaf is the number ``entry i32[trees, 2**depth]`` of a node.
-    2. From there a row takes ``most`` steps. ``lower i32[nodes, 2]`` are the nodes of all trees, those of a tree from
-       ``first i32[trees]`` on, which is added to the numbers of nodes. A node has an edge and a link, whose lower
-       ``source_bits`` are the number of a key, and whose upper ones are a child. A step leads to the child, or, where
-       ``key < edge``, to the node behind it. A number beyond the last node but one is that of this one.
+    2. From there a row takes ``most`` steps as in ``sparse_walk``. ``lower i32[nodes, 2]`` are the nodes of all trees,
+       those of a tree from ``first i32[trees]`` on. Entries beyond the last node but one are that of this one.
     3. The edge of the node in which a row then is is the number of its leaf in ``leaf[leaves, width]``. Its values are
        added to the sums from ``target i32[trees]`` on, tree by tree, each rounded.
 
-    The keys of a row are ``row_keys`` (``compiler.ir.forest.keys``), filled up with ``LEAF_KEY`` to ``2**source_bits``:
-    a leaf is its own child and tests the last one, so that its edge may be any number. ``usual``, up to ``most``, is
-    how many steps most rows need; it has no influence on results.
+    ``usual``, up to ``most``, is how many steps most rows need; it has no influence on results.
     """
 
     name = "deep_forest"
@@ -108,19 +101,13 @@ class DeepForest(Op):
         target: Array,
     ) -> tuple[Array, ...]:
         tests = answers_to_tests(x, column, edges, group, single, set_column, sets)
-        bits = source_bits(x.shape[1])
-        keys = np.full((len(x), 1 << bits), LEAF_KEY, np.int32)
-        keys[:, : 2 * x.shape[1]] = row_keys(x)
-        result, rows, last = start.copy(), np.arange(len(x)), len(lower) - 2
+        result, keys, rows, last = start.copy(), keys_with_leaf(x), np.arange(len(x)), len(lower) - 2
         bases = np.clip(first, 0, last)
         targets = np.clip(target, 0, start.shape[1] - leaf.shape[1])
         for tree, place in enumerate(places_reached(tests, node, self.depth)):
             base, there = bases[tree], targets[tree]
             at = np.minimum(entry[tree, place].view(np.uint32), np.uint32(last - base))
-            for _ in range(self.most):
-                edge, link = np.moveaxis(lower[base + at], 1, 0)
-                holds = keys[rows, link & ((1 << bits) - 1)] < edge
-                at = np.minimum(link.view(np.uint32) >> bits, np.uint32(last - base)) + holds
+            at = stepped(keys, rows, lower, base, at, self.most)
             reached = np.clip(lower[base + at, 0], 0, len(leaf) - 1)
             with np.errstate(all="ignore"):
                 result[:, there : there + leaf.shape[1]] += leaf[reached]
@@ -137,24 +124,14 @@ class DeepForest(Op):
         ]
 
 
-def source_bits(features: int) -> int:
-    """Bits of the number of a key in a node's link: there is room for a key more than a row has."""
-    return (2 * features).bit_length()
-
-
 def _sample(flat: Sample, usual: int, most: int) -> Sample:
     """The upper levels of a sample of ``bitsliced_forest``; nodes below them, some of their numbers out of range."""
     x, start, *tests, node, leaf, target = flat.operands
     (trees, places), nodes, leaves = node.shape, 60, 9
     generator = np.random.default_rng((trees, places, most))
-    bits = source_bits(x.shape[1])
-    edges = generator.choice(row_keys(x).reshape(-1), nodes)
-    edges[::3] = generator.integers(-1, leaves + 1, edges[::3].size)
-    links = generator.integers(0, nodes + 2, nodes) << bits | generator.integers(0, 1 << bits, nodes)
-    links[::4] = generator.integers(-(2**31), 2**31, links[::4].size)
     entry = generator.integers(-1, nodes + 1, (trees, places), np.int32)
     first = generator.integers(-1, nodes // 2, trees, np.int32)
-    lower = np.stack([edges, links.astype(np.int32)], axis=1)
+    lower = sample_links(generator, x, nodes, leaves)
     values = random_array(leaves, leaf.shape[2], dtype=DType.of(leaf.dtype))
     depth = node.shape[1].bit_length() - 1
     return Sample(DeepForest(depth, usual, most), (x, start, *tests, node, entry, first, lower, values, target))

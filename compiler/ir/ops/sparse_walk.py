@@ -14,56 +14,81 @@ from compiler.ir.forest.keys import row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.forest import sample_rows
-from compiler.ir.ops.perfect_walk import keys_of_row
 from compiler.ir.types import TensorType
+
+LEAF_KEY = 0x7FFFFFFF
+"""The last keys of a row, which no edge is above: what leaves test."""
 
 
 @dataclass(frozen=True)
 class SparseWalk(Op):
-    """``x f32[rows, features]`` to ``i32[rows, trees]``: the name of the node in which each row is after all steps.
+    """``x f32[rows, features]`` to ``i32[rows, trees]``: the edge of the node in which each row is after all steps.
 
-    ``node i32[nodes, 4]``: an edge, a source, a child and the node's name. A step leads from a node to its child, or,
-    where ``key < edge``, to the node behind that. The key is number ``source`` of the row's keys, as in
-    ``perfect_walk``. A leaf is its own child, with the least integer as edge. Roots, ``root i32[trees]``, and children
-    have a node behind them, so that the last node is none: other numbers count as the last but one.
+    ``node i32[nodes, 2]`` are the nodes of all trees, those of a tree from ``first i32[trees]`` on, its root, which is
+    added to the numbers of nodes. A node has an edge and a link, whose lower ``source_bits`` are the number of a key,
+    and whose upper ones are a child. A step leads to the child, or, where ``key < edge``, to the node behind it. A
+    number beyond the last node but one is that of this one.
+
+    The keys of a row are ``row_keys`` (``compiler.ir.forest.keys``), filled up with ``LEAF_KEY`` to ``2**source_bits``:
+    a leaf is its own child and tests the last one, so that its edge may be any number.
     """
 
     name = "sparse_walk"
 
     steps: int
 
-    def infer(self, x: TensorType, root: TensorType, node: TensorType) -> tuple[TensorType, ...]:
+    def infer(self, x: TensorType, first: TensorType, node: TensorType) -> tuple[TensorType, ...]:
         require(self.steps >= 0, "steps must not be negative")
         require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
-        require(root.dtype is DType.I32 and root.rank == 1, "root must be i32[trees]")
-        require(node.dtype is DType.I32 and node.rank == 2 and node.shape[1] == 4, "node must be i32[nodes, 4]")
+        require(first.dtype is DType.I32 and first.rank == 1, "first must be i32[trees]")
+        require(node.dtype is DType.I32 and node.rank == 2 and node.shape[1] == 2, "node must be i32[nodes, 2]")
         require(node.shape[0] > 1, "there must be two nodes or more")
-        return (TensorType(DType.I32, (x.shape[0], root.shape[0])),)
+        require(source_bits(x.shape[1]) < 31, "there are too many features")
+        return (TensorType(DType.I32, (x.shape[0], first.shape[0])),)
 
-    def evaluate(self, x: Array, root: Array, node: Array) -> tuple[Array, ...]:
-        keys = np.zeros((len(x), keys_of_row(x.shape[1])), np.int32)
-        keys[:, : 2 * x.shape[1]] = row_keys(x)
-        row, last = np.arange(len(x))[:, None], np.uint32(len(node) - 2)
-        place = np.broadcast_to(np.minimum(root.view(np.uint32), last), (len(x), root.size))
-        for _ in range(self.steps):
-            edge, source, child, _ = np.moveaxis(node[place], 2, 0)
-            holds = keys[row, source & (keys.shape[1] - 1)] < edge
-            place = np.minimum(child.astype(np.uint32), last) + holds
-        return (node[place, 3],)
+    def evaluate(self, x: Array, first: Array, node: Array) -> tuple[Array, ...]:
+        keys, base = keys_with_leaf(x), np.clip(first, 0, len(node) - 2)
+        at = np.zeros((len(x), first.size), np.uint32)
+        return (node[base + stepped(keys, np.arange(len(x))[:, None], node, base, at, self.steps), 0],)
 
     @classmethod
     def samples(cls) -> list[Sample]:
         return [_sample(9, 3, 21, 4), _sample(2, 1, 1, 0), _sample(1, 5, 16, 13)]
 
 
+def source_bits(features: int) -> int:
+    """Bits of the number of a key in a node's link: there is room for a key more than a row has."""
+    return (2 * features).bit_length()
+
+
+def keys_with_leaf(x: Array) -> Array:
+    """``i32[rows, 2**source_bits]``: the keys of rows, and what leaves test."""
+    keys = np.full((len(x), 1 << source_bits(x.shape[1])), LEAF_KEY, np.int32)
+    keys[:, : 2 * x.shape[1]] = row_keys(x)
+    return keys
+
+
+def stepped(keys: Array, row: Array, node: Array, base: Array, at: Array, steps: int) -> Array:
+    """The places u32 within their trees, from ``base`` on, that rows get to from places ``at`` by so many steps."""
+    bits, last = keys.shape[1].bit_length() - 1, (len(node) - 2 - base).astype(np.uint32)
+    for _ in range(steps):
+        edge, link = np.moveaxis(node[base + at], -1, 0)
+        holds = keys[row, link & ((1 << bits) - 1)] < edge
+        at = np.minimum(link.view(np.uint32) >> np.uint32(bits), last) + holds
+    return at
+
+
+def sample_links(generator: np.random.Generator, x: Array, nodes: int, leaves: int) -> Array:
+    """Nodes whose edges are near the values of rows, or numbers of leaves; some numbers are out of range."""
+    bits = source_bits(x.shape[1])
+    edges = generator.choice(row_keys(x).reshape(-1), nodes)
+    edges[::3] = generator.integers(-1, leaves + 1, edges[::3].size)
+    links = generator.integers(0, nodes + 2, nodes) << bits | generator.integers(0, 1 << bits, nodes)
+    links[::4] = generator.integers(-(2**31), 2**31, links[::4].size)
+    return np.stack([edges, links.astype(np.int32)], axis=1)
+
+
 def _sample(rows: int, features: int, trees: int, steps: int) -> Sample:
-    """Edges near the values of rows; some numbers out of range."""
-    generator, nodes = np.random.default_rng((rows, trees, steps)), 40
-    columns = (
-        generator.choice(row_keys(sample_rows(50, 2)).reshape(-1), nodes),
-        generator.integers(-1, 2 * features + 1, nodes, np.int32),
-        generator.integers(-2, nodes + 2, nodes, np.int32),
-        np.arange(nodes, dtype=np.int32),
-    )
-    root = generator.integers(-1, nodes + 1, trees, np.int32)
-    return Sample(SparseWalk(steps), (sample_rows(rows, features), root, np.stack(columns, axis=1)))
+    generator, nodes, x = np.random.default_rng((rows, trees, steps)), 40, sample_rows(rows, features)
+    node = sample_links(generator, x, nodes, 9)
+    return Sample(SparseWalk(steps), (x, generator.integers(-1, nodes + 1, trees, np.int32), node))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.forest import Forest
-from compiler.ir.forest.keys import NO_EDGE
 from compiler.ir.literal import Array
 from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES, SETS_PER_GROUP
-from compiler.passes.forests.columns import SetTests, ordered_tests, set_tests
+from compiler.passes.forests.columns import Column, SetTests, edge_columns, edge_table, ordered_tests, set_tests
 from compiler.passes.forests.perfect import perfect_trees
 
 MOST_TESTS = 1 << 16
@@ -68,12 +67,6 @@ def bitsliced_tables(forest: Forest, depth: int) -> BitslicedTables | None:
 
 
 @dataclass(frozen=True)
-class _Column:
-    source: int
-    edges: Array
-
-
-@dataclass(frozen=True)
 class _Tests:
     """The tables of tests, and by split its test's number and whether rows for which it holds go right."""
 
@@ -84,7 +77,7 @@ class _Tests:
     @staticmethod
     def of(forest: Forest) -> _Tests | None:
         ordered = ordered_tests(forest)
-        columns, column_of, place = _columns(ordered.source, ordered.edge, forest.features)
+        columns, column_of, place = edge_columns(ordered.source, ordered.edge, forest.features)
         others = np.delete(np.arange(forest.splits), ordered.split)
         features = np.unique(forest.feature[others])
         of_sets = [set_tests(forest, int(feature)) for feature in features]
@@ -94,7 +87,7 @@ class _Tests:
         ranked = [columns[number] for number in np.flatnonzero(is_ranked)]
         singles = [columns[number] for number in np.flatnonzero(~is_ranked)]
         # The tests of sets are made of ranks, however few edges there are.
-        set_columns = [_Column(int(feature), own.edges) for feature, own in zip(features, of_sets, strict=True)]
+        set_columns = [Column(int(feature), own.edges) for feature, own in zip(features, of_sets, strict=True)]
         lines = np.array([-(-column.edges.size // FAN) for column in ranked], np.int64)
         first_line = np.cumsum(lines) - lines
         line_of = np.asarray(np.repeat(FAN * np.arange(len(ranked)) - first_line, lines), np.int64)
@@ -111,7 +104,7 @@ class _Tests:
             test[own.split] = FAN * group.size + len(single) + of_own
         tables = TestTables(
             np.array([column.source for column in (*ranked, *set_columns)], np.int32),
-            _edge_table([*ranked, *set_columns]),
+            edge_table([*ranked, *set_columns]),
             group.astype(np.int32),
             single,
             set_column,
@@ -120,38 +113,10 @@ class _Tests:
         return _Tests(tables, test, swapped)
 
 
-def _columns(source: Array, edge: Array, features: int) -> tuple[list[_Column], Array, Array]:
-    """The columns of all edges, in the order of their features; and by test its column, and its edge's place in there.
-
-    A source with more edges than a column holds gets several of them.
-    """
-    if not source.size:
-        return [], source, source
-    by_feature = 2 * (source % features) + source // features
-    pairs, inverse = np.unique((by_feature << 33) + (edge + 2**32), return_inverse=True)
-    owner, edges = pairs >> 33, (pairs & (2**33 - 1)) - 2**32
-    begins = np.flatnonzero(np.diff(owner, prepend=-1))
-    within = np.arange(pairs.size) - np.repeat(begins, np.diff(np.append(begins, pairs.size)))
-    starts = np.flatnonzero(within % MOST_EDGES == 0)
-    sources = (owner >> 1) + features * (owner & 1)
-    columns = [_Column(int(sources[part[0]]), edges[part]) for part in np.split(np.arange(pairs.size), starts[1:])]
-    column = np.cumsum(within % MOST_EDGES == 0) - 1
-    return columns, column[inverse], (within % MOST_EDGES)[inverse]
-
-
-def _single_table(columns: list[_Column]) -> Array:
+def _single_table(columns: list[Column]) -> Array:
     """i32[tests, 2]: the source and the edge of each."""
     lines = [np.stack([np.full(column.edges.size, column.source), column.edges], axis=1) for column in columns]
     return np.concatenate([np.zeros((0, 2), np.int64), *lines]).astype(np.int32)
-
-
-def _edge_table(columns: list[_Column]) -> Array:
-    """i32[columns, 17, 16]: the last edge of each line, then the lines; filled up."""
-    table = np.full((len(columns), FAN * FAN), NO_EDGE, np.int32)
-    for line, column in zip(table, columns, strict=True):
-        line[: column.edges.size] = column.edges
-    lines = table.reshape(-1, FAN, FAN)
-    return np.concatenate([lines[:, None, :, -1], lines], axis=1)
 
 
 def _set_tables(groups: list[SetTests], first_column: int) -> tuple[Array, Array, list[Array]]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.forest import Comparison, Forest
-from compiler.ir.forest.keys import BEYOND_INFINITY, keys_of
+from compiler.ir.forest.keys import BEYOND_INFINITY, NO_EDGE, keys_of
 from compiler.ir.literal import Array
+from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES
 
 _NEXT = (Comparison.LESS_EQUAL, Comparison.GREATER)
 """Comparisons whose border lies behind the threshold."""
@@ -51,6 +52,43 @@ def ordered_tests(forest: Forest) -> OrderedTests:
     holds_for_missing = forest.default_left[split] != swapped
     source = forest.feature[split].astype(np.int64) + np.where(holds_for_missing, forest.features, 0)
     return OrderedTests(split, source, edge, swapped)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Some of the edges that the keys of one source are compared with."""
+
+    source: int
+    edges: Array
+    """i64[n]: ascending, at most ``MOST_EDGES``."""
+
+
+def edge_columns(source: Array, edge: Array, features: int) -> tuple[list[Column], Array, Array]:
+    """The columns of all edges, in the order of their features; and by test its column, and its edge's place in there.
+
+    A source with more edges than a column holds gets several of them.
+    """
+    if not source.size:
+        return [], source, source
+    by_feature = 2 * (source % features) + source // features
+    pairs, inverse = np.unique((by_feature << 33) + (edge + 2**32), return_inverse=True)
+    owner, edges = pairs >> 33, (pairs & (2**33 - 1)) - 2**32
+    begins = np.flatnonzero(np.diff(owner, prepend=-1))
+    within = np.arange(pairs.size) - np.repeat(begins, np.diff(np.append(begins, pairs.size)))
+    starts = np.flatnonzero(within % MOST_EDGES == 0)
+    sources = (owner >> 1) + features * (owner & 1)
+    columns = [Column(int(sources[part[0]]), edges[part]) for part in np.split(np.arange(pairs.size), starts[1:])]
+    column = np.cumsum(within % MOST_EDGES == 0) - 1
+    return columns, column[inverse], (within % MOST_EDGES)[inverse]
+
+
+def edge_table(columns: list[Column]) -> Array:
+    """i32[columns, 17, 16]: the last edge of each line, then the lines; filled up."""
+    table = np.full((len(columns), FAN * FAN), NO_EDGE, np.int32)
+    for line, column in zip(table, columns, strict=True):
+        line[: column.edges.size] = column.edges
+    lines = table.reshape(-1, FAN, FAN)
+    return np.concatenate([lines[:, None, :, -1], lines], axis=1)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ from compiler.ir.literal import Array
 from compiler.ir.ops.forest_walk import Ways
 from compiler.ir.ops.perfect_walk import BLOCK, block_levels, blocks_of_tree
 from compiler.passes.forests.columns import ordered_tests
+from compiler.passes.forests.linking import linked_nodes
 from compiler.passes.forests.perfect import perfect_trees
+from compiler.passes.forests.selection import nodes_of
 
 _WAYS = {
     Comparison.LESS: Ways.LESS,
@@ -49,31 +51,13 @@ def _heap_places(depth: int) -> Array:
     return places
 
 
-def sparse_tables(forest: Forest) -> tuple[Array, Array] | None:
-    """The roots and the nodes of ``sparse_walk``, whose names are numbers of leaves.
+def sparse_tables(forest: Forest) -> tuple[tuple[Array, Array], Array] | None:
+    """The operands of ``sparse_walk`` after ``x``; and the leaf of each number that it gives, ``i64[leaves]``.
 
-    A tree is its root, then the two children of each split side by side. None if some split is no comparison with an
-    edge.
+    None if the op cannot express it: some split is no comparison with an edge, or trees have too many nodes.
     """
-    tests = ordered_tests(forest)
-    if tests.split.size < forest.splits:
-        return None
-    root = np.arange(forest.trees) + 2 * forest.first_split[:-1].astype(np.int64)
-    tree = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
-    children = tree + 1 + 2 * tests.split
-    # What lies in each place: a split, or the complement of a leaf's number. Nobody comes to the last places.
-    content = np.full(forest.trees + 2 * forest.splits + 2, -1, np.int64)
-    content[root] = forest.roots
-    content[children] = np.where(tests.swapped, forest.left, forest.right)
-    content[children + 1] = np.where(tests.swapped, forest.right, forest.left)
-    node = np.zeros((content.size, 4), np.int32)
-    is_leaf = content < 0
-    split = content[~is_leaf]
-    node[~is_leaf, :3] = np.stack([tests.edge[split], tests.source[split], children[split]], axis=1)
-    node[is_leaf, 0] = np.iinfo(np.int32).min
-    node[is_leaf, 2] = np.flatnonzero(is_leaf)
-    node[is_leaf, 3] = ~content[is_leaf]
-    return root.astype(np.int32), node
+    nodes = linked_nodes(forest, np.arange(forest.trees + 1), nodes_of(forest, forest.roots))
+    return None if nodes is None else ((nodes.first.astype(np.int32), nodes.table), nodes.leaf)
 
 
 def walk_tables(forest: Forest) -> tuple[Array, ...]:

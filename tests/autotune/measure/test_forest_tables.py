@@ -14,10 +14,11 @@ from compiler.ir.interpreter import run_graph
 from compiler.ir.op import Op
 from compiler.ir.ops import bitsliced_forest
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest
-from compiler.ir.ops.deep_forest import DeepForest, source_bits
+from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.perfect_walk import PerfectWalk, blocks_of_tree
-from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.ir.ops.ranked_forest import GROUP, RankedForest
+from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
 from compiler.targets import resolve
 
 F32, I32, U8, U16 = DType.F32, DType.I32, DType.U8, DType.U16
@@ -59,6 +60,19 @@ PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
             TensorType(I32, (TREES,)),
         ),
     ),
+    "ranked": (
+        RankedForest(DEPTH),
+        (
+            TensorType(F32, (ROWS, FEATURES)),
+            TensorType(F32, (ROWS, 2)),
+            TensorType(I32, (3,)),
+            TensorType(I32, (3, 1 + FAN, FAN)),
+            TensorType(U8, (1, 4, 2, GROUP)),
+            TensorType(U8, (TREES, 4, 2, 8)),
+            TensorType(F32, (TREES, 1 << DEPTH, 1)),
+            TensorType(I32, (TREES,)),
+        ),
+    ),
     "perfect": (
         PerfectWalk(DEPTH),
         (TensorType(F32, (ROWS, FEATURES)), TensorType(I32, (TREES, blocks_of_tree(DEPTH), 8, 2))),
@@ -68,7 +82,7 @@ PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
         (
             TensorType(F32, (ROWS, FEATURES)),
             TensorType(I32, (TREES,)),
-            TensorType(I32, (TREES * (2 * ((1 << DEPTH) - 1) + 1) + 2, 4)),
+            TensorType(I32, (TREES * (2 * ((1 << DEPTH) - 1) + 1) + 1, 2)),
         ),
     ),
     "walk": (

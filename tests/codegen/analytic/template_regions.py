@@ -10,6 +10,7 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
+from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.reduction import ReduceSum
 from compiler.ir.ops.sorting import TopK
 from compiler.ir.ops.unary import Exp, Sigmoid
@@ -61,6 +62,7 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "whole": _sorted_rows(),
         "bitsliced_forest": _sample_of(BitslicedForest),
         "deep_forest": _sample_of(DeepForest),
+        "ranked_forest": _sample_of(RankedForest),
         "walks": _sample_of(PerfectWalk),
     }
 

@@ -19,6 +19,7 @@ from compiler.codegen.plan import (
     print_plan,
     run_plan,
 )
+from compiler.codegen.plan.batch import share_weights
 from compiler.ir import DType, Graph, Layout, Rewriter, TensorType, Value, evaluate, parse_graph
 from compiler.ir.literal import Array
 from compiler.ir.ops.binary import Add
@@ -351,3 +352,19 @@ def test_the_text_of_a_plan() -> None:
         ' @"output z"\n'
         "}\n"
     )
+
+
+def test_constants_of_the_same_bytes_are_shared_whatever_their_shapes() -> None:
+    """As the leaves of a forest, for a tile of rows and for one row."""
+
+    def plan_of(*shapes: tuple[int, ...]) -> Plan:
+        graph = Graph("g")
+        rewriter = Rewriter(graph)
+        for number, shape in enumerate(shapes):
+            x = rewriter.input(f"x{number}", TensorType(DType.F32, shape))
+            constant = rewriter.constant(np.arange(x.type.elements, dtype=np.float32).reshape(shape))
+            rewriter.output(f"y{number}", rewriter.emit(Add(), x, constant))
+        return paper_plan(graph)
+
+    first, second = share_weights([plan_of((2, 8)), plan_of((16,), (17,))])
+    assert first.weights == second.weights and len(first.weights) == 2

@@ -1,0 +1,323 @@
+"""``ranked_forest``: one row at a time, its features as ranks, of which all trees ask.
+
+There are two ways. Where permutations of bytes across a vector look things up in 128 entries (AVX512_VBMI), the ranks
+stay in registers, and 64 trees take their steps together::
+
+    ranks of the row                                  a byte per column
+    for groups of 64 trees:
+        all tests of the upper levels                 a permutation and a compare for 64 trees
+        the block that each tree enters               one operation per test, as in ``bitsliced_forest``
+        for batches of these trees:
+            the tests of the trees' blocks            a permutation and a compare for 8 trees
+            the ways out of their blocks              a few operations
+            their leaves onto the sums
+
+Elsewhere a row walks through several trees at once, a step of each in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tvm import tirx
+from tvm.ir import Expr
+
+from compiler.codegen.analytic.forests import permutes_bytes
+from compiler.codegen.schedules.bitsliced_leaves import TABLE, VECTOR
+from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
+from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.tir import (
+    Array,
+    KernelBuilder,
+    bits_of,
+    cast,
+    either,
+    intrinsic,
+    lanes,
+    literal,
+    reinterpret_vector,
+    select,
+    shuffled,
+)
+from compiler.ir import DType, Graph
+from compiler.ir.ops.ranked_forest import BLOCK, GROUP, LOWER, RankedForest, columns_of_row
+from compiler.targets import Target
+
+GROUP_BITS = GROUP.bit_length() - 1
+
+CHAINS = (1, 2, 4, 8, 16)
+"""Trees at once, of walks."""
+
+USUAL = 8
+"""As many as fill the time of their loads."""
+
+BATCHES = (8, 16, 32)
+"""Trees of a batch, where 64 take steps together."""
+
+USUAL_BATCH = 16
+
+
+class RankedForests:
+    """A region of one ``ranked_forest``."""
+
+    name = "ranked_forest"
+    version = 1
+
+    def matches(self, region: Graph, target: Target) -> bool:
+        """Whether the region is that one op on its inputs in order."""
+        nodes = region.nodes
+        return (
+            len(nodes) == 1
+            and isinstance(nodes[0].op, RankedForest)
+            and nodes[0].operands == region.inputs
+            and nodes[0].results == region.outputs
+        )
+
+    def space(self, region: Graph, target: Target) -> Space:
+        """``trees``: walked through at once; or, where 64 take steps together, those whose leaves are added after each
+        other before other trees go on."""
+        (node,) = region.nodes
+        if permutes_bytes(target):
+            return Space((Knob("trees", BATCHES, USUAL_BATCH),))
+        trees = node.operands[6].type.shape[0]
+        chains = tuple(count for count in CHAINS if count <= max(1, trees))
+        return Space((Knob("trees", chains, max(count for count in chains if count <= USUAL)),))
+
+    def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
+        """An iteration of the parallel loop is a row."""
+        k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
+        inputs, (result,) = parameters(k, region)
+        tables = Tables(*inputs)
+        keys, ranks = 4 * 2 * tables.x.shape[1], columns_of_row(tables.column.shape[0])
+        # Vectors of bytes begin at cache lines.
+        ranks_at = -(-keys // VECTOR) * VECTOR
+        scratch_bytes = ranks_at + ranks + 3 * GROUP
+        scratch = k.pointer("scratch", DType.U8, (scratch_bytes,))
+        row_keys = k.view(scratch, DType.I32, 0, (1, keys // 4))
+        row_ranks = scratch.part(ranks_at, (ranks,))
+        blocks = scratch.part(ranks_at + ranks, (GROUP,))
+        with k.parallel(tables.x.shape[0], "row") as row:
+            make_keys(k, tables.x, row, row_keys, k.index(0), target.lanes(DType.I32.bytes))
+            _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
+            sums = _Sums(k, tables, result, row)
+            if permutes_bytes(target):
+                reached = k.view(scratch, DType.U16, ranks_at + ranks + GROUP, (config["trees"],))
+                _Groups(k, tables, row_ranks, blocks, reached, sums).emit()
+            else:
+                _Walks(k, tables, row_ranks, sums, config["trees"]).emit()
+            sums.end()
+        return Kernel(k.finish(), scratch_bytes)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The arrays of the op's operands, in its order."""
+
+    x: Array
+    start: Array
+    column: Array
+    edges: Array
+    upper: Array
+    lower: Array
+    leaf: Array
+    target: Array
+
+
+def _make_ranks(k: KernelBuilder, tables: Tables, keys: Array, ranks: Array, *, counts_bits: bool) -> None:
+    """The ranks of a row; columns that do not exist have rank 0."""
+    columns = tables.column.shape[0]
+    for place, width in k.strips(ranks.shape[0] - columns, VECTOR):
+        ranks[lanes(place + columns, width)] = literal(0, "uint8")
+    with k.serial(columns, "column") as column:
+        source = safe_index(k, tables.column[column], keys.shape[1])
+        key = k.let(keys[0, source], "key")
+        ranks[column] = Ranks(k, tables.edges, column, counts_bits=counts_bits).of(key)
+
+
+class _Sums:
+    """The sums of a row: in a register, or where there are several in the result."""
+
+    def __init__(self, k: KernelBuilder, tables: Tables, result: Array, row: Expr) -> None:
+        self.k, self.leaf, self.target, self.result, self.row = k, tables.leaf, tables.target, result, row
+        self.total = k.registers("total", result.dtype, (1,))
+        if result.shape[1] == 1:
+            self.total[0] = tables.start[row, 0]
+            return
+        with k.serial(result.shape[1], "output") as output:
+            result[row, output] = tables.start[row, output]
+
+    def add(self, tree: Expr, reached: Expr) -> None:
+        """The values of a tree's leaf."""
+        if self.result.shape[1] == 1:
+            self.total[0] = self.total[0] + self.leaf[tree, reached, 0]
+            return
+        k, width = self.k, self.leaf.shape[2]
+        output = k.let(safe_index(k, self.target[tree], self.result.shape[1] - width + 1), "output")
+        for value in range(width):
+            there = output + value
+            self.result[self.row, there] = self.result[self.row, there] + self.leaf[tree, reached, value]
+
+    def end(self) -> None:
+        """The result is in memory."""
+        if self.result.shape[1] == 1:
+            self.result[self.row, 0] = self.total[0]
+
+
+class _Walks:
+    """Several trees at once, step by step."""
+
+    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, sums: _Sums, together: int) -> None:
+        self.k, self.tables, self.ranks, self.sums, self.together = k, tables, ranks, sums, together
+
+    def emit(self) -> None:
+        k, trees = self.k, self.tables.leaf.shape[0]
+        full = trees // self.together
+        if full:
+            with k.serial(full, "group") as group:
+                first = k.let(group * self.together, "first")
+                self._walk([first + number for number in range(self.together)])
+        if rest := range(full * self.together, trees):
+            self._walk([k.index(tree) for tree in rest])
+
+    def _walk(self, trees: Sequence[Expr]) -> None:
+        k, upper, lower = self.k, self.tables.upper, self.tables.lower
+        blocks = upper.shape[1]
+        entered: list[Expr] = [k.index(1) for _ in trees]
+        for _ in range(blocks.bit_length() - 1):
+            for number, tree in enumerate(trees):
+                group, lane = k.let(tree >> GROUP_BITS, "group"), k.let(tree & (GROUP - 1), "lane")
+                place = entered[number]
+                holds = self._holds(upper[group, place, 0, lane], upper[group, place, 1, lane])
+                entered[number] = k.let(place * 2 + holds, "entered")
+        entered = [k.let(place - blocks, "block") for place in entered]
+        places: list[Expr] = [k.index(0) for _ in trees]
+        for _ in range(LOWER):
+            for number, (tree, block) in enumerate(zip(trees, entered, strict=True)):
+                place = places[number]
+                holds = self._holds(lower[tree, block, 0, place], lower[tree, block, 1, place])
+                places[number] = k.let(place * 2 + 1 + holds, "place")
+        for tree, block, place in zip(trees, entered, places, strict=True):
+            self.sums.add(tree, k.let(block * BLOCK + place - (BLOCK - 1), "reached"))
+
+    def _holds(self, column: Expr, edge: Expr) -> Expr:
+        """Whether a test holds, as an index."""
+        inside = column & literal(self.ranks.shape[0] - 1, "uint8")
+        return cast(self.ranks[cast(inside, self.k.index_type)] <= edge, self.k.index_type)
+
+
+class _Groups:
+    """64 trees at once. ``blocks u8[64]``: of the trees of the group. ``reached u16[batch]``: the leaves of a batch of
+    trees, whose sums are made while the tests of the next batch wait for their loads."""
+
+    def __init__(
+        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, sums: _Sums
+    ) -> None:
+        self.k, self.tables, self.blocks, self.reached, self.sums = k, tables, blocks, reached, sums
+        self.batch = reached.shape[0]
+        self.ranks = [k.let(ranks[lanes(first, VECTOR)], "ranks") for first in range(0, ranks.shape[0], VECTOR)]
+
+    def emit(self) -> None:
+        """All groups in one loop: nodes at known places would be kept in registers for all rows, and those on the
+        stack."""
+        k, trees = self.k, self.tables.leaf.shape[0]
+        last = k.index(trees - 1)
+        with k.serial(k.opaque(-(-trees // GROUP)), "group") as group:
+            first = k.let(group * GROUP, "first")
+            self.blocks[lanes(0, GROUP)] = self._enter(group)
+            count = k.let(tirx.Min(k.index(trees) - first, k.index(GROUP)), "count")
+            with k.serial(k.let(count // self.batch, "full"), "part") as part:
+                slot = k.let(part * self.batch, "slot")
+                tree = k.let(first + slot, "tree")
+                self._reach([tree + number for number in range(self.batch)], slot)
+                for number in range(self.batch):
+                    self.sums.add(tree + number, cast(self.reached[number], k.index_type))
+            rest = k.let(count % self.batch, "rest")
+            with k.if_(rest > 0):
+                slot = k.let(count - rest, "slot")
+                tree = k.let(first + slot, "tree")
+                # In the place of trees that do not exist are some that do: nobody asks what they reach.
+                self._reach([k.let(tirx.Min(tree + number, last), "safe") for number in range(self.batch)], slot)
+                with k.serial(rest, "number") as number:
+                    self.sums.add(k.let(tree + number, "own"), cast(self.reached[number], k.index_type))
+
+    def _reach(self, trees: Sequence[Expr], slot: Expr) -> None:
+        """The leaves of a batch of trees, of which the first one is number ``slot`` of its group."""
+        k = self.k
+        words = [self._answers(trees[part : part + 8], slot + part) for part in range(0, self.batch, 8)]
+        way = cast(self._ways_out(k.let(_bytes_of(words), "answers")), "uint16")
+        block = cast(self.blocks[lanes(slot, self.batch)], "uint16")
+        self.reached[lanes(0, self.batch)] = block * literal(BLOCK, "uint16", like=block) + way
+
+    def _answers(self, trees: Sequence[Expr], slot: Expr) -> Expr:
+        """The answers to the tests of the blocks that eight trees enter, uint64: a byte for each."""
+        k, lower = self.k, self.tables.lower
+        flat = lower.reshape((lower.shape[0], lower.shape[1], 2 * BLOCK))
+        nodes: list[Expr] = []
+        for number, tree in enumerate(trees):
+            block = cast(self.blocks[slot + number], k.index_type)
+            nodes.append(k.let(reinterpret_vector(flat[tree, block, lanes(0, 2 * BLOCK)], "uint64", 2), "nodes"))
+        columns, edges = (
+            reinterpret_vector(shuffled(nodes, range(which, 2 * len(nodes), 2)), "uint8", VECTOR) for which in (0, 1)
+        )
+        return k.let(bits_of(self._look_up(k.let(columns, "columns")) <= edges), "answers")
+
+    def _enter(self, group: Expr) -> Expr:
+        """The block that each of 64 trees enters, uint8."""
+        k, upper = self.k, self.tables.upper
+        bits: list[Expr] = []
+        blocks: Expr = literal(0, "uint8", like=self.ranks[0])
+        for level in range(upper.shape[1].bit_length() - 1):
+            answers: list[Expr] = []
+            for place in range(1 << level, 2 << level):
+                column, edge = (k.let(upper[group, place, which, lanes(0, GROUP)], "node") for which in (0, 1))
+                answers.append(k.let(bits_of(self._look_up(column) <= edge), "answer"))
+            for bit in bits:
+                half = len(answers) // 2
+                answers = [
+                    k.let(either(bit, holds, fails), "answer")
+                    for fails, holds in zip(answers[:half], answers[half:], strict=True)
+                ]
+            bits.append(answers[0])
+            one = cast(tirx.reinterpret(f"uint1x{GROUP}", answers[0]), "uint8")
+            blocks = k.let(blocks + blocks + one, "blocks")
+        return blocks
+
+    def _ways_out(self, answers: Expr) -> Expr:
+        """Which way out of its block each tree takes, by the answers to its seven tests."""
+        k = self.k
+        bits = [k.let(self._bit(answers, place), "bit") for place in range(BLOCK - 1)]
+        first = bits[0]
+        second = k.let(_selected(first, bits[2], bits[1]), "second")
+        third = _selected(first, _selected(second, bits[6], bits[5]), _selected(second, bits[4], bits[3]))
+        return (first + first + second) * literal(2, "uint8", like=first) + third
+
+    def _bit(self, answers: Expr, place: int) -> Expr:
+        shift, one = (literal(value, "uint8", like=answers) for value in (place, 1))
+        return (answers >> shift) & one
+
+    def _look_up(self, column: Expr) -> Expr:
+        """The ranks in some columns."""
+        if len(self.ranks) == 1:
+            return intrinsic("llvm.x86.avx512.permvar.qi.512", "uint8x64", self.ranks[0], column)
+        pairs = [
+            intrinsic("llvm.x86.avx512.vpermi2var.qi.512", "uint8x64", low, column, high)
+            for low, high in zip(self.ranks[::2], self.ranks[1::2], strict=True)
+        ]
+        if len(pairs) == 1:
+            return pairs[0]
+        return select(column < literal(TABLE, "uint8", like=column), pairs[0], pairs[1])
+
+
+def _bytes_of(words: Sequence[Expr]) -> Expr:
+    """The bytes of some uint64 as one vector."""
+    return reinterpret_vector(
+        tirx.Shuffle(list(words), [tirx.IntImm("int32", n) for n in range(len(words))]), "uint8", 8 * len(words)
+    )
+
+
+def _selected(condition: Expr, if_set: Expr, if_clear: Expr) -> Expr:
+    """Of bytes that are 0 or 1."""
+    return if_clear ^ (condition & (if_set ^ if_clear))
