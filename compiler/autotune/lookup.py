@@ -30,8 +30,8 @@ from their hashes, so any number is a fair sample."""
 
 APART = 0.05
 """By how much of its time a way must be faster by records to be taken instead of the one that estimates favour. Kernels
-are measured apart from their network, their weights in the caches: on Zen 4 the last inverted bottlenecks of MobileNetV2
-took 266 us so as one kernel and 265 as three, and 325 and 285 in the network."""
+are measured apart from their network, their weights in the caches: on Zen 4 the last inverted bottlenecks of
+MobileNetV2 took 266 us so as one kernel and 265 as three, and 325 and 285 in the network."""
 
 
 @dataclass(frozen=True)
