@@ -8,7 +8,7 @@ from compiler.ir import Node
 from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
-from compiler.ir.ops.perfect_walk import PerfectWalk
+from compiler.ir.ops.perfect_walk import PerfectWalk, block_levels
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
@@ -29,8 +29,9 @@ LEAF = 0.8
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
 
-FAR_STEP = 22.0
-"""Further cycles of a step to a node that is not in the second-level cache."""
+FAR_STEP, FAR_BLOCK = 22.0, 8.0
+"""Further cycles of a step to a node that is not in the second-level cache; and of all steps through a block of a
+perfect tree, which waits for one cache line."""
 
 ENTRY, BLOCK_STEP, LATE_STEPS = 5.0, 5.0, 2.0
 """Cycles of a walk below bit-sliced levels, per row and tree: to enter it and to add the leaf, and of a step; and how
@@ -78,9 +79,10 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
         case RankedForest(depth):
             return _ranked_cycles(node, depth, target)
-        case PerfectWalk(steps) | SparseWalk(steps):
-            far = max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
-            return _walk_cycles(node, (STEP + FAR_STEP * far) * steps)
+        case PerfectWalk(steps):
+            return _walk_cycles(node, STEP * steps + FAR_BLOCK * _far_share(node, target) * len(block_levels(steps)))
+        case SparseWalk(steps):
+            return _walk_cycles(node, (STEP + FAR_STEP * _far_share(node, target)) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, SLOW_STEP * steps)
         case SumLeaves():
@@ -124,6 +126,11 @@ def _ranked_cycles(node: Node, depth: int, target: Target) -> float:
         groups, places = upper.shape[:2]
         return rows * (by_row + groups * places * UPPER_NODE + trees * LOWER_NODES)
     return rows * (by_row + trees * RANKED_STEP * depth)
+
+
+def _far_share(node: Node, target: Target) -> float:
+    """The part of a walk's nodes that is not in the second-level cache."""
+    return max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
 
 
 def _walk_cycles(node: Node, by_tree: float) -> float:
