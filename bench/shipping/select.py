@@ -9,7 +9,7 @@ from compiler.autotune.database import Database, TaskSummary, summaries
 from compiler.autotune.record import Record, Source, Status
 from compiler.autotune.validity import Validity
 
-LEAST_GAIN = {Source.MEASURED: 1.0, Source.PREDICTED: 1.01}
+LEAST_GAIN = {Source.MEASURED: 1.0, Source.PREDICTED: 1.005}
 """Default by best, in seconds: predictions that are closer say nothing, and the default was chosen with care. What was
 measured ships whole: it tells which form of a computation is the fastest."""
 ALIKE = 1.001
