@@ -98,10 +98,14 @@ class TunedChoices:
         known = [self._known(way) if 0 < cost < math.inf else None for way, cost in zip(ways, estimates, strict=True)]
         rank = min((one.rank for one in known if one), default=None)
         times = [one.seconds if one and one.rank == rank else None for one in known]
-        compared = [(cost, seconds / cost) for cost, seconds in zip(estimates, times, strict=True) if seconds]
-        least, scale = min(compared, default=(0.0, 1.0))
+        favoured = min(
+            ((cost, seconds) for cost, seconds in zip(estimates, times, strict=True) if seconds), default=None
+        )
+        if favoured is None:
+            return estimates
+        scale = favoured[0] / favoured[1]
         return [
-            seconds / scale * (1 + APART) if seconds and (cost, seconds / cost) != (least, scale) else cost
+            seconds * scale * (1 + APART) if seconds and (cost, seconds) != favoured else cost
             for cost, seconds in zip(estimates, times, strict=True)
         ]
 

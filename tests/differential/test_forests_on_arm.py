@@ -16,12 +16,11 @@ import xgboost
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compiler.codegen.toolchain import NoCompilerError, emulator, find_compiler
-from compiler.targets import resolve
 from frontends.xgboost import Prediction
 from tests.differential.forests import Build, Inputs, check_compiled
 from tests.differential.fuzzing import fuzz
 from tests.differential.test_forests import check_xgboost
+from tests.emulation import skip_without_emulator
 from tests.frontends.xgboost import formats
 from tests.frontends.xgboost.comparing import assert_one_unit, assert_same_bits
 from tests.frontends.xgboost.training import Column, Trained, train
@@ -62,17 +61,6 @@ KINDS = {
     "vectors": Kind({**SQUARES, "multi_strategy": "multi_output_tree"}, targets=3),
     "subnormal": Kind({**SQUARES, "base_score": 0.0}, factor=1e-39),
 }
-
-
-def skip_without_emulator(name: str) -> None:
-    """Skip the test where no C compiler makes programs for the target, or nothing runs them."""
-    target = resolve(name)
-    if emulator(target) is None:
-        pytest.skip(f"nothing runs programs of {name} here")
-    try:
-        find_compiler(target)
-    except NoCompilerError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -7,19 +7,12 @@ from pathlib import Path
 import pytest
 
 import compiler
-from compiler.codegen.toolchain import NoCompilerError, emulator, find_compiler
-from compiler.targets import resolve
+from tests.emulation import skip_without_emulator
 
 
 @pytest.mark.parametrize("name", ["arm_cortex_a72", "armv7a_neon"])
 def test_a_cross_build_is_verified_under_the_emulator(name: str, model_file: Path) -> None:
-    target = resolve(name)
-    if emulator(target) is None:
-        pytest.skip(f"nothing runs programs of {name} here")
-    try:
-        find_compiler(target)
-    except NoCompilerError as error:
-        pytest.skip(str(error))
+    skip_without_emulator(name)
     with compiler.compile(model_file, name, inputs={"x": (2, 4)}) as artifact:
         assert "agree with onnx" in artifact.report.verification
         assert "qemu" in artifact.report.verification

@@ -15,12 +15,12 @@ import compiler
 import runtime
 from compiler.batching import FEWER_ROWS, FEWEST_ROWS, ROWS_PER_VECTOR_BYTE
 from compiler.build import main
-from compiler.codegen.toolchain import NoCompilerError, emulator, find_compiler
 from compiler.ir import parse_graph
 from compiler.targets import resolve
 from frontends.xgboost import Prediction
 from runtime.selftest import selftest
 from tests.driver.conftest import small_model
+from tests.emulation import skip_without_emulator
 
 FIXTURES = Path(__file__).parent.parent / "frontends" / "xgboost" / "fixtures" / "3.1.3"
 
@@ -167,13 +167,8 @@ def test_two_builds_are_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_another_machine() -> None:
+    skip_without_emulator("arm_cortex_a72")
     target = resolve("arm_cortex_a72")
-    if emulator(target) is None:
-        pytest.skip("nothing runs programs of a Cortex-A72 here")
-    try:
-        find_compiler(target)
-    except NoCompilerError as error:
-        pytest.skip(str(error))
     with compiler.compile(FIXTURES / "softprob.ubj", target) as artifact:
         assert "agree with xgboost" in artifact.report.verification
         assert "qemu" in artifact.report.verification
