@@ -21,6 +21,7 @@ from compiler.targets.devices.skylake_avx512 import SKYLAKE_AVX512
 from compiler.targets.devices.x86_64_v2 import X86_64_V2
 from compiler.targets.devices.x86_64_v3 import X86_64_V3
 from compiler.targets.devices.x86_64_v4 import X86_64_V4
+from compiler.targets.devices.znver3 import ZNVER3
 from compiler.targets.devices.znver4 import ZNVER4
 from compiler.targets.devices.znver5 import ZNVER5
 from compiler.targets.features import LLVM_ATTRIBUTES
@@ -35,6 +36,8 @@ _X86_MODELS: Final[tuple[tuple[str, int, range, Target], ...]] = (
     ("GenuineIntel", 6, range(0x8F, 0x90), ICELAKE_SERVER),  # Sapphire Rapids
     ("GenuineIntel", 6, range(0xCF, 0xD0), ICELAKE_SERVER),  # Emerald Rapids
     ("GenuineIntel", 6, range(0xAD, 0xAF), ICELAKE_SERVER),  # Granite Rapids
+    ("AuthenticAMD", 0x19, range(0x10), ZNVER3),
+    ("AuthenticAMD", 0x19, range(0x20, 0x60), ZNVER3),
     ("AuthenticAMD", 0x19, range(0x10, 0x20), ZNVER4),
     ("AuthenticAMD", 0x19, range(0x60, 0x80), ZNVER4),
     ("AuthenticAMD", 0x19, range(0xA0, 0xB0), ZNVER4),

@@ -14,6 +14,7 @@ from compiler.targets.devices.skylake_avx512 import SKYLAKE_AVX512
 from compiler.targets.devices.x86_64_v2 import X86_64_V2
 from compiler.targets.devices.x86_64_v3 import X86_64_V3
 from compiler.targets.devices.x86_64_v4 import X86_64_V4
+from compiler.targets.devices.znver3 import ZNVER3
 from compiler.targets.devices.znver4 import ZNVER4
 from compiler.targets.devices.znver5 import ZNVER5
 from compiler.targets.target import Target
@@ -24,6 +25,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     X86_64_V4,
     SKYLAKE_AVX512,
     ICELAKE_SERVER,
+    ZNVER3,
     ZNVER4,
     ZNVER5,
     ARM_CORTEX_A53,
@@ -42,8 +44,8 @@ ALIASES: Final[dict[str, str]] = {
     "ml_c5": "skylake-avx512",
     "ml_m6i": "icelake-server",
     "ml_c6i": "icelake-server",
-    "ml_m6a": "x86-64-v3",
-    "ml_c6a": "x86-64-v3",
+    "ml_m6a": "znver3",
+    "ml_c6a": "znver3",
     "ml_m7a": "znver4",
     "ml_c7a": "znver4",
     "ml_m6g": "neoverse_n1",
@@ -64,6 +66,7 @@ ALIASES: Final[dict[str, str]] = {
     # Boards and clouds by what people call them.
     "rasp5": "arm_cortex_a76",
     "graviton2": "neoverse_n1",
+    "zen3": "znver3",
     "zen4": "znver4",
     "zen5": "znver5",
 }

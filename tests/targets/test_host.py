@@ -40,7 +40,9 @@ def arm(parts: list[int], features: str, isa: str = "aarch64") -> CpuInfo:
         (x86("GenuineIntel", 6, 106, ICELAKE), "icelake-server", "icelake-server"),
         (x86("AuthenticAMD", 25, 17, f"{ICELAKE} avx512_bf16 sse4a"), "znver4", "znver4"),
         (x86("AuthenticAMD", 26, 2, f"{ICELAKE} avx512_bf16 avx_vnni sse4a"), "znver5", "znver5"),
-        (x86("AuthenticAMD", 25, 1, f"{V3} sse4a"), "x86-64-v3", "x86-64-v3"),  # Zen 3
+        (x86("AuthenticAMD", 25, 1, f"{V3} sse4a"), "znver3", "znver3"),
+        (x86("AuthenticAMD", 25, 33, f"{V3} sse4a"), "znver3", "znver3"),
+        (x86("AuthenticAMD", 23, 49, f"{V3} sse4a"), "x86-64-v3", "x86-64-v3"),  # Zen 2
         (x86("GenuineIntel", 6, 63, V3), "x86-64-v3", "x86-64-v3"),  # Haswell
         (x86("GenuineIntel", 6, 44, f"{BASE} {' '.join(names.X86_64_V2)}"), "x86-64-v2", "x86-64-v2"),
         (arm([0xD03] * 4, RASPBERRY), "cortex-a53", "arm_cortex_a53"),

@@ -20,6 +20,8 @@ MANY_TILES = 8
 TELLING = 0.8
 """Widths differ enough when one is this much smaller than the next, or less."""
 
+FEW_REGISTERS = 16
+"""With no more vector registers than these, tiles are so small that they load nearly as often as they multiply."""
 
 WIDEST_BY_ELEMENT = 12
 """Columns beyond which a tile of one vector of filters saves next to no loads, and spills."""
@@ -320,6 +322,6 @@ def _step_cycles(columns: int, vectors: int, target: Target) -> float:
         loading,
         vectors * target.vector_bytes / (2 * near_bytes_per_cycle(target)),
     )
-    # Narrow vectors of which four elements come with a load keep all tiles busy: what tells them apart is how much they
-    # load, of which a part shows.
-    return busiest + loading / 4 if by_element else busiest
+    # Small tiles keep multiply-adds busy however they are cut: what tells them apart is how much they load, of which a
+    # part shows.
+    return busiest + loading / 4 if by_element or target.vector_registers <= FEW_REGISTERS else busiest

@@ -10,7 +10,7 @@ import functools
 import math
 from collections.abc import Callable
 
-from compiler.codegen.analytic.convolution import ConvShape, direct_cycles
+from compiler.codegen.analytic.convolution import ConvShape, direct_cycles, flat_shape
 from compiler.codegen.analytic.forests import forest_cycles
 from compiler.codegen.analytic.machine import HERTZ, far_bytes_per_cycle, near_bytes_per_cycle, streaming_cycles
 from compiler.codegen.analytic.windows import has_even_blocks, imbalance, rows_per_step, window_shape
@@ -126,7 +126,7 @@ def _conv_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:
         return math.inf
     block = w.layout.blocks[1][1]
     whole_groups = shape.filters_per_group % block == 0 and shape.channels_per_group % lanes == 0
-    return direct_cycles(shape, block // lanes, target) if shape.groups == 1 or whole_groups else math.inf
+    return direct_cycles(flat_shape(shape), block // lanes, target) if shape.groups == 1 or whole_groups else math.inf
 
 
 def _winograd_cycles(anchor: Node, target: Target, *, blocked: bool) -> float:

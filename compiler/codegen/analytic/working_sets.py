@@ -51,7 +51,7 @@ def _convolution(node: Node, config: Knobs, target: Target) -> WorkingSets:
     assert isinstance(node.op, Conv)
     s = flat_shape(ConvShape.of(node))
     block = node.operands[1].type.layout.blocks[1][1]
-    weights = 4 * block * s.channels_per_group * math.prod(s.window)
+    weights = 4 * block * s.channels_per_group * math.prod(s.window) / config["passes"]
     tiles = -(-s.columns // config["tile"])
     if s.rows == 1:
         span, extent = min(tiles, config["span"]), tiles

@@ -5,13 +5,16 @@ Activations are ``[n, c / lanes, h, w, lanes]`` (layout ``{1:lanes}``, NCHW16c w
 
     for image, span of rows or columns, block:          # shared by threads; or image, block, span
         for row, tile of columns in span:               # or tile of columns, row
-            for channels in blocks, kh, kw, channel:
+            for channels in blocks, kh, kw, channel:    # of some channels, in each of several passes
                 for column in tile, vector in block:    # unrolled
                     acc[column, vector] += x[channel, row * s + kh, column * s + kw] * w[block, channel, kh, kw, vector]
             y[row, tile] = epilogue(acc)                # from registers, in whole vectors
 
 Where the processor multiplies by an element of a register, the loop over the channels of a block is written out: one
 load brings them all for a column. Elsewhere some are: ``channels`` of them.
+
+Small tiles want weights faster than the second-level cache delivers them: then channels are taken in several passes
+(``conv_passes``).
 
 Nothing is padded in memory: taps that fall outside the image are left out, rows by the bounds of the ``kh`` loop,
 columns by writing out ``kw`` for the tiles that touch an edge. Where images are narrow, a tile is several whole rows,
@@ -44,11 +47,12 @@ from compiler.codegen.computes.positions import add, affine, unflatten
 from compiler.codegen.schedules.anchors import Anchored, anchored_region
 from compiler.codegen.schedules.blocks import blocked_output, reads_whole_blocks
 from compiler.codegen.schedules.conv_blocked_space import ALL_TAPS, BlockedWeights, conv_space, tiles_of_iteration
+from compiler.codegen.schedules.conv_passes import Passes
 from compiler.codegen.schedules.merging import flatten_image
 from compiler.codegen.schedules.region import RegionReader, input_sources, parameters, physical_position
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.schedules.window_rows import limited, row_taps
-from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, literal, repeated
+from compiler.codegen.tir import Array, KernelBuilder, broadcast, lanes, repeated
 from compiler.ir import ROW_MAJOR, DType, Graph
 from compiler.ir.ops.contraction import Conv
 from compiler.targets import Target
@@ -88,7 +92,8 @@ class ConvBlocked:
         row are too where none is outside the image: none (0), all (1), or some at a time (2 to 16); ``blocks_first``:
         whether an iteration is followed by the next span for the same block of filters, not the next block;
         ``columns_first``: whether a tile of columns is computed for all rows of a span before the next one; ``fetch``:
-        whether the next block's weights are asked for.
+        whether the next block's weights are asked for; ``passes``: over all tiles of an iteration, each of which takes
+        its part of the channels.
         """
         return conv_space(BlockedWeights.of(_anchored(flatten_image(region)), target), target)
 
@@ -152,14 +157,13 @@ class _ConvKernel:
         self.w = arrays[w].reshape((self.blocks, channel_blocks, *s.window, self.inner, self.block))
         self.by_column = s.rows == 1 and not s.is_padded
         tiles = tiles_of_iteration(s, Tiling(self.tile, self.span, self.rows))
+        self.passes = Passes(self.builder, config["passes"], tiles, self.tile * self.rows, self.block, self.lanes)
         self.share = weights.share(tiles, self.lanes) if config["fetch"] else 0
         self.line = target.cache_line_bytes // 4
 
     def emit(self) -> Kernel:
         s, k = self.shape, self.builder
-        by_column = self.by_column
-        runs = list(column_tiles(s, self.tile))
-        spans = -(-s.columns // (self.span * self.tile)) if by_column else -(-s.rows // self.span)
+        spans = -(-s.columns // (self.span * self.tile)) if self.by_column else -(-s.rows // self.span)
         extents = {"n": s.images, "s": spans, "o": self.blocks}
         names = "nos" if self.blocks_first else "nso"
         outer = tuple(extents[name] for name in names)
@@ -167,16 +171,21 @@ class _ConvKernel:
             at = {name: k.bind(i, name) for i, name in zip(unflatten(index, outer), names, strict=True)}
             image, span, block = at["n"], at["s"], at["o"]
             for vectors in self.block_parts(block):
-                if by_column and spans > 1:
-                    self.emit_columns(Place(image, block, 0), span, vectors)
-                    continue
-                if self.rows > 1:
-                    self.emit_joined_rows(Place(image, block, 0), vectors)
-                    continue
-                first = self.builder.bind(affine(span, self.span, 0), "first_row") if not by_column else 0
-                count = limited(self.builder, self.span, s.rows, first) if not by_column else 1
-                self.emit_rows(Place(image, block, first), count, runs, vectors)
-        return Kernel(k.finish())
+                with self.passes.loop():
+                    self.emit_iteration(Place(image, block, 0), span, spans, vectors)
+        return Kernel(k.finish(), self.passes.scratch_bytes)
+
+    def emit_iteration(self, place: Place, span: Index, spans: int, vectors: int) -> None:
+        """All tiles of one of ``spans`` spans."""
+        if self.by_column and spans > 1:
+            self.emit_columns(place, span, vectors)
+            return
+        if self.rows > 1:
+            self.emit_joined_rows(place, vectors)
+            return
+        first = self.builder.bind(affine(span, self.span, 0), "first_row") if not self.by_column else 0
+        count = limited(self.builder, self.span, self.shape.rows, first) if not self.by_column else 1
+        self.emit_rows(replace(place, row=first), count, list(column_tiles(self.shape, self.tile)), vectors)
 
     def block_parts(self, block: Index) -> Iterator[int]:
         """The vectors of a block of filters: all of them, but for a last block of which some do not exist."""
@@ -251,8 +260,10 @@ class _ConvKernel:
         place = replace(place, column=column, columns=tile.columns, number=number)
         accumulators = [self.builder.registers(f"acc{i}", DType.F32, (vectors, self.lanes)) for i in range(tile.cells)]
         with self.reader.scope():
+            self.passes.begin(accumulators, number)
             self.accumulate(accumulators, place, tile)
-        self.write(accumulators, place)
+        with self.passes.last(accumulators, number):
+            self.write(accumulators, place)
 
     def row_in_span(self, row: Index) -> Index:
         """The number of a row among those of an iteration."""
@@ -260,14 +271,12 @@ class _ConvKernel:
 
     def accumulate(self, accumulators: list[Array], place: Place, tile: Tile) -> None:
         k, s = self.builder, self.shape
-        every = self.every
-        for accumulator, part in itertools.product(accumulators, range(accumulators[0].shape[0])):
-            accumulator[part, every] = broadcast(literal(0, "float32"), self.lanes)
         if not any(tile.taps):
             return
         full, rest = divmod(s.channels_per_group, self.inner)
+        begin, blocks = self.passes.share(full)
         first, taps = row_taps(k, s, place.row) if tile.rows == 1 else (0, s.window[0])
-        for start, count, channels in ((0, full, self.inner), (full, int(rest > 0), rest)):
+        for start, count, channels in ((begin, blocks, self.inner), (full, int(rest > 0), rest)):
             if not count:
                 continue
             with ExitStack() as loops:

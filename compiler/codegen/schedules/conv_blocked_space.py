@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from compiler.codegen.analytic.convolution import ConvShape, Tiling, TilingSpace, column_tiles, joined_rows
+from compiler.codegen.analytic.convolution import (
+    FEW_REGISTERS,
+    ConvShape,
+    Tiling,
+    TilingSpace,
+    column_tiles,
+    joined_rows,
+)
+from compiler.codegen.analytic.machine import near_bytes_per_cycle
 from compiler.codegen.schedules.anchors import Anchored
 from compiler.codegen.space import Among, AtMost, Knob, Pinned, Space
-from compiler.ir import ROW_MAJOR
+from compiler.ir import ROW_MAJOR, DType
 from compiler.targets import Target
 
 MOST_TOGETHER = 4
@@ -20,6 +28,13 @@ SOME_TAPS = (2, 4, 8, 16)
 """Its values for so many at a time, where these divide a row that has more."""
 MOST_TAPS = 16
 """Taps of a row that may all be written out: hundreds make code that no cache holds and that takes minutes to build."""
+
+HUNGRY = 0.6
+"""The part of what the second-level cache delivers that a tile's weights may want while others do too."""
+OF_FIRST_LEVEL = 4
+"""The weights of a pass fill at most one part in so many of the first-level cache, through which activations pass."""
+FEWEST_PRODUCTS = 64
+"""Of each sum in a pass: with fewer, keeping the sums between passes takes its share of the time."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,24 @@ class BlockedWeights:
         together = {self.written_out(count): count for count in (self.inner, 16, 8, 4, 2, 1) if count <= 16}
         return tuple(sorted(together.values()))
 
+    def fitting_passes(self, target: Target) -> int:
+        """The fewest equal passes over the channels that leave each with weights that stay in the first-level cache, or
+        as many as there may be."""
+        blocks, rest = divmod(self.shape.channels_per_group, self.inner)
+        products = self.shape.channels_per_group * math.prod(self.shape.window)
+        most = min(blocks, products // FEWEST_PRODUCTS) if rest == 0 else 1
+        weights = DType.F32.bytes * self.vectors * target.lanes(DType.F32.bytes) * products
+        counts = [count for count in range(1, most + 1) if blocks % count == 0] or [1]
+        return next((count for count in counts if OF_FIRST_LEVEL * weights <= count * target.l1d_bytes), counts[-1])
+
+    def are_hungry(self, tiling: Tiling, target: Target) -> bool:
+        """Whether tiles, small where registers are few, want weights faster than they come from the second-level
+        cache."""
+        if target.vector_registers > FEW_REGISTERS:
+            return False
+        per_cycle = target.vector_bytes * target.fma_ports / (tiling.tile * tiling.rows)
+        return per_cycle > HUNGRY * near_bytes_per_cycle(target)
+
     def written_out(self, channels: int) -> tuple[int, ...]:
         """How many are, of at most ``channels``, where so many lie side by side as in each of the runs."""
         return tuple(math.gcd(run, channels) for run in self.runs_of_channels)
@@ -90,6 +123,7 @@ def conv_space(weights: BlockedWeights, target: Target) -> Space:
         for unrolls in (0, *unrolled)
         if not unrolls or any(kind.is_inner for kind, _ in column_tiles(s, tile))
     ]
+    passes = weights.fitting_passes(target)
     several_rows = (0, 1) if s.rows > 1 else (0,)
     several_blocks = (0, 1) if weights.blocks > 1 else (0,)
     several_spans = several_blocks if s.rows > 1 or not s.is_padded else (0,)
@@ -103,6 +137,7 @@ def conv_space(weights: BlockedWeights, target: Target) -> Space:
             Knob("blocks_first", several_spans, 0),
             Knob("columns_first", several_rows, 0),
             Knob("fetch", several_blocks, int(fetches)),
+            Knob("passes", (1, passes) if passes > 1 else (1,), passes if weights.are_hungry(default, target) else 1),
         ),
         (
             Among(("tile", "rows", "span"), tuple(rows)),

@@ -12,7 +12,8 @@ from compiler.ir.literal import Array, Literal
 from compiler.ir.op import Op
 from compiler.ir.ops import binary, unary
 from compiler.ir.ops.constant import Constant
-from compiler.ir.ops.movement import Broadcast
+from compiler.ir.ops.movement import Broadcast, Reshape
+from compiler.ir.ops.pooling import SumPool
 from compiler.ir.ops.reduction import ReduceProd, ReduceSum, highest, lowest
 from compiler.ir.rewriter import Rewriter
 from compiler.passes.op_kinds import constant_of, has_one_use, is_commutative, op_of, same_bits, scalar, splat_of
@@ -185,14 +186,17 @@ def power_by_multiplication(node: Node, op: binary.Pow, rewriter: Rewriter) -> b
 
 
 def power_by_square_root(node: Node, op: binary.Pow, rewriter: Rewriter) -> bool:
-    """x**0.5 -> sqrt(x), x**-0.5 -> 1 / sqrt(x), where x is not negative: pow(-inf, 0.5) is inf, not NaN.
+    """x**0.5 -> sqrt(x), x**0.75 -> sqrt(x) * sqrt(sqrt(x)) and their inverses, where x is not negative: pow(-inf, 0.5)
+    is inf, not NaN.
 
-    Within 2 ulp of the correctly rounded power.
+    Within 3 ulp of the correctly rounded power.
     """
     x, exponent = node.operands[0], splat_of(node.operands[1])
-    if exponent not in (0.5, -0.5) or x.type != node.result.type or not is_not_negative(x):
+    if exponent not in (0.5, -0.5, 0.75, -0.75) or x.type != node.result.type or not is_not_negative(x):
         return False
     root = rewriter.emit(unary.Sqrt(), x)
+    if abs(exponent) == 0.75:
+        root = rewriter.emit(binary.Mul(), root, rewriter.emit(unary.Sqrt(), root))
     if exponent < 0:
         root = rewriter.emit(binary.Div(), rewriter.constant(scalar(1, x.type.dtype)), root)
     rewriter.replace(node, root)
@@ -213,7 +217,7 @@ def is_not_negative(value: Value, depth: int = _SIGN_ANALYSIS_DEPTH) -> bool:
             return True
         case binary.Add() | binary.Mul() | binary.Div():
             return all(is_not_negative(operand, depth - 1) for operand in node.operands)
-        case unary.Sqrt() | ReduceSum() | ReduceProd():
+        case unary.Sqrt() | ReduceSum() | ReduceProd() | SumPool() | Reshape():
             return is_not_negative(node.operands[0], depth - 1)
         case _:
             return False
