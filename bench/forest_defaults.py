@@ -15,11 +15,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from bench.arguments import positive
 from bench.exhaustive.measure import LIMITS, Effort, measure_all
 from bench.markdown import table as markdown_table
 from bench.models.forests import forest_names, make_forest
 from bench.models.zoo import DEFAULT_ZOO, MissingZoo
+from compiler.arguments import positive
 from compiler.autotune.measure.builder import WorkerBuilder
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.task_data import task_data
@@ -45,9 +45,9 @@ MODELS = (
 )
 BATCHES = (1, 64, 1_000, 10_000)
 ALONE = 8
-"""Times that a default is measured by itself."""
+"""How often a default is measured by itself."""
 MOST = 1.2
-"""Times the best that a default may take."""
+"""A default may take this many times as long as the best."""
 HEADER = ("model", "default", "best", "rows", "default us", "best us", "ratio")
 
 
@@ -113,7 +113,7 @@ class Measure:
 
 
 def program_of(survey: Survey, kernel_of: Callable[[Task], Kernel]) -> Program:
-    """Of a survey of a model that is one forest, and what may follow it, which is left out."""
+    """The program of a survey, whose model is one forest; what may follow the forest is left out."""
     (forms,) = forest_forms(survey.costs)
     kernels = {task: kernel_of(task) for form in forms for task in form}
     chosen = next(form for form in forms if all(task in survey.calls for task in form))

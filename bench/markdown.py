@@ -29,6 +29,6 @@ def milliseconds(seconds: float) -> str:
 
 
 def mebibytes(count: int) -> str:
-    """With two digits below ten."""
+    """MiB without a unit, with two decimals below ten and one from there on."""
     value = count / MEBIBYTE
     return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.arguments import positive, writable_file
+from bench.arguments import writable_file
 from bench.forest.measure import BATCHES, RUN_LIMIT_S
 from bench.isa import ISAS, NATIVE
 from bench.latency import Effort
@@ -14,6 +14,7 @@ from bench.peers import DEFAULTS, FOREST_DEFAULTS, FOREST_PEERS, PEERS
 from bench.peers.child import TIMEOUT_S
 from bench.process import available_processors
 from bench.suites import SUITES
+from compiler.arguments import positive
 
 DESCRIPTION = """\
 Run a suite beside its peers and print tables in markdown. Every engine runs in a fresh, pinned process; the engines

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench.arguments import positive
 from bench.markdown import table
 from bench.replay import GOOD, Landscape, Replay, landscapes, replay
 from bench.tables import TABLES, TableError, load_tables
+from compiler.arguments import positive
 from compiler.autotune.cost_model import CostModel
 from compiler.autotune.search.model import Sample
 from compiler.autotune.search.table import SEARCHES

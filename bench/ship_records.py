@@ -24,7 +24,7 @@ from compiler.codegen.template_versions import template_versions
 from compiler.codegen.toolchain import how_to_run
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
-from compiler.targets import resolve
+from compiler.targets import TargetError, resolve
 from compiler.tuner.networks import network_names
 
 EXAMPLE = """\
@@ -38,11 +38,16 @@ MOST_BYTES = 300_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; 0: written, 1: nothing to ship, 2: wrong usage."""
+    """The command; 0: a file was written, 1: there is nothing to ship or it cannot be judged, 2: wrong usage."""
     options = _parser().parse_args(arguments)
     try:
+        target = resolve(options.target)
+    except TargetError as error:
+        print(f"bench.ship_records: {error}", file=sys.stderr)
+        return 2
+    try:
         with build_errors():
-            return _ship(options)
+            return _ship(options, Settings(target))
     except (BuildError, MissingZoo) as error:
         print(f"bench.ship_records: {error}", file=sys.stderr)
         return 1
@@ -63,8 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
-def _ship(options: argparse.Namespace) -> int:
-    settings = Settings(resolve(options.target))
+def _ship(options: argparse.Namespace, settings: Settings) -> int:
     fingerprint = settings.target.fingerprint()
     validity = Validity(toolchain_id(), template_versions(settings.target, settings.cache / "kernels"))
     with Database.open(options.db, read_only=True) as database:

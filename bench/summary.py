@@ -14,7 +14,7 @@ from bench.latency import SUBJECT, Comparison, Measured
 from bench.timing import Ratio
 
 AGREEMENT = 1e-2
-"""Up to which largest relative difference two engines are said to compute the same."""
+"""Two engines are said to compute the same if their largest relative difference is at most this."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ class SuiteSummary:
 
     @property
     def geometric_mean(self) -> float | None:
-        """Of the ratios of all models."""
+        """The geometric mean of the ratios of all models; None without any."""
         return _geometric_mean([row.ratio.value for row in self.rows])
 
     @property
     def geometric_mean_of_minima(self) -> float | None:
-        """The same of the minima."""
+        """The geometric mean of the ratios of smallest times; None without any."""
         return _geometric_mean([row.of_minima for row in self.rows])
 
 

@@ -46,7 +46,7 @@ class Table:
     fingerprint: str
     template: str
     version: int
-    """Of the template."""
+    """The template's version."""
     space: Space
     points: tuple[Point, ...]
 

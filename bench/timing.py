@@ -18,7 +18,7 @@ Turns = Sequence[Sequence[float]]
 CONFIDENCE = 0.95
 RESAMPLES = 2000
 LEAST_RUNS = 3
-"""Of one turn, however long they take."""
+"""A turn has at least this many runs, however long they take."""
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,51 @@
-"""``python -m bench.workloads``: writes the standard networks that the tuner ships, from the models of the suites."""
+"""`python -m bench.workloads`: write the standard networks that the tuner ships, from the models of the suites.
+
+They are written as they are before the first pass that asks for costs, and without weights (`compiler.tuner.networks`).
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import compiler
 from bench.models.catalog import make_model
-from bench.models.zoo import DEFAULT_ZOO
+from bench.models.zoo import DEFAULT_ZOO, MissingZoo
 from bench.suites import SUITES
 from compiler.passes import PassManager
 from compiler.tuner.networks import FIRST_PASS, save_network
 
+EXAMPLE = """\
+example: python -m bench.workloads --zoo ../shared/zoo
+
+exit status: 0 done, 1 a model of the zoo is missing, 2 wrong usage
+"""
 NAMES = tuple(dict.fromkeys(name for suite in SUITES if suite.name in ("cnn", "transformer") for name in suite.models))
 
 
-def main() -> None:
-    """Write one file per model."""
-    p = argparse.ArgumentParser(prog="python -m bench.workloads", description=__doc__)
-    p.add_argument("--zoo", type=Path, default=DEFAULT_ZOO, help="the folder of real models")
-    options = p.parse_args()
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command, which writes a file per model; 0: done, 1: a model of the zoo is missing, 2: wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.workloads",
+        description=__doc__,
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie")
+    options = parser.parse_args(arguments)
     passes = PassManager.parse("standard").passes
     before = PassManager(passes[: [step.name for step in passes].index(FIRST_PASS)])
-    for name in NAMES:
-        path = save_network(before.run(compiler.load(make_model(name, options.zoo))), name)
-        print(f"{path.name}: {path.stat().st_size} bytes")
+    try:
+        for name in NAMES:
+            path = save_network(before.run(compiler.load(make_model(name, options.zoo))), name)
+            print(f"{path.name}: {path.stat().st_size} bytes")
+    except MissingZoo as error:
+        print(f"bench.workloads: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

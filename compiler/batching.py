@@ -29,17 +29,20 @@ SHARE_OF_L2 = 0.5
 
 @dataclass(frozen=True)
 class Forms:
-    """Optimized graphs: ``main`` is for the model's shapes, or for ``rows`` rows. Then ``smaller`` are for fewer and
-    fewer rows, the last for one, and all may have the ``same_results`` for a row, bit by bit."""
+    """The optimized graphs of a model: one for its shapes, or with a dynamic batch several for numbers of rows."""
 
     main: Graph
+    """For the model's shapes, or for ``rows`` rows."""
     rows: int = 0
+    """0 without a dynamic batch."""
     smaller: tuple[tuple[int, Graph], ...] = ()
+    """For fewer and fewer rows, at last for one; each with its number of rows."""
     same_results: bool = False
+    """Whether all of them compute the same bits of a row."""
 
     @property
     def tasks(self) -> dict[Node, Task]:
-        """Of all nodes of all graphs that need a kernel."""
+        """All nodes of all graphs that need a kernel, with their tasks."""
         graphs = (self.main, *(graph for _, graph in self.smaller))
         return {node: task for graph in graphs for node, task in graph_tasks(graph).items()}
 

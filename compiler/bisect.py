@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from compiler.arguments import command_parser
 from compiler.bisection import bisect
-from compiler.cli import DONE, FAILED, check_names, command_parser, load_files, run_command
+from compiler.cli import DONE, FAILED, check_names, load_files, run_command
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.ir import EvaluationError, Graph

@@ -6,18 +6,17 @@ Owns arguments, messages and exit codes; everything else is ``compiler.driver``.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from compiler.arguments import add_dynamic_batch, add_input, command_parser
 from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination
 from compiler.cache import default_cache
-from compiler.cli import DONE, check_names, command_parser, load_files, run_command
+from compiler.cli import DONE, check_names, load_files, run_command
 from compiler.driver import PRECISIONS, build_errors, compile
-from compiler.ir import DType, TensorType
 from compiler.report import measure_kernels, write_report
-from runtime.progress import Progress
+from runtime.progress import ProgressBar
 
 EXAMPLES = """\
 examples:
@@ -33,21 +32,11 @@ examples:
 exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks
 """
 
-_INPUT = re.compile(r"(?P<name>.+?):(?P<shape>\d+(?:,\d+)*|)(?::(?P<dtype>[a-z]+\d*))?")
-_DTYPES = {dtype.value: dtype for dtype in DType}
-
 
 def parser() -> argparse.ArgumentParser:
     p = command_parser("build", "Compile a model to a self-contained native artifact and check its numbers.", EXAMPLES)
     p.add_argument("-o", "--output", type=Path, help="NAME.tar.gz or a directory (default: MODEL's name .tar.gz)")
-    p.add_argument(
-        "--input",
-        type=input_type,
-        action="append",
-        default=[],
-        metavar="NAME:SHAPE[:DTYPE]",
-        help="shape of an input, such as image:1,3,224,224 or ids:1,128:i64; sets symbolic dimensions",
-    )
+    add_input(p)
     add_dynamic_batch(p)
     p.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help="arithmetic (default: f32)")
     p.add_argument("--report", type=Path, metavar="FILE.html", help="write a page on what was built")
@@ -57,30 +46,6 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--no-verify", action="store_true", help="do not compare with the source framework")
     p.add_argument("-v", "--verbose", action="store_true", help="print times, and how many kernels are tuned")
     return p
-
-
-def add_dynamic_batch(p: argparse.ArgumentParser) -> None:
-    """The option that says whether a model's number of rows is open."""
-    p.add_argument(
-        "--dynamic-batch",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="take any number of rows (dimension 0); shapes are those of one row (default: for models of trees whose"
-        " shapes are not given)",
-    )
-
-
-def input_type(text: str) -> tuple[str, Sequence[int] | TensorType]:
-    """``name:1,3,224,224`` or ``name:1,128:i64``; a name may contain colons, a scalar's shape is empty."""
-    match = _INPUT.fullmatch(text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:SHAPE[:DTYPE], such as image:1,3,224,224")
-    shape = tuple(int(size) for size in match["shape"].split(",") if size)
-    if match["dtype"] is None:
-        return match["name"], shape
-    if match["dtype"] not in _DTYPES:
-        raise argparse.ArgumentTypeError(f"{match['dtype']!r} is no element type; there are {', '.join(_DTYPES)}")
-    return match["name"], TensorType(_DTYPES[match["dtype"]], shape)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +59,7 @@ def _build(options: argparse.Namespace) -> int:
     check_destination(output)
     loaded = load_files(options.load)
     check_names(options, loaded)
-    with Progress("compiling kernels") as bar:
+    with ProgressBar("compiling kernels") as bar:
 
         def progress(step: str, done: int, total: int) -> None:
             if step == "kernels":

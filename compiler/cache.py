@@ -17,7 +17,7 @@ PARTS = ("kernels", "c", "expected")
 
 
 def default_cache() -> Path:
-    """Below ``$KILN_CACHE`` or ``~/.cache/kiln``."""
+    """The folder of the user's cache, below ``$KILN_CACHE`` or ``~/.cache/kiln``."""
     return cache_root() / "build"
 
 

@@ -1,6 +1,6 @@
 """``compile`` and ``load``: the one place where frontends, passes, code generation and artifact writing meet.
 
-The pipeline reads top to bottom in ``compile``; every step's work is done elsewhere.
+The pipeline reads top to bottom in ``build``; every step's work is done elsewhere.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from compiler.codegen.plan import Plan, call_name, print_plan
 from compiler.codegen.toolchain import CCompiler, SharedLibrary, ToolchainError, find_compiler
 from compiler.debug import DEBUG
 from compiler.errors import BuildError, os_error_text
-from compiler.ir import Graph, Node, Op, Task, TensorType
+from compiler.ir import Graph, MalformedGraphError, Node, Op, Task, TensorType
 from compiler.passes import Pass, PassError, PassManager, PipelineError
 from compiler.passes.rows import NotRowWise
 from compiler.proof import Proof
@@ -87,7 +87,8 @@ def load(
     bind: Mapping[str, ArrayLike] | None = None,
     ops: Sequence[type[Op]] = (),
 ) -> Graph:
-    """The graph of a model: a path (``.onnx``, or ``.kiln`` text), or a framework's object.
+    """The graph of a model: the path of a framework's file (``compiler.frontend_table``) or of ``.kiln`` text, or a
+    framework's object.
 
     Args:
         model: what to load.
@@ -127,12 +128,12 @@ def compile(
         target: a name (``python -m compiler.targets`` lists them) or a ``Target``.
         dynamic_batch: whether the artifact takes any number of rows. The model must compute each row by itself, and
             the shapes given must be those of one row. None: yes for models of trees whose shapes are not given.
-        precision: the arithmetic of the model; ``f32`` keeps that of the model.
+        precision: ``f32``, the only one so far: the arithmetic stays that of the model.
         pipeline: the passes, as text; must end in ``fuse`` or in a pass that does its work.
         passes, ops, schedules: classes from outside the tree, defined at the top level of a file.
         verify: compare the compiled model with the source framework; golden vectors come from there too.
-        tuning: whose tuning records to use: True for those of the user's database, a database or its file for others,
-            in each case before those that ship with the package; False for none.
+        tuning: which tuning records to use: True for the user's database, or another database or its file,
+            and where these have none, those that ship with the package; False for none at all.
         workers: processes that compile kernels; None: one per CPU.
         cache_dir: where kernels are kept between builds; None: ``default_cache()``.
         progress: told about steps and how far they are.
@@ -158,8 +159,10 @@ def compile(
 
 
 def build(source: Source, settings: Settings, progress: Progress | None = None) -> Artifact:
-    """The whole way from a model to an artifact, step by step. Raises what ``build_errors`` turns into
-    BuildError."""
+    """The whole way from a model to an artifact, step by step.
+
+    Raises BuildError, and what ``build_errors`` turns into one.
+    """
     if settings.precision not in PRECISIONS:
         raise BuildError(f"precision {settings.precision!r} is not supported; there is {', '.join(PRECISIONS)}")
     target, cache, steps = settings.target, settings.cache, Steps(progress)
@@ -211,7 +214,7 @@ def _source(
 
 
 def _optimized(source: Source, graph: Graph, tuned: TunedChoices, settings: Settings) -> Forms:
-    """What the passes make of the graph, or of its tile of rows and its single row."""
+    """What the passes make of the graph, or with a dynamic batch of it for each number of rows that is compiled."""
 
     def optimize(form: Graph) -> Graph:
         return settings.manager.run(form, context=context_of(tuned), verify=DEBUG.verify)
@@ -295,6 +298,7 @@ def _glibc_warning(library: SharedLibrary, target: Target) -> str:
 _EXPECTED_ERRORS = (
     TargetError,
     LoadError,
+    MalformedGraphError,
     PipelineError,
     PassError,
     NotRowWise,

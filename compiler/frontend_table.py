@@ -1,5 +1,7 @@
-"""Which module reads which kind of model: the table of frontends. A row's module is imported on a match
-only."""
+"""Which module reads which kind of model: the table of frontends.
+
+A module is imported only when a model matches its row.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +16,30 @@ class UnknownModelError(ValueError):
 
 @dataclass(frozen=True)
 class Frontend:
-    """One source framework.
-
-    ``module`` has ``load(source, *, inputs, bind) -> Graph`` and ``serialized(source) -> bytes``, what identifies the
-    model. ``beginnings`` are of files whose suffix says nothing. ``oracle``, if there is one, has ``run(source,
-    inputs) -> (outputs, authority)``, the framework's own results. ``package`` is the framework's Python
-    package, whose objects are models too; ``requirement`` the distribution whose version decides what an
-    oracle says. ``by_row``: its models compute each row by itself, so that the batch stays open unless a user sets it;
-    without shapes, ``load`` gives the graph of one row.
-    """
+    """One source framework."""
 
     name: str
+    """What messages call it."""
     module: str
+    """Has ``load(source, *, inputs, bind) -> Graph``, and ``serialized(source) -> bytes`` to know a model again by."""
     oracle: str | None
+    """A module with ``run(source, inputs) -> (outputs, authority)``, the framework's own results; None if there is
+    none."""
     suffixes: tuple[str, ...]
+    """Suffixes of its files, in lower case."""
     beginnings: tuple[bytes, ...]
+    """The first bytes of its files, asked for where a suffix says nothing."""
     package: str
+    """Its Python package, whose objects are models too."""
     requirements: tuple[str, ...]
+    """Distributions whose versions decide what the oracle says."""
     by_row: bool = False
+    """Whether its models compute each row by itself. The batch stays open then unless a user sets it, and ``load``
+    without shapes gives the graph of one row."""
 
 
 PICKLES = (".pkl", ".pickle", ".joblib")
-"""Suffixes of files that are programs rather than data: whoever loads one runs what is in it."""
+"""Suffixes of files that are programs rather than data: loading one runs what is in it."""
 
 _ABOUT_PICKLES = """{path}: a pickle runs code when it is loaded, so this command does not. If you trust it, use Python:
   import joblib, compiler

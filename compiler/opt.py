@@ -11,17 +11,15 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from compiler.build import input_type
-from compiler.cli import DONE, FAILED, WRONG_USAGE, Extensions, binding, load_files, run_command
+from compiler.arguments import add_bind, add_input, add_load
+from compiler.cli import DONE, Extensions, UsageError, load_files, run_command
 from compiler.driver import Settings, build_errors, load
-from compiler.errors import os_error_text
-from compiler.ir import Graph, VerificationError, print_graph, save_graph
+from compiler.ir import Graph, print_graph, save_graph
 from compiler.passes import (
     PASSES,
     PIPELINES,
     Pass,
     PassContext,
-    PassError,
     PassManager,
     PassRecord,
     PipelineError,
@@ -29,7 +27,7 @@ from compiler.passes import (
 )
 from compiler.targets import Target, TargetError, resolve
 from compiler.tuning import context_of
-from runtime.progress import Progress
+from runtime.progress import ProgressBar
 
 EXAMPLES = """\
 examples:
@@ -67,16 +65,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--verify", action="store_true", help="check the graph before the first and after each pass")
     p.add_argument("--reproducers", type=Path, metavar="DIR", help="where a failing pass leaves its reproducer")
     p.add_argument("--list", action="store_true", help="list passes, their options and pipelines")
-    p.add_argument(
-        "--load",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE.py",
-        help="a file whose tuples PASSES and OPS are used too",
-    )
-    p.add_argument("--input", type=input_type, action="append", default=[], metavar="NAME:SHAPE[:DTYPE]")
-    p.add_argument("--bind", type=binding, action="append", default=[], metavar="NAME=VALUE")
+    add_load(p, "PASSES and OPS")
+    add_input(p)
+    add_bind(p)
     return p
 
 
@@ -90,24 +81,22 @@ def _opt(options: argparse.Namespace) -> int:
     if options.list:
         print(pass_list((*PASSES, *loaded.passes)))
         return DONE
+    if options.model is None:
+        raise UsageError("name a graph, or use --list")
     try:
-        if options.model is None:
-            raise PipelineError("name a graph, or use --list")
         manager = PassManager.parse(options.passes, loaded.passes)
         _check_names(options.print_ir_after, manager)
         target = resolve(options.target) if options.target else None
     except (PipelineError, TargetError) as error:
-        return _fail(error, WRONG_USAGE)
-    try:
+        raise UsageError(str(error)) from error
+    with build_errors():
         return _run(options, loaded, manager, target)
-    except (PassError, VerificationError, OSError) as error:
-        return _fail(error, FAILED)
 
 
 def _run(options: argparse.Namespace, loaded: Extensions, manager: PassManager, target: Target | None) -> int:
     graph = load(options.model, inputs=dict(options.input), bind=dict(options.bind), ops=loaded.ops)
     report = PipelineReport()
-    with _context(target, loaded) as context, Progress("running passes") as bar:
+    with _context(target, loaded) as context, ProgressBar("running passes") as bar:
 
         def advance(record: PassRecord, _: Graph) -> None:
             bar.update(len(report.records) / len(manager.passes))
@@ -135,7 +124,7 @@ def _context(target: Target | None, loaded: Extensions) -> Generator[PassContext
     if target is None:
         yield PassContext()
         return
-    with build_errors(), Settings(target, schedules=tuple(loaded.schedules)).open_tuning() as tuned:
+    with Settings(target, schedules=tuple(loaded.schedules)).open_tuning() as tuned:
         yield context_of(tuned)
 
 
@@ -155,12 +144,6 @@ def pass_list(passes: Sequence[type[Pass]]) -> str:
         summary = (module.__doc__ or cls.__doc__ or "").strip().split("\n\n")[0].splitlines()
         lines.append(f"  {cls().spelled_out():34} {summary[0] if summary else ''}".rstrip())
     return "\n".join([*lines, "pipelines:", *(f"  {name:34} {text}" for name, text in PIPELINES.items())])
-
-
-def _fail(error: Exception, status: int) -> int:
-    text = os_error_text(error) if isinstance(error, OSError) else str(error)
-    print(f"error: {text}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

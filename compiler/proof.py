@@ -33,9 +33,9 @@ from runtime.errors import SelftestError
 from runtime.manifest import Manifest
 
 SEEDS = (0, 1)
-"""Of the inputs that every build is tried on; those of the first become the golden vectors."""
+"""Seeds of the inputs that every build is tried on; those of the first become the golden vectors."""
 GOLDEN_ROWS = 16
-"""Of the golden vectors of a dynamic batch."""
+"""Rows of the golden vectors where the batch is dynamic."""
 EMULATED_FLOPS = 2e9
 """The most arithmetic that is tried under an emulator, where it takes about a minute."""
 

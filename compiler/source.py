@@ -98,7 +98,7 @@ class Source:
                 raise ValueError(f"the graph has no input {name!r}; its inputs are {', '.join(map(repr, types))}")
             if _shape(given) != types[name].shape:
                 raise ValueError(f"input {name!r} is {types[name]}, not of shape {list(_shape(given))}")
-            if isinstance(given, TensorType) and name in types and given.dtype is not types[name].dtype:
+            if isinstance(given, TensorType) and given.dtype is not types[name].dtype:
                 raise ValueError(f"input {name!r} is {types[name].dtype.value}, not {given.dtype.value}")
 
     @cached_property

@@ -17,22 +17,12 @@ from types import FrameType
 
 from rich.console import Console
 
+from compiler.arguments import add_dynamic_batch, add_input, command_parser, positive
 from compiler.artifact import Artifact
 from compiler.autotune.database import Database, DatabaseError, default_database, import_records, merge
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
-from compiler.build import add_dynamic_batch, input_type
-from compiler.cli import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    UsageError,
-    check_names,
-    command_parser,
-    load_files,
-    positive,
-    run_command,
-)
+from compiler.cli import DONE, FAILED, INTERRUPTED, UsageError, check_names, load_files, run_command
 from compiler.codegen.objects import JobsFailedError, WorkerStartError
 from compiler.codegen.toolchain import how_to_run
 from compiler.driver import Settings, build, build_errors
@@ -76,9 +66,7 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 def parser() -> argparse.ArgumentParser:
     p = command_parser("tune", "Find fast kernels for models on a device.", EXAMPLES, several_models=True)
-    p.add_argument(
-        "--input", type=input_type, action="append", default=[], metavar="NAME:SHAPE[:DTYPE]", help="shape of an input"
-    )
+    add_input(p)
     add_dynamic_batch(p)
     effort = p.add_mutually_exclusive_group()
     effort.add_argument("--trials", type=positive, metavar="N", help="candidates to try in all")
@@ -296,7 +284,7 @@ def _prove(source: Source, request: Request, database: Database, session: Sessio
 
 
 def _gain(source: Source, untuned: Artifact, tuned: Artifact, rows: int) -> Gain:
-    """Of a run of so many rows, 0 if it is not open how many there are; looked at longer where it may be a loss."""
+    """The gain in a run of ``rows`` rows, 0 where shapes are fixed; measured longer where it may be a loss."""
     gain = compare(untuned, tuned, rows=rows)
     if not gain.is_no_loss:
         gain = compare(untuned, tuned, rounds=151, rows=rows)

@@ -1,4 +1,4 @@
-"""What can go wrong while a model of trees is read. Each message names the file, the place in it, and the cause."""
+"""What can go wrong with a model, in all frontends. Each message names the file, the place in it, and the cause."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ class UnreadableModel(ModelError):
 
 
 class MalformedModel(ModelError):
-    """The document can be read, but it is no model: something is missing, of the wrong kind, or contradicts itself."""
+    """The file can be read, but it is no model: something is missing, of the wrong kind, or contradicts itself."""
 
 
 class UnsupportedModel(ModelError):
-    """A model of a kind that Kiln does not compile."""
+    """A model, or a part of one, of a kind that Kiln does not compile."""
 
 
 class InputError(ModelError):
     """What is asked of the model (shapes, fixed inputs, outputs, iterations) does not fit it."""
+
+
+class NoAnswerError(ValueError):
+    """An oracle, the source framework, cannot run the model on these inputs; the message has its reason."""

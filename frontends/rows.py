@@ -1,4 +1,4 @@
-"""The graph of a model of rows: one input, ``data f32[batch, features]``, and one output.
+"""The graph of a model of rows: an input ``data f32[batch, features]``, perhaps further ones, and one output.
 
 What frontends for models of trees have in common; knows no framework.
 """
@@ -25,12 +25,14 @@ DEFAULT_BATCH = 1
 
 
 class RowsGraph:
-    """A graph under construction, which has its input.
+    """A graph under construction, which has its input ``data``.
 
     Args:
         name: what to call the model in messages.
+        features: columns of ``data``.
         inputs: shapes by name: of ``data``, ``[batch, features]``, else the batch is 1.
-        bind: values by name: of ``data``, which then is a constant.
+        bind: values by name, which then are constants.
+        further: names of inputs that the model may have beside ``data``; ``argument`` makes one of them.
 
     Raises InputError if there is no such input, or what is given does not fit it.
     """
@@ -41,22 +43,43 @@ class RowsGraph:
         features: int,
         inputs: Mapping[str, Sequence[int]],
         bind: Mapping[str, ArrayLike],
+        further: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.graph = Graph(name)
         self.rewriter = Rewriter(self.graph)
+        self._inputs = inputs
+        self._bind = bind
         for given in (*inputs, *bind):
-            if given != DATA:
-                raise self.fail(f"has no input {given!r}; its input is {DATA!r}")
-        shape = np.shape(bind[DATA]) if DATA in bind else tuple(inputs.get(DATA, (DEFAULT_BATCH, features)))
+            if given not in (DATA, *further):
+                known = [f"its input is {DATA!r}", *(f"if asked for, {other!r}" for other in further)]
+                raise self.fail(f"has no input {given!r}; {' and, '.join(known)}")
+        shape = self.shape_of(DATA)
+        if shape is None:
+            shape = (DEFAULT_BATCH, features)
         if len(shape) != 2 or shape[1] != features or shape[0] < 1:
             raise self.fail(f"{DATA!r} must have the shape [batch, {features}], not {list(shape)}")
         self.batch = shape[0]
-        self.data = self._bound(bind[DATA]) if DATA in bind else self.rewriter.input(DATA, TensorType(DType.F32, shape))
+        self.data = self.argument(DATA, shape)
 
     def fail(self, reason: str) -> InputError:
         """The error for what is asked of the model."""
         return InputError(f"{self.name}: {reason}")
+
+    def shape_of(self, name: str) -> tuple[int, ...] | None:
+        """The shape that the user gives an input, or that its fixed value has; None: neither is given."""
+        if name in self._bind:
+            return np.shape(self._bind[name])
+        return tuple(self._inputs[name]) if name in self._inputs else None
+
+    def argument(self, name: str, shape: tuple[int, ...]) -> Value:
+        """An input f32, or the constant that it is bound to. Raises InputError."""
+        if name not in self._bind:
+            return self.rewriter.input(name, TensorType(DType.F32, shape))
+        try:
+            return self.rewriter.constant(np.array(self._bind[name], np.float32))
+        except (ValueError, TypeError):
+            raise self.fail(f"{name!r} is bound to what are no numbers") from None
 
     def emit(self, op: Op, *operands: Value) -> Value:
         """Add an op with one result."""
@@ -82,9 +105,3 @@ class RowsGraph:
             result = self.emit(Reshape((self.batch,)), result)
         self.rewriter.output(output, result)
         return self.graph
-
-    def _bound(self, value: ArrayLike) -> Value:
-        try:
-            return self.rewriter.constant(np.array(value, np.float32))
-        except (ValueError, TypeError):
-            raise self.fail(f"{DATA!r} is bound to what are no numbers") from None

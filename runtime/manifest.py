@@ -14,9 +14,9 @@
   "tolerance": {"rtol": 1e-3, "atol": 1e-4},             of the golden vectors, see runtime.selftest
   "versions": {"kiln": "0.1.0", ...},                    toolchain, text to text
   "kernels": [{"name": "conv_0", "flops": 1e6, "bytes": 2e4}, ...],   in execution order; may be []; format 2:
-                                                         those for a tile of rows, then those for one row
+                                                         those for the largest tile of rows first, for one row last
   "provenance": {...},                                   free: source model, pipeline, tuning records
-  "digest": "<64 hex digits>"                            of all of the above, see Manifest.digest
+  "digest": "<64 hex digits>"                            of all of the above, see _digest
 }
 ```
 
@@ -49,6 +49,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class FileEntry:
+    """A file's SHA-256, as 64 hexadecimal digits, and its size."""
+
     sha256: str
     bytes: int
 
@@ -72,7 +74,7 @@ class Tolerance:
 
 
 @dataclass(frozen=True)
-class KernelInfo:
+class KernelEntry:
     """One kernel call; `flops` and `bytes` (moved) are those of one run."""
 
     name: str
@@ -82,6 +84,8 @@ class KernelInfo:
 
 @dataclass(frozen=True)
 class Manifest:
+    """The content of manifest.json, field by field as the module's docstring has them."""
+
     name: str
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
@@ -90,7 +94,7 @@ class Manifest:
     arena_bytes: int
     tolerance: Tolerance
     versions: Mapping[str, str]
-    kernels: tuple[KernelInfo, ...] = ()
+    kernels: tuple[KernelEntry, ...] = ()
     provenance: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
     @property
@@ -186,7 +190,7 @@ def _parse_body(root: Fields) -> Manifest:
         tolerance=Tolerance(tolerance.number("rtol"), tolerance.number("atol")),
         versions=root.record("versions").all_texts(),
         kernels=tuple(
-            KernelInfo(k.text("name"), k.number("flops"), k.number("bytes")) for k in root.records("kernels")
+            KernelEntry(k.text("name"), k.number("flops"), k.number("bytes")) for k in root.records("kernels")
         ),
         provenance=dict(root.record("provenance").items()),
     )

@@ -8,15 +8,15 @@ _REDRAW_SECONDS = 0.1
 _WIDTH = 30
 
 
-class Progress:
-    """`with Progress("timing") as bar: bar.update(fraction)`; writes to standard error."""
+class ProgressBar:
+    """`with ProgressBar("timing") as bar: bar.update(fraction)`; writes to standard error."""
 
     def __init__(self, label: str) -> None:
         self._label = label
         self._next_draw = time.monotonic() + _PATIENCE_SECONDS
         self._drawn = False
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         return self
 
     def update(self, fraction: float) -> None:

@@ -177,7 +177,7 @@ def _ms(seconds: float) -> str:
 
 
 def _print_profile(rows: Sequence[KernelTime]) -> None:
-    """Of a dynamic batch, a kernel may run many times a run, or never."""
+    """Mean times, not times of a run: with a dynamic batch, a kernel may run many times a run, or never."""
     rows = [row for row in rows if row.runs]
     means = [row.total_seconds / row.runs for row in rows]
     total = sum(means) or 1.0

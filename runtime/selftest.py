@@ -37,7 +37,7 @@ class Golden:
     outputs: Mapping[str, Array]
 
     def of_rows(self, rows: int) -> "Golden":
-        """Of a model with a dynamic batch: the same rows over and over, `rows` of them."""
+        """`rows` rows, the same over and over, for a model with a dynamic batch."""
 
         def resized(arrays: Mapping[str, Array]) -> dict[str, Array]:
             return {name: array[np.arange(rows) % len(array)] for name, array in arrays.items()}

@@ -18,7 +18,7 @@ from runtime.library import Context, Library
 from runtime.tensors import Array, Buffer, TensorSpec, address_of
 
 SMALL_BYTES = 16 << 10
-"""Of all inputs and outputs of a run together: beyond, copying them takes longer than finding them."""
+"""Inputs and outputs of a run are copied up to this size together: beyond, that takes longer than finding them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Interface:
         return Interface(library.inputs(), library.outputs(), library.io_alignment(), library.row_tile())
 
     def nbytes(self) -> int:
-        """Of all inputs and outputs; of a single row when the batch is dynamic."""
+        """Bytes of all inputs and outputs together; those of a single row when the batch is dynamic."""
         return sum(spec.nbytes() for spec in (*self.inputs.values(), *self.outputs.values()))
 
 

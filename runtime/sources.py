@@ -7,8 +7,6 @@ with the kernel objects with `LINK_FLAGS`. The sources are C11 and need libc, li
 
 from pathlib import Path
 
-PLAN_ABI = 3  # KILN_PLAN_ABI of kiln_plan.h; a test compares the two
-
 INCLUDE = Path(__file__).parent / "c"
 PUBLIC_HEADER = INCLUDE / "kiln.h"
 SOURCES: tuple[Path, ...] = tuple(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runtime.model import Model
-from runtime.progress import Progress
+from runtime.progress import ProgressBar
 from runtime.tensors import Array
 
 _WARM_UP_RUNS = 3
@@ -29,7 +29,7 @@ def time_runs(model: Model, inputs: Mapping[str, Array], seconds: float, min_run
         model.run(inputs, outputs)
     durations: list[float] = []
     start = now = time.perf_counter()
-    with Progress("timing") as bar:
+    with ProgressBar("timing") as bar:
         while len(durations) < min_runs or now - start < seconds:
             before = time.perf_counter()
             model.run(inputs, outputs)

@@ -10,30 +10,31 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bench.arguments import positive, writable_file
+from bench.arguments import writable_file
 from bench.conformance.cases import CaseCatalog
 from bench.conformance.engines import ENGINES
 from bench.conformance.judge import STATUSES, Verdict
 from bench.conformance.pool import run_cases, worker_command
+from compiler.arguments import positive
 
-EXAMPLE = """example:
-  python -m bench.conformance --filter '^node:test_(add|resize)' --show wrong
+EXAMPLE = """\
+example: python -m bench.conformance --filter '^node:test_(add|resize)' --show wrong
 
 exit status: 0 nothing wrong and nothing crashed, 1 otherwise, 2 wrong usage
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 if nothing is wrong and nothing crashed, 1 otherwise, 2 for wrong usage."""
+    """The command; 0: nothing is wrong and nothing crashed, 1: otherwise, 2: wrong usage."""
     options = _parser().parse_args(arguments)
     try:
         wanted = re.compile(options.filter)
     except re.error as error:
-        print(f"--filter {options.filter!r} is no regular expression: {error}", file=sys.stderr)
+        print(f"bench.conformance: --filter {options.filter!r} is no regular expression: {error}", file=sys.stderr)
         return 2
     names = [name for name in CaseCatalog().names if wanted.search(name)]
     if not names:
-        print(f"--filter {options.filter!r} matches no case", file=sys.stderr)
+        print(f"bench.conformance: --filter {options.filter!r} matches no case", file=sys.stderr)
         return 2
     progress = _Progress(len(names))
     verdicts = run_cases(names, worker_command(options.engine), options.jobs, progress)

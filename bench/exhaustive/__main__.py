@@ -17,6 +17,7 @@ from bench.exhaustive.tasks import STANDARD, NamedTask, UnknownTask, find_tasks
 from bench.models.catalog import UnknownModel
 from bench.models.zoo import DEFAULT_ZOO, MissingZoo
 from bench.tables import SUFFIX, TABLES, Point, Table, TableError, load_table, save_table
+from compiler.arguments import positive
 from compiler.autotune.measure.builder import WorkerBuilder
 from compiler.autotune.measure.interface import DeviceLostError
 from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, WorkerStartError
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         for path in options.features or ():
-            save_table(with_features(load_table(path), options.cache, options.workers), path)
+            save_table(with_features(load_table(path), options.cache, options.jobs), path)
         if not options.features:
             target = host_target()
             for named in find_tasks(options.tasks or STANDARD, target, options.zoo):
@@ -66,9 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="MODEL:SHAPE")
     parser.add_argument("--out", type=Path, default=TABLES, metavar="DIR", help="where tables go (bench/tables)")
     parser.add_argument("--cache", type=Path, default=Path("build/exhaustive"), metavar="DIR", help="keeps objects")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that build (1)")
-    parser.add_argument("--passes", type=int, default=effort.passes, metavar="N", help=f"({effort.passes})")
-    parser.add_argument("--least", type=int, default=10, metavar="N", help="points that make a space worth it (10)")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes that build (default: 1)")
+    parser.add_argument(
+        "--rounds",
+        type=positive,
+        default=effort.passes,
+        metavar="N",
+        help="measurements of each point (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--least",
+        type=positive,
+        default=10,
+        metavar="N",
+        help="points that a space must have to be measured (default: 10)",
+    )
     parser.add_argument("--build-only", action="store_true", help="make the objects; a later run measures them")
     parser.add_argument(
         "--features", nargs="+", type=Path, metavar="TABLE", help="only compute the features of these tables anew"
@@ -78,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _measure_task(named: NamedTask, target: Target, options: argparse.Namespace) -> None:
-    found = task_spaces([named.task], target, options.cache, workers=options.workers)[named.task]
+    found = task_spaces([named.task], target, options.cache, workers=options.jobs)[named.task]
     for template, described in found.items():
         if described.space.size >= options.least:
             _measure_space(named, template, described, target, options)
@@ -89,12 +102,12 @@ def _measure_space(
 ) -> None:
     space = described.space
     choices = [Choice.of(template, config) for config in (space.default, *space)]
-    builder = WorkerBuilder(target, options.cache, options.workers)
+    builder = WorkerBuilder(target, options.cache, options.jobs)
     candidates = builder.build(named.task, list(dict.fromkeys(choices)))
     if options.build_only:
         return
     device = local_device(target, options.cache)
-    effort = replace(Effort(), passes=options.passes)
+    effort = replace(Effort(), passes=options.rounds)
     seconds = measure_all(named.task, candidates, device, effort)
     points = tuple(
         Point(candidate.choice.config, took, candidate.features)

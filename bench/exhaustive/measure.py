@@ -10,7 +10,7 @@ from pathlib import Path
 
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Built, Device, Incumbent
-from compiler.autotune.measure.plan import Limits
+from compiler.autotune.measure.protocol import Limits
 from compiler.autotune.measure.transport import transport_for
 from compiler.autotune.record import Status
 from compiler.ir import Task
@@ -20,7 +20,8 @@ BATCH = 100
 """Candidates of one library."""
 
 LIMITS = Limits(turns=8, hopeless=8.0)
-"""Of one pass: few turns, as there are many passes, and nothing is given up, as slow points teach as well."""
+"""Limits of one pass: few turns, since there are many passes; and no candidate is given up, since slow points teach
+something too."""
 
 
 @dataclass(frozen=True)

@@ -85,4 +85,4 @@ STANDARD = (
     "encoder:128x1024x256",
     "encoder:128x256x256",
 )
-"""Of convolutions and matrix products, each of less than 2 ms and with 500 points or more."""
+"""Convolutions and matrix products that take less than 2 ms each and have 500 points or more."""

@@ -28,7 +28,7 @@ from compiler.targets import resolve
 
 BATCHES = (1, 64, 1_000, 10_000, 100_000)
 MOST_BYTES = 512 << 20
-"""Of an input; a larger batch is left out."""
+"""Size of an input; a larger batch is left out."""
 SAMPLE_ROWS = 10_000
 """What an engine may look at when it prepares."""
 
@@ -36,7 +36,7 @@ TOLERANCE = 1e-4
 """Largest difference from the framework's results, relative to the largest of them; an engine that differs more is not
 timed."""
 CHECKED_ROWS = 1_000
-"""Of each batch are checked, and timed, beforehand."""
+"""Rows of each batch that are checked, and timed, before all of it is."""
 RUN_LIMIT_S = 10
 """What one run of a batch may take by default, so that the turns of a slow engine do not last for an hour."""
 STREAMS = 8
@@ -81,7 +81,7 @@ class ForestBatch:
 
     rows: int
     bound_seconds: float
-    """Of the whole batch."""
+    """The least seconds that the whole batch takes."""
     comparison: Comparison
 
 
@@ -103,7 +103,7 @@ class ForestTable:
 
     @property
     def engines(self) -> list[str]:
-        """Those that were to run."""
+        """The engines that were to run."""
         return [*(build.engine for build in self.builds), *self.refused]
 
     @property

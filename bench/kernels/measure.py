@@ -64,13 +64,14 @@ class KernelTable:
 
     @property
     def weighted_of_peak(self) -> float | None:
-        """Of the direct convolutions and matrix products, weighted by their time; None without any."""
+        """The part of the peak that direct convolutions and matrix products reach, weighted by their time; None without
+        any."""
         counted = [kernel for kernel in self.kernels if kernel.work.is_sum_of_products]
         return _weighted([(kernel.of_peak, kernel.median_seconds) for kernel in counted])
 
     @property
     def weighted_best_of_peak(self) -> float | None:
-        """The same of the best round of every call."""
+        """``weighted_of_peak`` in the best round of every call."""
         counted = [kernel for kernel in self.kernels if kernel.work.is_sum_of_products]
         return _weighted([(kernel.best_of_peak, kernel.best_seconds) for kernel in counted])
 

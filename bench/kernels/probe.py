@@ -26,14 +26,14 @@ FLAGS = {
     ("aarch64", 16): (),
     ("arm", 16): ("-mfpu=neon-vfpv4",),
 }
-"""What switches the vector unit of an instruction set and a vector width in bytes on."""
+"""Compiler options that switch on the vector unit of an instruction set, by its vector width in bytes."""
 
 # Long enough that reading the clock does not count, short enough that the processor's frequency stays.
 SECONDS = 1e-3
 STREAM_BYTES = 64 << 20
 """More than the first two levels of any cache: constants of a network are read from there, once per run."""
 CYCLES, COUNTS = 1 << 20, 64
-"""Of a chain that tells the frequency, and how often it is run."""
+"""Cycles of the chain of additions that tells the frequency, and how often it is run."""
 CACHED_BYTES = 256 << 10
 """Fits in the second-level cache, not in the first: most operands that one kernel leaves to the next."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from compiler.codegen.cost import node_flops, padding_flops
 from compiler.codegen.plan.plan import Address, Call, KernelCall, Plan, Storage
+from compiler.codegen.work import node_flops, padding_flops
 from compiler.ir import Graph, Node
 from compiler.ir.cook_toom import TAPS
 from compiler.ir.ops.contraction import Conv, MatMul

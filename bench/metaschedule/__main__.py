@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.arguments import positive, writable_file
+from bench.arguments import writable_file
 from bench.exhaustive.tasks import NamedTask, UnknownTask, find_tasks
 from bench.machine import fingerprint
 from bench.metaschedule.contest import FORMS, ComparisonError, NoFormError, Outcome, Plan, hold
@@ -23,6 +23,7 @@ from bench.metaschedule.records import NothingFoundError
 from bench.metaschedule.report import as_json, text_of
 from bench.models.catalog import UnknownModel
 from bench.models.zoo import DEFAULT_ZOO, MissingZoo
+from compiler.arguments import positive
 from compiler.autotune.measure.interface import DeviceLostError
 from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, WorkerStartError
 from compiler.codegen.toolchain import ToolchainError
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None, contest: Callable[[NamedTask, T
 
 
 def _write(options: argparse.Namespace, text: str, measured: dict[str, object]) -> None:
-    """After each task, as the next ones may take long."""
+    """Write the files that were asked for: after each task, since the next ones may take long."""
     if options.markdown:
         options.markdown.write_text(text + "\n")
     if options.json:

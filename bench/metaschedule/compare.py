@@ -34,7 +34,7 @@ from compiler.verification.inputs import sample_inputs
 
 SEED = 20_26
 REPEAT_MS = 4
-"""Of one measurement, in which a kernel runs as often as that takes."""
+"""How long a measurement takes: the kernel runs as often as fits."""
 REPEATS = 5
 """Measurements of a turn."""
 
@@ -48,7 +48,7 @@ class WrongResultError(RuntimeError):
 
 @dataclass(frozen=True)
 class Kernel:
-    """One that can be run: ``time`` gives seconds of one run, ``result`` the logical result of the last."""
+    """A kernel that can be run: ``time`` gives seconds of one run, ``result`` the logical result of the last."""
 
     time: Callable[[], Sequence[float]]
     result: Callable[[], Array]

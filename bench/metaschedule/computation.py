@@ -32,7 +32,7 @@ class Form(StrEnum):
     PLAIN = "plain"
     """Row-major: NCHW, rows by columns."""
     BLOCKED = "blocked"
-    """As Kiln's networks have them: NCHW16c, and weights in blocks of both channels."""
+    """As Kiln's networks have images: NCHW16c, with weights in blocks of both kinds of channels."""
 
 
 class UnsupportedTaskError(ValueError):
@@ -49,7 +49,7 @@ class Argument:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the stored array."""
+        """The shape of the stored array."""
         return self.layout.physical_shape(self._order(self.type.shape))
 
     def store(self, array: Array) -> Array:

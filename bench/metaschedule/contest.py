@@ -94,7 +94,7 @@ class ComparisonError(RuntimeError):
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """Of positive numbers; raises ValueError if there are none."""
+    """The geometric mean of positive numbers; raises ValueError if there are none."""
     return math.exp(statistics.fmean(map(math.log, values)))
 
 

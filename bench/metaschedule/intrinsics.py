@@ -15,11 +15,11 @@ import tvm.s_tir
 
 PACKAGE = "tvm.s_tir.tensor_intrin"
 MODULES = {"x86_64": ("x86",), "aarch64": ("arm_cpu",)}
-"""By instruction set, what the default rules of a target name."""
+"""The modules whose intrinsics MetaSchedule's default rules name, by instruction set."""
 
 
 def import_intrinsics(isa: str) -> None:
-    """From here on, this process has the intrinsics of ``isa``, and to import all of them does nothing."""
+    """Register the intrinsics of ``isa``, and let a later import of those of all targets do nothing."""
     package = types.ModuleType(PACKAGE)
     package.__path__ = [str(Path(tvm.s_tir.__file__).with_name("tensor_intrin"))]
     sys.modules[PACKAGE] = package

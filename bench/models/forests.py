@@ -63,7 +63,7 @@ FORESTS = ("abalone", "airline", "airline_ohe", "covtype", "epsilon", "higgs", "
 
 
 SUFFIXES = (".json", ".ubj", LIGHTGBM_SUFFIX)
-"""Of files that stand for models on the command line."""
+"""Suffixes of files that stand for models on the command line."""
 
 
 def forest_names() -> list[str]:

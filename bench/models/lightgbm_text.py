@@ -20,7 +20,7 @@ _CATEGORICAL = 1
 """A bit of ``decision_type``."""
 
 Shares = Mapping[int, Mapping[float, float]]
-"""Of features and their thresholds the share of rows up to there, NaN where it is not known."""
+"""The share of rows that are at most a threshold, by feature and threshold; NaN where it is not known."""
 
 
 def rows_like_training(path: Path, count: int) -> NDArray[np.float32]:

@@ -40,7 +40,7 @@ class ForestShape:
 
     @property
     def objective(self) -> str:
-        """Of XGBoost."""
+        """XGBoost's name of the objective."""
         return "multi:softprob" if self.outputs > 1 else "reg:squarederror"
 
 

@@ -46,7 +46,7 @@ def load(prepared: Path, threads: int) -> Session:
 
 
 def _as_xgboost(result: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Of two classes the second one's probability."""
+    """Results in XGBoost's form: where there are two classes, the probability of the second alone."""
     return result[:, 1] if result.ndim == 2 and result.shape[1] == 2 else result
 
 

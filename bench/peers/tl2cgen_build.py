@@ -19,7 +19,7 @@ from bench.peers import DATA, ForestFile
 from bench.peers.treelite import read
 
 TREES_PER_FILE = 10
-"""Of C; gcc's time grows faster than a file's size."""
+"""Trees in a file of C: gcc's time grows faster than a file's size."""
 
 
 def main(arguments: list[str]) -> None:

@@ -14,7 +14,7 @@ from bench.timing import timed_runs
 
 TRIAL_SECONDS = 0.1
 TRIALS = 2
-"""For so long, and so many times at least, each way is run; the fastest run decides."""
+"""Each way is run for at least this long and this many times; the fastest run decides."""
 
 
 def version() -> str:

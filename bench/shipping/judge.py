@@ -95,7 +95,7 @@ class StaticJudge:
         return Verdict(network, before, after, after <= before, tasks)
 
     def _seconds(self, survey: Survey, chosen: Mapping[Task, Choice]) -> float:
-        """Of one run; what is not chosen is made by default."""
+        """The predicted seconds of one run, with the chosen kernels and otherwise the default ones."""
         self._look_up_defaults([task for task in survey.calls if task not in self._defaults])
         made = {**self._defaults, **chosen}
         return sum(calls * self._predicted(task, made[task]) for task, calls in survey.calls.items())

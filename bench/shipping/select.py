@@ -13,9 +13,9 @@ LEAST_GAIN = {Source.MEASURED: 1.0, Source.PREDICTED: 1.005}
 """Default by best, in seconds: predictions that are closer say nothing, and the default was chosen with care. What was
 measured ships whole: it tells which form of a computation is the fastest."""
 ALIKE = 1.001
-"""Predictions so many times that of the best are no worse."""
+"""A predicted time at most this many times the best one counts as no worse."""
 DIGITS = 4
-"""Of seconds."""
+"""Significant digits of the seconds that ship."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from runtime.manifest import (
     HEADER,
     MANIFEST,
     FileEntry,
-    KernelInfo,
+    KernelEntry,
     Manifest,
     TargetInfo,
     Tolerance,
@@ -91,7 +91,7 @@ def write_manifest(
         tolerance=tolerance,
         versions=versions,
         kernels=tuple(
-            KernelInfo(call.name, call.flops, call.bytes) for program in plan.programs for call in program.calls
+            KernelEntry(call.name, call.flops, call.bytes) for program in plan.programs for call in program.calls
         ),
         provenance=provenance,
     )

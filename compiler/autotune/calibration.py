@@ -25,7 +25,7 @@ from compiler.ir.parser import ParseError
 from compiler.targets import Target
 
 FEWEST = 3
-"""So many tasks of a kind tell how far estimates of that kind are off; fewer only count for all kinds together."""
+"""This many tasks of a kind tell how far estimates of the kind are off; fewer count for all kinds together only."""
 
 _FORESTS = (BitslicedForest, DeepForest, RankedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)

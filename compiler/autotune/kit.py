@@ -17,7 +17,7 @@ from compiler.ir import Task
 from compiler.targets import Target
 
 Spaces: TypeAlias = Mapping[str, TemplateSpace]
-"""Of every template that computes a task, by name; the first is what an untuned build takes."""
+"""The spaces of all templates that compute a task, by template; the first is what an untuned build takes."""
 
 SpacesOf: TypeAlias = Callable[[Sequence[Task]], Mapping[Task, Spaces]]
 """Asks for many tasks at once, since worker processes answer. A task that no template computes may be missing."""

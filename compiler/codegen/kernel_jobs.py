@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from compiler.codegen.extensions import Extension
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.objects import Job, ObjectFile, compile_tasks
+from compiler.codegen.objects import Job, ObjectFile, run_jobs
 from compiler.codegen.space import Choice
 from compiler.ir import Task
 from compiler.targets import Target
@@ -74,9 +74,10 @@ def compile_kernels(
 ) -> dict[Task, CompiledKernel]:
     """A kernel for each task.
 
-    A choice that the task's space does not have makes way for the default, and so does one of another template where
-    one of ``schedules`` matches; ``CompiledKernel.choice`` says what was made. ``progress`` is called with (kernels
-    done, kernels in all). Raises JobsFailedError when kernels cannot be made, CacheUnwritableError, WorkerStartError.
+    The default is made instead of a choice that the task's space does not have, and instead of one of another template
+    where one of ``schedules`` matches; ``CompiledKernel.choice`` says what was made. ``progress`` is called with
+    (kernels done, kernels in all). Raises JobsFailedError when kernels cannot be made, CacheUnwritableError,
+    WorkerStartError.
     """
     wanted = {task.hash: task for task in tasks}
     jobs: list[Job] = []
@@ -84,7 +85,7 @@ def compile_kernels(
         chosen = choose(task, target) if choose else None
         choice = (chosen.template, chosen.config) if chosen else None
         jobs.append(Job(key, EMITTER, KernelRequest(task.text, ops, schedules, choice).to_json()))
-    made = compile_tasks(jobs, target, cache_dir=cache, workers=workers, progress=progress)
+    made = run_jobs(jobs, target, cache_dir=cache, workers=workers, progress=progress)
     return {task: _kernel(made[key]) for key, task in wanted.items()}
 
 

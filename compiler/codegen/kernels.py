@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compiler.codegen.cost import region_bytes, region_flops
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.schedules import SCHEDULES, Config, Kernel, Template
 from compiler.codegen.tir import build_object, parallel_extent
+from compiler.codegen.work import region_bytes, region_flops
 from compiler.ir import Graph, Op, Task
 from compiler.targets import Target
 from compiler.targets.llvm import llvm_target_dict
@@ -30,18 +30,18 @@ class IllegalConfigError(Exception):
 def build_kernel(
     task: Task,
     target: Target,
-    config: tuple[str, Config] | None = None,
+    choice: tuple[str, Config] | None = None,
     *,
     ops: Sequence[type[Op]] = (),
     schedules: Sequence[Template] = (),
 ) -> tuple[bytes, KernelInfo]:
     """The object that computes ``task`` on ``target``, and what a caller must know of it.
 
-    ``config`` names a template and gives its knobs; without it the first template that matches is taken with its
-    analytic default. ``ops`` and ``schedules`` come from outside the tree; those templates are tried first.
-    A config need not be one of the template's space: whoever asks for it knows what it does. Raises NoTemplateError.
+    ``choice`` names a template and gives its knobs; without it the first template that matches is taken with its
+    analytic default. ``ops`` and ``schedules`` come from outside the tree; those templates are tried first. Whether the
+    template's space has the knobs is not checked: see ``check_choice``. Raises NoTemplateError.
     """
-    emitted = emit_kernel(task, target, config, f"k_{task.hash}", ops=ops, schedules=schedules)
+    emitted = emit_kernel(task, target, choice, f"k_{task.hash}", ops=ops, schedules=schedules)
     return build_object([emitted.kernel.func], llvm_target_dict(target)), emitted.info
 
 
@@ -59,7 +59,7 @@ class Emitted:
 def emit_kernel(
     task: Task,
     target: Target,
-    config: tuple[str, Config] | None,
+    choice: tuple[str, Config] | None,
     symbol: str,
     *,
     ops: Sequence[type[Op]] = (),
@@ -67,8 +67,8 @@ def emit_kernel(
 ) -> Emitted:
     """The kernel of ``build_kernel`` before it is machine code, exported as ``symbol``."""
     region = task.graph(ops)
-    template = choose_template(region, target, (*schedules, *SCHEDULES), config[0] if config else None)
-    knobs = config[1] if config else template.space(region, target).default
+    template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0] if choice else None)
+    knobs = choice[1] if choice else template.space(region, target).default
     kernel = template.emit(region, knobs, target, symbol)
     info = KernelInfo(
         symbol=symbol,
@@ -91,7 +91,7 @@ def check_choice(
     ops: Sequence[type[Op]] = (),
     schedules: Sequence[Template] = (),
 ) -> None:
-    """Raise NoTemplateError or IllegalConfigError for a choice that is none, such as that of a stale record."""
+    """Raise NoTemplateError or IllegalConfigError for a choice that cannot be made, such as that of a stale record."""
     region = task.graph(ops)
     template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0])
     if choice[1] not in template.space(region, target):

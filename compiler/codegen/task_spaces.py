@@ -9,7 +9,7 @@ from pathlib import Path
 
 from compiler.codegen.extensions import Extension
 from compiler.codegen.kernel_jobs import KernelRequest
-from compiler.codegen.objects import Job, compile_tasks
+from compiler.codegen.objects import Job, run_jobs
 from compiler.codegen.space import Space
 from compiler.ir import Task
 from compiler.targets import Target
@@ -42,7 +42,7 @@ def task_spaces(
     """
     wanted = {task.hash: task for task in tasks}
     jobs = [Job(key, EMITTER, KernelRequest(task.text, ops, schedules).to_json()) for key, task in wanted.items()]
-    answers = compile_tasks(jobs, target, cache_dir=cache, workers=workers)
+    answers = run_jobs(jobs, target, cache_dir=cache, workers=workers)
     return {task: _spaces(answers[key].note) for key, task in wanted.items()}
 
 

@@ -14,7 +14,7 @@ from compiler.ir.rewriter import Rewriter, clone
 from compiler.ir.task import Task, task_of, task_of_op
 from compiler.ir.textfile import load_graph, save_graph
 from compiler.ir.types import ROW_MAJOR, Layout, Shape, TensorType
-from compiler.ir.verifier import VerificationError, verify
+from compiler.ir.verifier import MalformedGraphError, verify
 
 __all__ = [
     "ROW_MAJOR",
@@ -24,6 +24,7 @@ __all__ = [
     "InferenceError",
     "Layout",
     "Literal",
+    "MalformedGraphError",
     "Node",
     "Op",
     "ParseError",
@@ -34,7 +35,6 @@ __all__ = [
     "Task",
     "TensorType",
     "Value",
-    "VerificationError",
     "clone",
     "evaluate",
     "load_graph",

@@ -74,11 +74,6 @@ def parse_graph(
     return graph
 
 
-def parse_type(text: str) -> TensorType:
-    """Read a type such as ``f32[1,64,56,56]{1:16}``. Raises ParseError."""
-    return _Parser(text, {}, {}, {}).tensor_type()
-
-
 class _Parser:
     def __init__(
         self,
@@ -311,7 +306,10 @@ class _Parser:
                 self.expect(",")
         if len(elements) != type_.elements:
             self.fail(f"{type_} has {type_.elements} elements, found {len(elements)}", type_token)
-        return Literal(_elements_array(elements, type_), type_.dtype)
+        try:
+            return Literal(_elements_array(elements, type_), type_.dtype)
+        except (ValueError, OverflowError) as error:
+            self.fail(f"these are no elements of {type_}: {error}", type_token)
 
     def external_literal(self, type_: TensorType, token: _Token) -> Literal:
         digest = self.digest()
@@ -346,11 +344,12 @@ class _Parser:
 
 
 def _elements_array(elements: list[str], type_: TensorType) -> np.ndarray:
+    """Raises ValueError or OverflowError for what is no element of the type."""
     storage = type_.dtype.numpy
     array = np.empty(len(elements), storage)
     for index, text in enumerate(elements):
         if type_.dtype is DType.BOOL:
-            array[index] = text == "true"
+            array[index] = ("false", "true").index(text)
         elif text.startswith("0x") and storage.kind == "f":
             array.view(f"u{storage.itemsize}")[index] = int(text, 16)
         else:

@@ -78,12 +78,6 @@ class Rewriter:
         self.origin = node.origin
         return self
 
-    def at_start(self) -> Rewriter:
-        """Set the insertion point to before the first node; returns self for chaining."""
-        self.insertion_point = self.graph.first
-        self.origin = ""
-        return self
-
     def replace(self, node: Node, *values: Value) -> None:
         """Let ``values`` take the place of ``node``'s results everywhere, then erase ``node``.
 
@@ -137,19 +131,6 @@ class Rewriter:
             self.insertion_point = node.next
         node.erased = True
         self.graph.size -= 1
-
-    def move_before(self, node: Node, anchor: Node) -> None:
-        """Move ``node`` to right before ``anchor``; the caller keeps definitions before uses."""
-        assert node.next is not None
-        if node.previous is None:
-            self.graph.first = node.next
-        else:
-            node.previous.next = node.next
-        node.next.previous = node.previous
-        self.graph.size -= 1
-        kept, self.insertion_point = self.insertion_point, anchor
-        self._link(node)
-        self.insertion_point = kept
 
     def inline(self, graph: Graph, arguments: Sequence[Value]) -> list[Value]:
         """Copy all nodes of ``graph`` to the insertion point with its inputs bound to ``arguments``;

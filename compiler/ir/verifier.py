@@ -15,21 +15,22 @@ from compiler.ir.rewriter import infer_types
 CONTEXT_LINES = 6
 
 
-class VerificationError(Exception):
+class MalformedGraphError(Exception):
     """A malformed graph; the message shows the IR around the fault with the reason beneath it."""
 
 
 def verify(graph: Graph) -> None:
-    """Raise VerificationError unless the graph, regions included, is well formed:
+    """Raise MalformedGraphError unless the graph, regions included, is well formed:
 
     operands are defined before use in the same graph, use lists agree with operands, every result type is what
     inference gives, names of inputs and of outputs are unique.
     """
-    for names, what in ((graph.input_names, "input"), (graph.output_names, "output")):
+    named = ((graph.input_names, graph.inputs, "input"), (graph.output_names, graph.outputs, "output"))
+    for names, values, what in named:
         if len(set(names)) != len(names):
-            raise VerificationError(f"graph {graph.name!r} has two {what}s of one name: {', '.join(names)}")
-    if len(graph.input_names) != len(graph.inputs) or len(graph.output_names) != len(graph.outputs):
-        raise _fault(graph, graph.terminator, "names and values differ in number")
+            raise MalformedGraphError(f"graph {graph.name!r} has two {what}s of one name: {', '.join(names)}")
+        if len(names) != len(values):  # such a graph cannot be printed
+            raise MalformedGraphError(f"graph {graph.name!r} has {len(values)} {what}s, but {len(names)} names of them")
     defined: set[Value] = set(graph.inputs)
     for node in (*graph, graph.terminator):
         _verify_operands(graph, node, defined)
@@ -69,10 +70,10 @@ def _verify_uses(graph: Graph, defined: set[Value]) -> None:
                 raise _fault(graph, value.producer or graph.terminator, "a listed use does not exist")
 
 
-def _fault(graph: Graph, node: Node, reason: str) -> VerificationError:
+def _fault(graph: Graph, node: Node, reason: str) -> MalformedGraphError:
     text = print_graph(graph, note=lambda other: f"^ {reason}" if other is node else "").splitlines()
     place = next((i for i, line in enumerate(text) if line.lstrip().startswith("// ^")), len(text) - 1)
     first = max(0, place - CONTEXT_LINES)
     shown = "\n".join(text[first : place + CONTEXT_LINES // 2])
     origin = f" (from {node.origin!r})" if node.origin else ""
-    return VerificationError(f"graph {graph.name!r}, {node.op.name}{origin}: {reason}\n{shown}")
+    return MalformedGraphError(f"graph {graph.name!r}, {node.op.name}{origin}: {reason}\n{shown}")

@@ -14,7 +14,7 @@ from compiler.ir.dtypes import DType
 from compiler.ir.graph import Value
 from compiler.ir.literal import Literal
 from compiler.ir.op import Op
-from compiler.ir.ops import binary, movement, quantization, reduction, unary
+from compiler.ir.ops import binary, movement, quantization, unary
 from compiler.ir.ops.constant import Constant
 from compiler.ir.types import TensorType
 
@@ -117,15 +117,3 @@ def slice_is_contiguous(op: movement.Slice, shape: tuple[int, ...]) -> bool:
     """Whether a slice of a row-major array of ``shape`` is one run of memory, so that a plan can make it a
     view."""
     return slice_offset(op, TensorType(DType.F32, shape)) is not None
-
-
-def reduction_axes(op: Op) -> tuple[int, ...] | None:
-    """The axes that a reduction or arg-reduction combines, None for another op."""
-    if isinstance(op, reduction.Reduce):
-        return op.axes
-    return (op.axis,) if isinstance(op, reduction.ArgReduce) else None
-
-
-def keeps_axes(op: Op) -> bool:
-    """Whether a reduction leaves its axes as size 1."""
-    return op.keep if isinstance(op, reduction.Reduce) else isinstance(op, reduction.ArgReduce)

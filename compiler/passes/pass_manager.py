@@ -77,7 +77,7 @@ class PassManager:
 
         Raises:
             PassError: a pass raised, or left a malformed graph.
-            VerificationError: ``graph`` itself is malformed (found with ``verify`` only).
+            MalformedGraphError: ``graph`` itself is malformed (found with ``verify`` only).
         """
         if context is None:
             context = context_for(target)

@@ -41,7 +41,7 @@ def graph_view(graph: Graph, title: str) -> str:
 
 
 def _arc(start: int, end: int) -> str:
-    """From one row to a later one, further out the longer it is."""
+    """An arc from one row to a later one, further out the longer it is."""
     top, bottom = start * _ROW + 9, end * _ROW + 9
     reach = min(_ARCS - 6, 10 + 6 * (end - start))
     middle = _ARCS - reach

@@ -53,7 +53,8 @@ def tune(
         models: a path, a framework's object or a Graph, or a list of those; empty: the standard networks.
         target: a name or a ``Target``.
         inputs, bind: as for ``compiler.load``.
-        trials: candidates to try; seconds: how long to try; None: no bound.
+        trials: how many candidates to try, None: no bound.
+        seconds: how long to try, None: no bound.
         search: a name in ``compiler.autotune.search.table``; None: what suits the device.
         runner: what stands before commands that run on the device; None: nothing if the target runs here, else no
             candidate is run, and records are predictions.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compiler.codegen.cost import node_flops
+from compiler.codegen.work import node_flops
 from compiler.ir import Graph, Node, Op, Task
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.movement import Relayout

@@ -161,7 +161,7 @@ class _Scale:
         return _Scale(max(0.0, least - room), most + room)
 
     def height(self, seconds: float) -> float:
-        """From the top."""
+        """The height of a point in the chart, in percent from the top."""
         return 100 * (self.top - seconds) / (self.top - self.bottom)
 
 

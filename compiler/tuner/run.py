@@ -123,18 +123,19 @@ def tune_models(
         workers -= 1  # a core for what is measured
     warm_up(EMITTER, workers)
     with _parts(request, transport, workers) as (builder, device):
+        search = request.search or (GUIDED if device is not None else UNGUIDED)
         kit = Kit(
-            settings.target,
-            toolchain_id(),
-            partial(_spaces, settings, workers),
-            builder,
-            device,
-            database,
-            request.search or (GUIDED if device is not None else UNGUIDED),
-            SEARCHES[request.search or (GUIDED if device is not None else UNGUIDED)],
-            CostModel,
-            platform.node(),
-            not request.predicts,
+            target=settings.target,
+            toolchain=toolchain_id(),
+            spaces=partial(_spaces, settings, workers),
+            builder=builder,
+            device=device,
+            records=database,
+            search=search,
+            make_search=SEARCHES[search],
+            make_model=CostModel,
+            machine=platform.node(),
+            timed=not request.predicts,
         )
         effort = request.effort
         if kit.device is None:

@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from compiler.autotune.tuning_task import TuningTask
 from compiler.batching import batched, fixed
-from compiler.codegen.cost import node_flops, padding_flops, region_flops
 from compiler.codegen.plan import call_name, graph_tasks
+from compiler.codegen.work import node_flops, padding_flops, region_flops
 from compiler.ir import Graph, Node, Task, TensorType
 from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
@@ -30,11 +30,13 @@ from compiler.tuner.forest_forms import forest_alternatives, is_part_of_forest
 NEAR = 1.5
 """A form is worth a trial whose cost is at most so many times that of the cheapest form."""
 MOST_FORMS = 3
-"""Of one computation, the cheapest first, beside the chosen one. Those that turn out slow make room for the next."""
+"""Forms of one computation that are tried beside the chosen one, the cheapest first. One that turns out slow makes room
+for the next."""
 LEAST_SHARE = 0.005
-"""Of a model's time: forms of what takes less are left alone."""
+"""Computations that take less of a model's time than this part are left in their form."""
 FORMER = 0.5
-"""What was chosen without records and no longer is, was beaten: it must become so much faster to be chosen again."""
+"""A form that was chosen without records and no longer is, was beaten: to be chosen again, it must take at most this
+part of its time."""
 WINOGRAD_SAVING = 4.0
 """Multiplications that the largest tiles save, as a factor."""
 
@@ -253,7 +255,7 @@ def least_flops(task: Task) -> float:
 
 
 def _name_of_form(task: Task, survey: Survey) -> str:
-    """After the op that is computed in another form today."""
+    """The name of the op that is computed in another form today."""
     if is_part_of_forest(task):
         return "forest"
     key = what_is_computed(task)

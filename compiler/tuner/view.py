@@ -34,7 +34,7 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """Of its best kernel, as far as known."""
+        """What the task takes with its best kernel, as far as known."""
         return self.best or self.task.rival
 
     @property

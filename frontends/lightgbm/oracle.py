@@ -8,14 +8,11 @@ import lightgbm
 import numpy as np
 
 from compiler.ir.literal import Array
+from frontends.errors import NoAnswerError
 from frontends.lightgbm.document import Model, model_text
 from frontends.lightgbm.model import read_model
 from frontends.lightgbm.prediction import Prediction
 from frontends.rows import DATA
-
-
-class NoAnswerError(ValueError):
-    """LightGBM cannot predict with the model or the inputs; the message has its reason."""
 
 
 def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:

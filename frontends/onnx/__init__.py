@@ -11,15 +11,8 @@ from numpy.typing import ArrayLike
 from onnx import ModelProto
 
 from compiler.ir.graph import Graph
-from frontends.onnx.errors import (
-    ConversionError,
-    InputError,
-    MalformedModel,
-    ModelError,
-    UnreadableModel,
-    UnsupportedModel,
-    UnsupportedNode,
-)
+from frontends.errors import InputError, MalformedModel, ModelError, UnreadableModel
+from frontends.onnx.errors import ConversionError, UnsupportedModel, UnsupportedNode
 from frontends.onnx.importer import import_model
 from frontends.onnx.inputs import resolve_inputs
 from frontends.onnx.loader import Source, read_model

@@ -13,7 +13,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from onnx import AttributeProto, GraphProto
@@ -26,7 +25,8 @@ from compiler.ir.ops.movement import Broadcast, Reshape, Transpose
 from compiler.ir.ops.unary import Cast
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import Shape, TensorType
-from frontends.onnx.errors import MalformedModel, Unsupported
+from frontends.errors import MalformedModel
+from frontends.onnx.errors import Unsupported
 from frontends.onnx.known_values import KnownValues, UnknownValue
 from frontends.onnx.types import element_type, is_narrow, literal_of
 
@@ -57,8 +57,6 @@ class OptionalItem:
 
 Item = Value | TensorSequence | OptionalItem | None
 """What a name in an ONNX graph stands for. ``None``: an omitted optional input or output."""
-
-_REQUIRED: Final = object()
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,15 @@
-"""What can go wrong while a model is read. Each message names the file or the node, and the cause."""
+"""What can go wrong with an ONNX model beside what can in all frontends: nodes that cannot be compiled or converted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-class ModelError(ValueError):
-    """The model cannot be compiled; the message is one clear statement for the person who gave it."""
-
-
-class UnreadableModel(ModelError):
-    """The file is not an ONNX model, is damaged, or refers to data that cannot be read."""
-
-
-class MalformedModel(ModelError):
-    """The protobuf can be read, but the graph in it breaks the ONNX specification."""
+from frontends.errors import ModelError
 
 
 class ConversionError(ModelError):
     """A node's attributes or types make no sense to its converter; most likely the model is malformed."""
-
-
-class InputError(ModelError):
-    """``inputs`` or ``bind`` does not fit the model, or a symbolic dimension is left open."""
 
 
 class Unsupported(Exception):

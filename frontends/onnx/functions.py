@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, TypeProto, defs
 
-from frontends.onnx.errors import MalformedModel
+from frontends.errors import MalformedModel
 from frontends.onnx.structure import normal_domain
 
 

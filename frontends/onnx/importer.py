@@ -14,10 +14,11 @@ from compiler.ir.literal import Literal
 from compiler.ir.op import InferenceError
 from compiler.ir.rewriter import Rewriter
 from compiler.ir.types import TensorType
+from frontends.errors import MalformedModel, ModelError
 from frontends.onnx.bfloat16 import narrowed, widened
 from frontends.onnx.context import Converter, Item, NodeContext, TensorSequence
 from frontends.onnx.converters import CONVERTERS, MOVERS, NARROW_READERS
-from frontends.onnx.errors import Blocked, ConversionError, MalformedModel, ModelError, Unsupported
+from frontends.onnx.errors import Blocked, ConversionError, Unsupported
 from frontends.onnx.functions import Call, Functions, resolved_attributes, standard_call
 from frontends.onnx.inputs import Inputs
 from frontends.onnx.known_values import KnownValues, UnknownValue

@@ -12,7 +12,8 @@ from onnx import GraphProto, TensorShapeProto, TypeProto, ValueInfoProto
 from compiler.ir.dtypes import DType, narrow_bf16
 from compiler.ir.literal import Array, Literal
 from compiler.ir.types import Shape, TensorType
-from frontends.onnx.errors import InputError, MalformedModel, Unsupported
+from frontends.errors import InputError, MalformedModel
+from frontends.onnx.errors import Unsupported
 from frontends.onnx.types import dtype_of
 
 Inputs = Mapping[str, TensorType | Literal | Unsupported]

@@ -7,7 +7,7 @@ from typing import Final
 
 from onnx import ModelProto, NodeProto, TensorProto, shape_inference, version_converter
 
-from frontends.onnx.errors import MalformedModel
+from frontends.errors import MalformedModel
 
 OLDEST_OPSET: Final = 7
 """The oldest operator set that converters know; the first with numpy's broadcasting."""

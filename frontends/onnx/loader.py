@@ -12,7 +12,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, defs
 
-from frontends.onnx.errors import MalformedModel, UnreadableModel
+from frontends.errors import MalformedModel, UnreadableModel
 from frontends.onnx.legacy import OLDEST_OPSET, upgraded
 from frontends.onnx.structure import normal_domain
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 from onnx.reference import ReferenceEvaluator
 
+from frontends.errors import NoAnswerError
 from frontends.onnx.loader import Source, read_model
 
 if importlib.util.find_spec("onnxruntime") is not None:
@@ -27,14 +28,10 @@ else:
 Array = NDArray[Any]
 
 
-class NoAnswerError(ValueError):
-    """Neither of them can run the model; the message has the reason of each."""
-
-
 def run(source: Source, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:
     """All outputs of the model by name, and who computed them. bfloat16 travels as uint16 bits.
 
-    Raises NoAnswerError, or the loader's ModelError.
+    Raises NoAnswerError with the reason of each of them, or the loader's ModelError.
     """
     model, _ = read_model(source)
     feeds = {info.name: _to_framework(inputs[info.name], info) for info in model.graph.input if info.name in inputs}

@@ -8,8 +8,9 @@ from typing import Final
 
 from onnx import AttributeProto, NodeProto, TensorProto
 
+from frontends.errors import MalformedModel
 from frontends.onnx.context import Item
-from frontends.onnx.errors import Blocked, MalformedModel
+from frontends.onnx.errors import Blocked
 from frontends.onnx.structure import node_label, normal_domain
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from onnx import AttributeProto, GraphProto, NodeProto
 
-from frontends.onnx.errors import MalformedModel
+from frontends.errors import MalformedModel
 
 
 def node_label(node: NodeProto) -> str:

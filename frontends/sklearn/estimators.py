@@ -17,7 +17,7 @@ from frontends.sklearn.fitted import Fitted
 from frontends.sklearn.trees import Nodes, forest_of, nodes_of_predictor, nodes_of_tree
 
 Link = Literal["identity", "shares", "exp", "expit", "expit of twice", "softmax"]
-"""From margins to predictions; "shares" are margins that are probabilities already."""
+"""How predictions follow from margins; "shares" are margins that are probabilities already."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Estimator:
     divisor: int
     link: Link
     classes: Array | None
-    """Of a classifier."""
+    """The classes of a classifier, None for a regressor."""
     has_leaves: bool
     """Whether leaves have numbers in scikit-learn."""
     second_at_zero: bool = False

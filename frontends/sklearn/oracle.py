@@ -9,16 +9,13 @@ from typing import cast
 import numpy as np
 
 from compiler.ir.literal import Array
+from frontends.errors import NoAnswerError
 from frontends.rows import DATA
 from frontends.sklearn.fitted import Fitted
 from frontends.sklearn.importer import import_model
 from frontends.sklearn.prediction import Prediction
 
 _METHODS = {"probability": "predict_proba", "prediction": "predict", "margin": "decision_function", "leaf": "apply"}
-
-
-class NoAnswerError(ValueError):
-    """scikit-learn cannot predict with the model or the inputs; the message has its reason."""
 
 
 def run(source: object, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:

@@ -124,7 +124,7 @@ def _columns(graph: RowsGraph, step: Fitted, x: Value) -> list[tuple[Value, Arra
 
 
 _MOST_CATEGORIES = 1000
-"""Of a column: each is compared with."""
+"""Categories of a column: every element is compared with each."""
 
 
 def _is(graph: RowsGraph, column: Value, category: float) -> Value:

@@ -12,13 +12,11 @@ from compiler.ir.graph import Graph, Value
 from compiler.ir.ops.binary import Add, And, Equal, Mul, Select
 from compiler.ir.ops.bits import Bitcast
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
-from compiler.ir.ops.movement import Broadcast, Reshape, Slice
+from compiler.ir.ops.movement import Broadcast, Reshape
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.unary import Cast, IsNan
-from compiler.ir.rewriter import Rewriter
-from compiler.ir.types import TensorType
-from frontends.errors import InputError, UnsupportedModel
-from frontends.rows import DATA, DEFAULT_BATCH
+from frontends.errors import UnsupportedModel
+from frontends.rows import RowsGraph
 from frontends.xgboost.model import LinearBooster, XGBoostModel
 from frontends.xgboost.prediction import Prediction
 
@@ -33,70 +31,24 @@ def import_model(
     bind: Mapping[str, ArrayLike],
 ) -> Graph:
     """The graph of what is wanted. Raises InputError, MalformedModel, UnsupportedModel."""
-    return _Importer(model, name, wanted, inputs, bind).graph()
+    return _Importer(model, wanted, RowsGraph(name, model.features, inputs, bind, (BASE_MARGIN,))).graph()
 
 
 class _Importer:
-    def __init__(
-        self,
-        model: XGBoostModel,
-        name: str,
-        wanted: Prediction,
-        inputs: Mapping[str, Sequence[int]],
-        bind: Mapping[str, ArrayLike],
-    ) -> None:
+    def __init__(self, model: XGBoostModel, wanted: Prediction, rows: RowsGraph) -> None:
         self.model = model
-        self.name = name
         self.wanted = wanted
-        self.inputs = inputs
-        self.bind = bind
-        self.made = Graph(name)
-        self.rewriter = Rewriter(self.made)
-
-    def fail(self, reason: str) -> InputError:
-        return InputError(f"{self.name}: {reason}")
+        self.rows = rows
 
     def graph(self) -> Graph:
-        unknown = [name for name in (*self.inputs, *self.bind) if name not in (DATA, BASE_MARGIN)]
-        if unknown:
-            raise self.fail(f"has no input {unknown[0]!r}; its inputs are {DATA!r} and, if asked for, {BASE_MARGIN!r}")
-        batch = self.batch()
-        data = self.argument(DATA, (batch, self.model.features))
-        x = self.with_missing(data)
-        start = self.start(batch)
+        x = self.with_missing(self.rows.data)
+        start = self.start()
         result = self.leaves(x) if self.wanted.output == "leaf" else self.numbers(x, start)
-        self.rewriter.output(self.wanted.output, self.shaped(result, batch))
-        return self.made
-
-    def batch(self) -> int:
-        shape = self.shape_of(DATA)
-        if shape is None:
-            return DEFAULT_BATCH
-        if len(shape) != 2 or shape[1] != self.model.features or shape[0] < 1:
-            raise self.fail(f"{DATA!r} must have the shape [batch, {self.model.features}], not {list(shape)}")
-        return shape[0]
-
-    def shape_of(self, name: str) -> tuple[int, ...] | None:
-        """The shape that the user gives an input, or that its fixed value has."""
-        return (
-            np.shape(self.bind[name])
-            if name in self.bind
-            else tuple(self.inputs[name])
-            if name in self.inputs
-            else None
-        )
-
-    def argument(self, name: str, shape: tuple[int, ...]) -> Value:
-        if name not in self.bind:
-            return self.rewriter.input(name, TensorType(DType.F32, shape))
-        try:
-            return self.rewriter.constant(np.array(self.bind[name], np.float32))
-        except (ValueError, TypeError):
-            raise self.fail(f"{name!r} is bound to what are no numbers") from None
+        return self.rows.finish(self.wanted.output, result, self.wanted.column)
 
     def with_missing(self, data: Value) -> Value:
         """NaN for whatever counts as missing. Bits are compared: some processors take subnormal floats for zeros."""
-        emit, constant = self.rewriter.emit, self.rewriter.constant
+        emit, constant = self.rows.emit, self.rows.constant
         with np.errstate(over="ignore"):
             missing = np.array(self.wanted.missing_value, np.float32)
         if np.isnan(missing):
@@ -109,23 +61,23 @@ class _Importer:
         is_missing = emit(Equal(), bits, constant(np.array(missing).view(np.int32)))
         return emit(Select(), is_missing, constant(np.array(np.nan, np.float32)), data)
 
-    def start(self, batch: int) -> Value | None:
+    def start(self) -> Value | None:
         """What the user's base margins are, ``f32[batch, outputs]``, or None: those of the model."""
-        shape = self.shape_of(BASE_MARGIN)
+        shape = self.rows.shape_of(BASE_MARGIN)
         if shape is None:
             return None
-        full = (batch, self.model.outputs)
-        if shape != full and not (self.model.outputs == 1 and shape == (batch,)):
-            raise self.fail(f"{BASE_MARGIN!r} must have the shape {list(full)}, not {list(shape)}")
-        return self.rewriter.emit(Reshape(full), self.argument(BASE_MARGIN, shape))
+        full = (self.rows.batch, self.model.outputs)
+        if shape != full and not (self.model.outputs == 1 and shape == full[:1]):
+            raise self.rows.fail(f"{BASE_MARGIN!r} must have the shape {list(full)}, not {list(shape)}")
+        return self.rows.emit(Reshape(full), self.rows.argument(BASE_MARGIN, shape))
 
     def leaves(self, x: Value) -> Value:
         """``f32[batch, trees]``."""
         booster = self.model.booster
         if isinstance(booster, LinearBooster):
-            raise UnsupportedModel(f"{self.name}: a linear model has no leaves")
+            raise UnsupportedModel(f"{self.rows.name}: a linear model has no leaves")
         forest = booster.forest(self.model.base, self.model.features, self.iterations())
-        return self.rewriter.emit(Cast(DType.F32), self.rewriter.emit(ForestLeaves(forest), x))
+        return self.rows.emit(Cast(DType.F32), self.rows.emit(ForestLeaves(forest), x))
 
     def numbers(self, x: Value, start: Value | None) -> Value:
         """``f32[batch, outputs]``, or one column where a class is predicted."""
@@ -134,8 +86,10 @@ class _Importer:
             margins = self.linear(booster, x, start)
         else:
             forest = booster.forest(self.model.base, self.model.features, self.iterations())
-            margins = self.rewriter.emit(ForestSums(forest), x, *([] if start is None else [start]))
-        return margins if self.wanted.output == "margin" else self.model.objective.prediction(self.rewriter, margins)
+            margins = self.rows.emit(ForestSums(forest), x, *([] if start is None else [start]))
+        if self.wanted.output == "margin":
+            return margins
+        return self.model.objective.prediction(self.rows.rewriter, margins)
 
     def iterations(self) -> tuple[int, int]:
         return self.wanted.iterations_of(self.model.best_iteration)
@@ -143,8 +97,8 @@ class _Importer:
     def linear(self, booster: LinearBooster, x: Value, start: Value | None) -> Value:
         """Bias and base score, to which the products of the present features are added one after the other."""
         if self.wanted.iterations is not None:
-            raise self.fail("a linear model has no iterations to choose from")
-        emit, constant = self.rewriter.emit, self.rewriter.constant
+            raise self.rows.fail("a linear model has no iterations to choose from")
+        emit, constant = self.rows.emit, self.rows.constant
         batch, features = x.type.shape
         outputs = self.model.outputs
         if start is None:
@@ -159,14 +113,3 @@ class _Importer:
         nothing = constant(np.array(-0.0, np.float32))
         present = emit(Select(), emit(IsNan(), wide), nothing, products)
         return emit(OrderedSum(), first, present)
-
-    def shaped(self, result: Value, batch: int) -> Value:
-        """The wanted column; a single one as ``f32[batch]``, as XGBoost returns it."""
-        columns, column = result.type.shape[1], self.wanted.column
-        if column is not None:
-            if not 0 <= column < columns:
-                raise self.fail(f"there is no column {column} of {columns}")
-            result = self.rewriter.emit(Slice((0, column), (batch, 1), (1, 1)), result)
-        if result.type.shape[1] == 1:
-            result = self.rewriter.emit(Reshape((batch,)), result)
-        return result

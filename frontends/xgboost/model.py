@@ -41,7 +41,7 @@ class Trees:
     fields: Sequence[Field]
     targets: Array
     weights: Array | None
-    """Of dart."""
+    """The weight of each tree, where the booster is dart."""
     starts: Array
     """The first tree of each iteration, and the number of trees."""
     width: int

@@ -8,16 +8,13 @@ import numpy as np
 import xgboost
 
 from compiler.ir.literal import Array
+from frontends.errors import NoAnswerError
 from frontends.rows import DATA
 from frontends.xgboost.document import Model, model_bytes, read_document
 from frontends.xgboost.importer import BASE_MARGIN
 from frontends.xgboost.model import LinearBooster, Trees, read_model
 from frontends.xgboost.objectives import objective_of
 from frontends.xgboost.prediction import Prediction
-
-
-class NoAnswerError(ValueError):
-    """XGBoost cannot predict with the model or the inputs; the message has its reason."""
 
 
 def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:

@@ -93,7 +93,7 @@ def test_a_small_space_becomes_a_table_whose_features_can_be_computed_anew(
 ) -> None:
     monkeypatch.setattr(command, "find_tasks", lambda names, target, zoo: [NamedTask(names[0], TASK)])
     folders = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    assert command.main(["a:b", *folders, "--least", "3", "--passes", "1"]) == 0
+    assert command.main(["a:b", *folders, "--least", "3", "--rounds", "1"]) == 0
     assert "a-b-elementwise: 3 points, 0 failed" in capsys.readouterr().out
     [path] = (tmp_path / "out").iterdir()
     table = load_table(path)

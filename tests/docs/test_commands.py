@@ -12,14 +12,21 @@ from tests.docs.markdown import REPOSITORY
 
 COMMANDS = (
     "compiler.build",
+    "compiler.tune",
     "compiler.opt",
     "compiler.bisect",
     "compiler.targets",
-    "compiler.tune",
     "runtime.run",
     "bench",
     "bench.conformance",
     "bench.static",
+    "bench.searches",
+    "bench.costmodel",
+    "bench.exhaustive",
+    "bench.forest_defaults",
+    "bench.metaschedule",
+    "bench.ship_records",
+    "bench.workloads",
 )
 
 

@@ -13,6 +13,7 @@ from compiler.targets import ALIASES, TARGETS
 from frontends.onnx import support
 from frontends.onnx.converters import CONVERTERS
 from tests.docs.markdown import REPOSITORY, table_rows
+from tests.docs.test_commands import COMMANDS
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (REPOSITORY / "ARCHITECTURE.md").read_text(encoding="utf-8")
@@ -33,6 +34,11 @@ def target_table() -> list[list[str]]:
 
 def test_the_readme_lists_the_targets() -> None:
     assert table_rows(README, "| target |") == target_table()
+
+
+def test_the_readme_lists_the_commands() -> None:
+    paragraph = README.partition("**Commands**: ")[2].partition("\n\n")[0]
+    assert re.findall(r"`((?:compiler|runtime|bench)[.\w]*)`", paragraph) == [*COMMANDS]
 
 
 def test_the_readme_counts_the_operators() -> None:

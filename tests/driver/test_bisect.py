@@ -98,7 +98,7 @@ def test_a_wrong_plan_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def everything_at_zero(intervals: Sequence[Interval]) -> Packing:
         return Packing(tuple(0 for _ in intervals), max((i.bytes for i in intervals), default=0))
 
-    monkeypatch.setattr("compiler.codegen.plan.assembly.pack_arena", everything_at_zero)
+    monkeypatch.setattr("compiler.codegen.plan.assemble.pack_arena", everything_at_zero)
     finding = bisect(Source(graph), inputs, settings)
     assert finding is not None and finding.stage == "plan"
 

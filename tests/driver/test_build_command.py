@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import runtime
-from compiler.build import input_type, main, parser
-from compiler.cli import binding
+from compiler.arguments import binding, input_type
+from compiler.build import main
 from compiler.ir import DType, TensorType
 
 
@@ -69,7 +69,3 @@ def test_an_unknown_target_is_one_error(model_file: Path, capsys: pytest.Capture
 def test_an_unknown_pass_is_one_error(model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(model_file), "--input", "x:2,4", "--passes", "standard,polish"]) == 2
     assert "polish" in capsys.readouterr().err
-
-
-def test_the_default_output_is_named_after_the_model() -> None:
-    assert parser().parse_args(["dir/net.onnx"]).output is None

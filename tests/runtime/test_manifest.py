@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import runtime
-from runtime.manifest import FileEntry, KernelInfo, Manifest, TargetInfo, Tolerance, _digest
+from runtime.manifest import FileEntry, KernelEntry, Manifest, TargetInfo, Tolerance, _digest
 from runtime.tensors import TensorSpec
 
 PATH = Path("somewhere/manifest.json")
@@ -25,7 +25,7 @@ def example() -> Manifest:
         arena_bytes=64,
         tolerance=Tolerance(1e-3, 1e-4),
         versions={"kiln": "0.1.0"},
-        kernels=(KernelInfo("conv", 1e9, 2.0),),
+        kernels=(KernelEntry("conv", 1e9, 2.0),),
         provenance={"source": "m.onnx", "passes": ["fuse", {"max": 3}], "none": None},
     )
 

@@ -20,7 +20,7 @@ from compiler.codegen.objects import (
     JobsFailedError,
     JobTimeoutError,
     ObjectFile,
-    compile_tasks,
+    run_jobs,
 )
 from compiler.codegen.space import Choice
 from compiler.ir import Task
@@ -57,7 +57,7 @@ class WorkerBuilder:
         jobs = [self._job(task, choice) for choice in choices]
         failures: dict[str, JobError] = {}
         try:
-            made = compile_tasks(
+            made = run_jobs(
                 jobs,
                 self.target,
                 cache_dir=self.cache,

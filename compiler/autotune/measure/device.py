@@ -11,7 +11,7 @@ from pathlib import Path
 
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
 from compiler.autotune.measure.library import build_runner, link_candidates
-from compiler.autotune.measure.plan import Answer, Limits, RunLine, plan_text, read_answer
+from compiler.autotune.measure.protocol import Answer, Limits, RunLine, plan_text, read_answer
 from compiler.autotune.measure.task_data import TaskData, task_data
 from compiler.autotune.measure.transport import Transport, TransportError
 from compiler.autotune.record import Status
@@ -23,9 +23,9 @@ from compiler.targets import Target
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 SLACK_SECONDS = 60.0
-"""For a batch, beside the limits of its candidates: connecting, loading data, waiting for another runner."""
+"""Time for a batch beside the limits of its candidates: to connect, to load data, to wait for another runner."""
 SHORTEST_SECONDS = 1e-10
-"""What the runner can tell from nothing."""
+"""The shortest time that the runner can tell from none."""
 MOST_LOSSES = 3
 """A candidate that was running so many times when its device went away is what makes it go away."""
 

@@ -3,7 +3,7 @@
  *     runner KERNELS.so DATA.bin PLAN.txt
  *
  * DATA.bin holds operands and expected results of one task. PLAN.txt says what they are and which functions of
- * KERNELS.so compute them; `plan.py` writes it and has the grammar. Every kernel runs in a child process with limits
+ * KERNELS.so compute them; `protocol.py` writes it and has the grammar. Every kernel runs in a child process with limits
  * of time and memory: first on poisoned results, which are compared with the expected ones, then in turns with the
  * incumbent, the best kernel so far, so that what disturbs the machine disturbs both. Arrays lie between pages that
  * cannot be touched. Lines on the standard output say what happens:

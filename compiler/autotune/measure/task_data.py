@@ -114,8 +114,12 @@ def _is_packed(value: Value, sums: Sequence[object]) -> bool:
 
 
 def _copies(value: Value, region: Graph, constants: frozenset[Value], target: Target) -> int:
-    """Of constants as many that together they exceed the second-level cache twice; small ones stay near in networks
-    too. Of what a single row walks through as many as fill that cache: the next row walks elsewhere."""
+    """In how many copies a runner holds an operand.
+
+    Copies of a constant together exceed the second-level cache twice, since a network's weights come from farther away;
+    one that is small stays near in networks too. What a single row walks through fills that cache: the next row walks
+    elsewhere.
+    """
     if walks_one_row(region) and value is not region.inputs[0]:
         return max(1, min(MOST_COPIES, target.l2_bytes // max(1, value.type.bytes)))
     if value not in constants or value.type.bytes < target.l1d_bytes:
@@ -124,7 +128,8 @@ def _copies(value: Value, region: Graph, constants: frozenset[Value], target: Ta
 
 
 def _own_tolerance(region: Graph) -> float | None:
-    """Of a region whose results may differ by more than the rounding of sums, or by nothing; None for all others."""
+    """The tolerance of a region whose results may differ by more than sums are rounded, or not at all; None for all
+    others."""
     if is_of_forest(region):
         return 0.0
     return WINOGRAD_TOLERANCE if any(isinstance(node.op, WinogradConv) for node in region) else None
@@ -132,7 +137,7 @@ def _own_tolerance(region: Graph) -> float | None:
 
 @cache
 def _reference_digest() -> str:
-    """Of everything that decides what is in a file beside the task."""
+    """A digest of everything beside the task that decides what is in a file."""
     root = Path(__file__).resolve().parents[2]
     files = ("task_data.py", "forest_tables.py")
     parts = ("ir", "codegen/plan/packing.py", "verification/inputs.py", *(f"autotune/measure/{name}" for name in files))

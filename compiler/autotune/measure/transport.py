@@ -81,7 +81,7 @@ class Local:
 
     @property
     def times_mean_something(self) -> bool:
-        """Not under an emulator."""
+        """Whether the times of a run are those of the device, as they are not under an emulator."""
         return not any(Path(word).name.startswith(_EMULATORS) for word in self._prefix)
 
     def send(self, path: Path) -> str:
@@ -140,7 +140,7 @@ class Remote:
         self._there.clear()
 
     def _digest(self, path: Path) -> str:
-        """Of a file's content; data of tasks are large, so it is remembered as long as the file does not change."""
+        """The digest of a file's content, remembered as long as the file does not change: data of tasks are large."""
         status = path.stat()
         key = (path, status.st_size, status.st_mtime_ns)
         if key not in self._digests:

@@ -15,7 +15,7 @@ FEWEST_ITERATIONS = 16
 """Iterations of the parallel loop that let threads share a kernel evenly."""
 
 MANY_TILES = 8
-"""Of so many widths of tiles only those are tried that differ enough."""
+"""From this many widths of tiles on, only those are tried that differ enough (``TELLING``)."""
 
 TELLING = 0.8
 """Widths differ enough when one is this much smaller than the next, or less."""

@@ -29,14 +29,15 @@ from compiler.ir.ops.winograd import WinogradConv
 from compiler.targets import Target
 
 ROW_MAJOR_CONVOLUTION = 1.15
-"""A direct convolution of row-major images to one of blocked images: it copies padded rows and turns its results."""
+"""How many times longer a direct convolution takes of row-major images than of blocked ones: it copies padded rows and
+turns its results."""
 
 FEW_CHANNELS = 64
 """Up to here a 1x1 convolution of row-major images is limited by its stores, which are contiguous when lanes are
 pixels."""
 
 ROW_MAJOR_PLANES = 2.0
-"""Likewise a depthwise convolution or pool: it goes through scratch."""
+"""How many times longer a depthwise convolution or pool takes of row-major images: it goes through scratch."""
 
 
 def layouts(target: Target) -> tuple[Layout, ...]:
@@ -223,7 +224,7 @@ def _reduction_cycles(anchor: Node, region: Graph, target: Target) -> float:
 
 
 def _epilogue_cycles(anchor: Node, region: Graph, target: Target) -> float:
-    """To read what the epilogue needs beside the sums."""
+    """Cycles to read what the epilogue needs beside the sums."""
     others = [value for value in region.inputs if value not in anchor.operands]
     return streaming_cycles(sum(value.type.bytes for value in others), target) / 2
 

@@ -124,5 +124,5 @@ def _weight_bytes(region: Graph) -> float:
 
 
 def _by(bytes_: float, size: int) -> float:
-    """Of a cache that is not there nothing fits in."""
+    """Bytes by the size of a cache; in one that is not there nothing fits, so the bytes themselves."""
     return bytes_ / size if size else bytes_

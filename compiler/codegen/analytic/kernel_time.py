@@ -24,7 +24,7 @@ from compiler.codegen.analytic.machine import (
 from compiler.codegen.analytic.tile_runs import TileRun, multiply_adds, tile_runs
 from compiler.codegen.analytic.winograd import WinogradCut, WinogradTiling, transforms_cycles
 from compiler.codegen.analytic.working_sets import STAYS, WorkingSets, working_sets
-from compiler.codegen.cost import node_flops
+from compiler.codegen.work import node_flops
 from compiler.ir import Graph, Node
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.winograd import WinogradConv

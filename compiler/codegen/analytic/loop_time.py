@@ -27,12 +27,12 @@ class LoopTime:
 
     @property
     def throughput(self) -> float:
-        """Of the busiest part if no instruction had to wait for another, but for what is spilled."""
+        """Cycles of the busiest part if no instruction had to wait for another, beside those of spills."""
         return max(self.arithmetic, self.loads, self.stores, self.issue) + self.spilling
 
     @property
     def cycles(self) -> float:
-        """Of the busiest part."""
+        """Cycles of the busiest part, chains of sums included."""
         return max(self.throughput, self.chains)
 
     @property
@@ -62,7 +62,7 @@ def loop_time(loop: Loop, target: Target) -> LoopTime:
 
 
 def store_cycles(target: Target) -> float:
-    """Of a vector, or of less: a store takes as long as the two loads that the other ports could do."""
+    """Cycles of storing a vector or less: as long as the two loads that the other ports could do."""
     return min(2.0, max(1.0, 2 / target.load_ports))
 
 

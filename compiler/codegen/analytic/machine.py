@@ -26,23 +26,23 @@ def instruction_window(target: Target) -> float:
 
 
 def near_bytes_per_cycle(target: Target) -> float:
-    """From the second-level cache: a quarter of a line."""
+    """What comes from the second-level cache: a quarter of a line."""
     return target.cache_line_bytes / 4
 
 
 def far_bytes_per_cycle(target: Target) -> float:
-    """From memory, of what was last used long ago: weights."""
+    """What comes from memory of data that were last used long ago, such as weights."""
     return target.cache_line_bytes / 12
 
 
 def shared_bytes_per_cycle(target: Target) -> float:
-    """Of what was used a moment ago, but no longer is in the second-level cache: large activations."""
+    """What comes of data used a moment ago that have left the second-level cache, as large activations have."""
     return target.cache_line_bytes / 6
 
 
 def streaming_cycles(bytes_: float, target: Target) -> float:
-    """To read or write ``bytes_`` of activations once, in order: the more there are, the fewer of them are still in the
-    second-level cache."""
+    """Cycles to read or write ``bytes_`` of activations once, in order: the more there are, the fewer of them are still
+    in the second-level cache."""
     away = min(1.0, max(0.0, bytes_ / max(target.l2_bytes, 1) - 0.5))
     near, shared = near_bytes_per_cycle(target), shared_bytes_per_cycle(target)
     return bytes_ * ((1 - away) / near + away / shared)

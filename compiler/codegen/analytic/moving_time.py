@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from compiler.codegen.analytic.assembly import Code, Loop
 from compiler.codegen.analytic.loop_time import loop_time
 from compiler.codegen.analytic.machine import streaming_cycles
-from compiler.codegen.cost import node_flops
+from compiler.codegen.work import node_flops
 from compiler.ir import Graph
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.pooling import Pool

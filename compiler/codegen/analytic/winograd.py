@@ -22,7 +22,7 @@ WORKERS = (1, 2, 4)
 """Numbers of threads for which a cut into iterations should be good, all alike."""
 
 PIECE_CYCLES = 30
-"""To start and end the loop over channels of one register tile, beside its stores."""
+"""Cycles to start and end the loop over channels of one register tile, beside its stores."""
 
 TRANSFORM_STEPS = {2: (4, 5), 4: (14, 13)}
 """Additions and multiply-adds of one row or column in the transforms of inputs and of sums, by outputs."""
@@ -40,7 +40,7 @@ class WinogradTiling:
 
 @dataclass(frozen=True)
 class WinogradCut:
-    """How many there are, for a convolution and the size of its transform: of what a cut into iterations is made."""
+    """What a cut of a convolution into iterations is made of, for the size of its transform."""
 
     shape: ConvShape
     outputs: int
@@ -49,7 +49,7 @@ class WinogradCut:
 
     @staticmethod
     def of(anchor: Node, target: Target) -> WinogradCut:
-        """Of a ``winograd_conv`` whose weights are packed."""
+        """The cut of a ``winograd_conv`` whose weights are packed."""
         op, (x, u) = anchor.op, (operand.type for operand in anchor.operands)
         assert isinstance(op, WinogradConv)
         images, channels, height, width = x.shape

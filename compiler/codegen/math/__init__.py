@@ -12,7 +12,6 @@ value.
 from compiler.codegen.math.error_function import erf
 from compiler.codegen.math.exponential import cosh, exp, exp2, expm1, sigmoid, sinh, tanh
 from compiler.codegen.math.integer import (
-    floor_div,
     floor_mod,
     fmod,
     round_half_even,
@@ -42,7 +41,6 @@ __all__ = [
     "exp",
     "exp2",
     "expm1",
-    "floor_div",
     "floor_mod",
     "fmod",
     "log",

@@ -54,15 +54,6 @@ def trunc_mod(k: Binder, x: Expr, y: Expr) -> Expr:
     return k.let(select(_is_zero(y), _zero(x), remainder), "remainder")
 
 
-def floor_div(k: Binder, x: Expr, y: Expr) -> Expr:
-    """x / y rounded down, as Python's ``//``."""
-    x, y = k.let(x, "x"), k.let(y, "y")
-    quotient = trunc_div(k, x, y)
-    if _is_unsigned(x):
-        return quotient
-    return k.let(select(_signs_clash(k, x, y), quotient - literal(1, element_type(x), like=x), quotient), "quotient")
-
-
 def floor_mod(k: Binder, x: Expr, y: Expr) -> Expr:
     """The remainder with the sign of y, as Python's ``%``; 0 where an integer y is 0. Floats call the C
     library."""

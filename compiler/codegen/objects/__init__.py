@@ -5,7 +5,7 @@ cached never pays for that; only the workers do.
 """
 
 from compiler.codegen.objects.cache import CacheUnwritableError, ObjectCache
-from compiler.codegen.objects.compile import compile_tasks, compiler_digest, warm_up
+from compiler.codegen.objects.compile import compiler_digest, run_jobs, warm_up
 from compiler.codegen.objects.job import (
     Job,
     JobCrashedError,
@@ -30,7 +30,7 @@ __all__ = [
     "ObjectCache",
     "ObjectFile",
     "WorkerStartError",
-    "compile_tasks",
     "compiler_digest",
+    "run_jobs",
     "warm_up",
 ]

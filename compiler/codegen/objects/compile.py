@@ -1,4 +1,4 @@
-"""Compile a batch of jobs: from the cache where possible, otherwise by workers."""
+"""Do a batch of jobs: take results from the cache where possible, have workers make the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SOURCES = ("codegen", "ir", "targets")
 """The parts of the compiler whose code decides what an emitter makes."""
 
 
-def compile_tasks(
+def run_jobs(
     jobs: Iterable[Job],
     target: Target,
     *,
@@ -33,7 +33,7 @@ def compile_tasks(
     limit_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, ObjectFile]:
-    """The objects of all jobs, by key, in the order of the jobs.
+    """What all jobs make, by their keys, in the order of the jobs.
 
     Args:
         jobs: what to make; two jobs with the same key must be the same.

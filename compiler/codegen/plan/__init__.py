@@ -3,7 +3,7 @@
 From a fused graph and what is known of its kernels to a ``Plan``. Knows nothing of TIR or C.
 """
 
-from compiler.codegen.plan.assembly import call_name
+from compiler.codegen.plan.assemble import call_name
 from compiler.codegen.plan.batch import batched_plan
 from compiler.codegen.plan.interpreter import run_plan
 from compiler.codegen.plan.packing import pack, unpack

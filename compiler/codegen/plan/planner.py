@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.plan.assembly import Decisions, assemble
+from compiler.codegen.plan.assemble import Decisions, assemble
 from compiler.codegen.plan.blocks import Block, CopyRequest, Place, embed
 from compiler.codegen.plan.plan import Plan, Storage
 from compiler.codegen.plan.views import joined_rows, needs_kernel, packed_constant, view_offset

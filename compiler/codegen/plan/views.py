@@ -48,7 +48,7 @@ def is_joined(node: Node) -> bool:
 
 
 def joined_rows(node: Node) -> int | None:
-    """Of a concat that needs no kernel, how many rows its operands are made in; None for any other node."""
+    """In how many rows the operands of a concat that needs no kernel are made; None for any other node."""
     op = movement_of(node).op
     if not isinstance(op, Concat):
         return None

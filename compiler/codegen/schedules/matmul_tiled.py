@@ -20,7 +20,6 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Pointwise, Position
 from compiler.codegen.computes.positions import affine, broadcast_position, unflatten
-from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.anchors import anchored_region
 from compiler.codegen.schedules.matmul_space import NEXT_PANEL, Product, product_space
 from compiler.codegen.schedules.packing import LanePanels, Panel
@@ -31,6 +30,7 @@ from compiler.codegen.schedules.register_tile import (
 )
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, lanes
+from compiler.codegen.work import TRANSCENDENTAL
 from compiler.ir import ROW_MAJOR, DType, Graph, Node
 from compiler.ir.ops.contraction import MatMul
 from compiler.targets import Target

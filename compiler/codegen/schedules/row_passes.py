@@ -14,11 +14,11 @@ from contextlib import ExitStack, contextmanager
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Position, Reduction
-from compiler.codegen.cost import TRANSCENDENTAL
 from compiler.codegen.schedules.accumulators import Accumulators
 from compiler.codegen.schedules.reduction import strip_pieces
 from compiler.codegen.schedules.region import RegionReader, as_result, compute_of, reads_vectors
 from compiler.codegen.tir import Array, KernelBuilder, lanes
+from compiler.codegen.work import TRANSCENDENTAL
 from compiler.ir import DType, Graph, Node, Shape, Value
 from compiler.ir.ops.broadcasting import broadcast_shapes
 from compiler.ir.ops.reduction import Reduce

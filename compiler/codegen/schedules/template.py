@@ -1,13 +1,12 @@
 """What a schedule template is: a way to compute a task, with a space of configurations.
 
-A template owns its algorithm. Several templates may match one task and compete; ``choose`` picks by their order
-in the table unless a config from the tuning database names one.
+A template owns its algorithm. Several templates may match one task and compete: ``choose_template``
+(``compiler.codegen.kernels``) takes the first of the table unless a choice from the tuning database names one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from tvm import tirx
@@ -30,7 +29,6 @@ class Kernel:
     func: tirx.PrimFunc
     scratch_bytes: int = 0
     in_place: tuple[int, ...] = ()
-    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Template(Protocol):

@@ -201,7 +201,7 @@ class Binder(Protocol):
     """Whatever can name a value so that several uses compute it once: a ``KernelBuilder``."""
 
     index_type: str
-    """Of the target's pointers."""
+    """The integer type of the target's pointers, ``int32`` or ``int64``."""
 
     def let(self, value: Expr, name: str) -> Expr:
         """A variable that holds ``value``."""

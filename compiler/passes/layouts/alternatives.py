@@ -43,7 +43,7 @@ SMALLEST_BLOCK = 4
 
 
 ConstantForms = Mapping[int, Callable[[Literal], Literal]]
-"""Of operands that are constants, by number: what a form reads in the place of them."""
+"""What a form reads in the place of operands that are constants, by the operand's number."""
 
 
 @dataclass(frozen=True)

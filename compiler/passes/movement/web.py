@@ -28,7 +28,7 @@ def compose(first: Permutation, second: Permutation) -> Permutation:
 
 
 def permutation_of(value: Value) -> Permutation | None:
-    """By which permutation a value was transposed, None if it was not."""
+    """The permutation by which a value was transposed, None if it was not."""
     producer = value.producer
     return producer.op.permutation if producer is not None and isinstance(producer.op, Transpose) else None
 

@@ -67,7 +67,7 @@ class _Uniform(Literal):
 
 
 def _constant(match: re.Match[str]) -> Literal:
-    """Of a value that no other constant of the graph has; integers, which may be positions, are 0."""
+    """A constant whose elements have a value that no other constant has; integers, which may be positions, are 0."""
     dtype = DType(match["dtype"])
     shape = tuple(int(size) for size in match["shape"].split(",") if size)
     return _Uniform(TensorType(dtype, shape), 1 + int(match["digest"], 16) / 1024 if dtype.numpy.kind == "f" else 0)

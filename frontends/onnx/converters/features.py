@@ -17,7 +17,7 @@ from frontends.onnx.converters.scores import TRANSFORMS, rows_of, transform_of
 from frontends.onnx.converters.term import Term, concat
 
 _MOST_KEYS: Final = 1 << 12
-"""Of a table of labels or categories: every element is compared with each."""
+"""Keys of a table of labels or categories: every element is compared with each."""
 
 
 def _fail(ctx: NodeContext, reason: str) -> MalformedModel:

@@ -12,7 +12,7 @@ import pytest
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Built, Incumbent
 from compiler.autotune.measure.library import build_runner
-from compiler.autotune.measure.plan import Limits
+from compiler.autotune.measure.protocol import Limits
 from compiler.autotune.measure.transport import Local, transport_for
 from compiler.autotune.record import Status
 from compiler.codegen.space import Choice

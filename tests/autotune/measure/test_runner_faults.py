@@ -7,7 +7,7 @@ from pathlib import Path
 
 from compiler.autotune.measure.device import KernelDevice, Patience
 from compiler.autotune.measure.interface import Built, Incumbent, Measured
-from compiler.autotune.measure.plan import Limits
+from compiler.autotune.measure.protocol import Limits
 from compiler.autotune.measure.transport import Local
 from compiler.autotune.record import Status
 from tests.autotune.measure.kernels import HOST, RIGHT, sum_task, written_in_c

@@ -17,7 +17,7 @@ import pytest
 
 from compiler.autotune.measure.device import KernelDevice, Patience, RunnerRefusedError
 from compiler.autotune.measure.interface import DeviceLostError
-from compiler.autotune.measure.plan import Limits
+from compiler.autotune.measure.protocol import Limits
 from compiler.autotune.measure.transport import Local, Remote, TransportError, transport_for
 from compiler.autotune.record import Status
 from tests.autotune.measure.kernels import HOST, RIGHT, sum_task, written_in_c

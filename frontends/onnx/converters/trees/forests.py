@@ -15,7 +15,7 @@ from frontends.onnx.converters.trees.ensemble import Ensemble, Votes
 from frontends.onnx.converters.trees.ranking import Tests, tests_of
 
 _MOST_VALUES = 1 << 27
-"""Of all leaves together: 1 GB in float64."""
+"""Values of all leaves together: 1 GB in float64."""
 
 
 class Trees:
@@ -127,7 +127,7 @@ class Trees:
             raise MalformedModel(f"{self.place}: {error}") from error
 
     def _comparisons(self, tests: Tests) -> tuple[Array, Array]:
-        """Of the splits, with float32 thresholds."""
+        """The arrays of the splits, with float32 thresholds."""
         splits = self.numbering.splits
         comparison = self.ensemble.comparison[splits]
         threshold = np.where(comparison == Comparison.MEMBER, 0, tests.threshold[splits])

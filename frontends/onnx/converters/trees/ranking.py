@@ -19,8 +19,8 @@ from frontends.onnx.converters.term import Term, concat
 from frontends.onnx.converters.trees.ensemble import Ensemble
 
 _MOST_CONSTANTS = 1 << 22
-"""Of all ranked features, each counted as often as the one that has most: float32 has all ranks of them, and the table
-stays small."""
+"""Constants of all ranked features, where each counts as having as many as the one with most: float32 can hold all
+their ranks, and the table stays small."""
 
 
 @dataclass(frozen=True)

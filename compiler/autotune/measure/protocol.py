@@ -1,7 +1,7 @@
-"""What the runner is told and what it answers, as text. The other side of ``runner.c``.
+"""The conversation with the runner: what it is told and what it answers, as text. The other side of ``runner.c``.
 
-A plan has a line of limits, one per operand and result of the task, at most one for the incumbent, and one per kernel,
-in this order::
+What it is told, its plan, has a line of limits, one per operand and result of the task, at most one for the incumbent,
+and one per kernel, in this order::
 
     limits TIME_NS MEMORY_BYTES TURNS TURN_NS HOPELESS
     operand OFFSET BYTES COPIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.autotune.measure.plan import Answer, RunLine, read_answer
+from compiler.autotune.measure.protocol import Answer, RunLine, read_answer
 from compiler.autotune.record import Status
 
 ANSWER = """begin 0

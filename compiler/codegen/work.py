@@ -20,7 +20,7 @@ TRANSCENDENTAL = frozenset(
 )
 """Names of the ops whose elements take a polynomial or more."""
 TRANSCENDENTAL_FLOPS = 20
-"""What an element of a transcendental function costs, in multiply or add equivalents."""
+"""Multiplications or additions that an element of a transcendental function counts as."""
 
 
 def region_flops(region: Graph) -> float:
@@ -34,8 +34,8 @@ def region_bytes(region: Graph) -> float:
 
 
 def padding_flops(node: Node) -> int:
-    """Of a convolution's operations, the products with padding. Kernels leave them out, so that to count them would let
-    small images exceed a machine's peak."""
+    """Operations of a convolution that are products with padding. Kernels leave them out: if they counted, small images
+    could exceed a machine's peak."""
     if not isinstance(node.op, Conv):
         return 0
     op, window = node.op, node.operands[1].type.shape[2:]
