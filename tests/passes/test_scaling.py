@@ -7,7 +7,6 @@ that visits all nodes for every node shows in it, and so does one that copies th
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 
 import pytest
@@ -22,8 +21,7 @@ FAMILIES = (
     large_graphs.shape_chains,
     large_graphs.residual_network,
 )
-SMALL, LARGE, HUGE = 1_000, 4_000, 10_000
-SECONDS = 30.0
+SMALL, LARGE = 1_000, 4_000
 RATIO = 4.5
 """For four times the nodes; a quadratic pass makes 16 times as many calls."""
 
@@ -32,14 +30,6 @@ RATIO = 4.5
 def test_work_is_about_linear(family: Callable[[int], Graph]) -> None:
     small, large = calls(family(SMALL)), calls(family(LARGE))
     assert large < RATIO * small
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.__name__)
-def test_large_graphs_do_not_take_for_ever(family: Callable[[int], Graph]) -> None:
-    graph = family(HUGE)
-    start = time.process_time()
-    PassManager.parse("standard").run(graph, "host", verify=False)
-    assert time.process_time() - start < SECONDS
 
 
 def calls(graph: Graph) -> int:
