@@ -31,7 +31,7 @@ from compiler.verification.inputs import sample_inputs
 SEED = 20_26
 _ALIGNMENT = 64
 
-MOST_COPIES = 16
+MOST_COPIES = 64
 
 TOLERANCES = {DType.F64: 1e-9, DType.F32: 1e-4, DType.F16: 1e-2, DType.BF16: 5e-2}
 """What a float may differ by, relative to the largest expected one: two orders of one sum, not two algorithms of a
@@ -124,7 +124,8 @@ def _copies(value: Value, region: Graph, constants: frozenset[Value], target: Ta
         return max(1, min(MOST_COPIES, target.l2_bytes // max(1, value.type.bytes)))
     if value not in constants or value.type.bytes < target.l1d_bytes:
         return 1
-    return max(1, min(MOST_COPIES, -(-2 * target.l2_bytes // max(1, value.type.bytes))))
+    beyond = 2 * max(target.l2_bytes, target.l3_bytes)
+    return max(1, min(MOST_COPIES, -(-beyond // max(1, value.type.bytes))))
 
 
 def _own_tolerance(region: Graph) -> float | None:
