@@ -6,10 +6,10 @@ Owns how many rows tiles have. All graphs go through the same passes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.plan import Plan, RowTile, batched_plan, graph_tasks, plan_graph
+from compiler.codegen.plan import KernelCall, Plan, RowTile, batched_plan, graph_tasks, plan_graph
 from compiler.ir import Graph, Node, Task
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.constant import Constant
@@ -53,11 +53,15 @@ class Forms:
 
         def tile_of(rows: int, graph: Graph) -> RowTile:
             own = {node: tasks[node] for node in graph if node in tasks}
-            return RowTile(rows, sum(map(cost, own.values())), plan_graph(graph, own, kernels))
+            plan = plan_graph(graph, own, kernels)
+            calls = (
+                replace(call, seconds=cost(call.task)) if isinstance(call, KernelCall) else call for call in plan.calls
+            )
+            return RowTile(rows, replace(plan, calls=tuple(calls)))
 
-        tile = tile_of(self.rows, self.main)
         if not self.smaller:
-            return tile.plan
+            return plan_graph(self.main, tasks, kernels)
+        tile = tile_of(self.rows, self.main)
         return batched_plan([tile, *(tile_of(*form) for form in self.smaller)], same_results=self.same_results)
 
 

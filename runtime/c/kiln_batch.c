@@ -3,7 +3,8 @@
  * Tiles are computed where the caller's data lies, and kiln_split.c says of which sizes. Only the last one may have more
  * rows than there are: it computes some rows before them once more, or zeros where there are none, and results go
  * through padding. Threads claim tiles, large ones first, or a few of the small ones at once; what a thread needs for a
- * pass (scratch, arena, pointers to its rows) is its own.
+ * pass (scratch, arena, pointers to its rows) is its own. Where there are too few tiles, the caller goes through them,
+ * and threads share each call instead, like those of a model of fixed shapes.
  */
 #include "kiln_context.h"
 #include "kiln_signal.h"
@@ -28,6 +29,8 @@ typedef struct batch {
     kiln_frame frame; /* of the caller's data; first, since a pool hands frames to calls */
     kiln_context *context;
     int32_t rows;
+    bool shares_calls; /* as in kiln_split */
+    bool spin;         /* as in kiln_pool_run */
     part parts[KILN_MOST_PROGRAMS];
 } batch;
 
@@ -69,7 +72,7 @@ static pass pass_of(const batch *b, int32_t worker) {
 }
 
 /* All calls of a program on this thread. */
-static void run_program(const batch *b, const part *of, const pass *p) {
+static void run_program_alone(const batch *b, const part *of, const pass *p) {
     kiln_call_time *times = b->context->times;
     for (uint32_t i = 0; i < of->program->n_calls; i++) {
         const kiln_call *call = &of->program->calls[i];
@@ -77,6 +80,24 @@ static void run_program(const batch *b, const part *of, const pass *p) {
         call->run(&p->frame, 0, call->extent, 0);
         kiln_profile_record(times, of->first_call + i, start);
     }
+}
+
+/* All calls of a program, each on as many threads as it is worth, which have scratch of their own. */
+static void share_program(const batch *b, const part *of, const pass *p) {
+    const kiln_crew *crew = &b->context->crew;
+    kiln_frame frame = p->frame;
+    frame.scratch = crew->memory;
+    frame.scratch_stride = crew->stride;
+    for (uint32_t i = 0; i < of->program->n_calls; i++)
+        kiln_pool_run(crew->pool, &of->program->calls[i], &frame, crew->workers[of->first_call + i], KILN_FEW_PIECES,
+                      b->spin);
+}
+
+static void run_program(const batch *b, const part *of, const pass *p) {
+    if (b->shares_calls)
+        share_program(b, of, p);
+    else
+        run_program_alone(b, of, p);
 }
 
 /* Points a pass to the caller's inputs, or outputs, from a row on. */
@@ -155,6 +176,14 @@ static void run_items(const kiln_frame *frame, int32_t begin, int32_t end, int32
     }
 }
 
+/* Whether nothing is to be decided about a single row: it is soon computed, or there is nobody else. */
+static bool is_one_threads_row(const batch *b) {
+    const kiln_plan *plan = b->context->model->plan;
+    const uint32_t last = plan->n_programs - 1;
+    const kiln_crew *crew = &b->context->crew;
+    return b->rows == 1 && (crew->threads == 1 || crew->shared_seconds[last] >= plan->programs[last].seconds);
+}
+
 static void run_row(const batch *b) {
     const kiln_plan *plan = b->context->model->plan;
     const uint32_t last = plan->n_programs - 1;
@@ -167,8 +196,9 @@ static void run_row(const batch *b) {
 /* Fills in the parts; returns the seconds that they take one core. */
 static double make_parts(batch *b, int threads) {
     const kiln_plan *plan = b->context->model->plan;
-    const kiln_split split = kiln_split_rows(plan, b->rows, threads);
+    const kiln_split split = kiln_split_rows(plan, b->context->crew.shared_seconds, b->rows, threads);
     double seconds = 0;
+    b->shares_calls = split.shares_calls;
     uint32_t call = 0;
     int32_t row = 0;
     for (uint32_t i = 0; i < plan->n_programs; i++) {
@@ -206,8 +236,9 @@ void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inpu
                   .scratch_stride = context->crew.stride},
         .context = context,
         .rows = rows,
+        .spin = spin,
     };
-    if (rows == 1) {
+    if (is_one_threads_row(&b)) {
         run_row(&b);
         return;
     }
@@ -215,7 +246,10 @@ void kiln_batch_run(kiln_context *context, int32_t rows, const void *const *inpu
     int threads = plan_run(&b, spin, &seconds);
     kiln_call call = {.run = run_items, .extent = 0};
     for (int i = 0; i < KILN_MOST_PROGRAMS; i++) call.extent += b.parts[i].items;
-    kiln_pool_run(context->crew.pool, &call, &b.frame, kiln_workers_for(seconds, call.extent, threads),
-                  KILN_MANY_PIECES, spin);
+    if (b.shares_calls)
+        run_items(&b.frame, 0, call.extent, 0);
+    else
+        kiln_pool_run(context->crew.pool, &call, &b.frame, kiln_workers_for(seconds, call.extent, threads),
+                      KILN_MANY_PIECES, spin);
     if (context->crew.threads > 1) context->ended_ns = kiln_now_ns();
 }

@@ -26,9 +26,41 @@ static double estimated_seconds(const kiln_plan *plan, const kiln_call *call) {
     return call->flops / flops_rate + call->bytes / bytes_rate;
 }
 
+/* What handing a call over to other threads, and waiting for them, takes. */
+#define SHARING_SECONDS 1e-6
+
 static int workers_of_call(const kiln_plan *plan, const kiln_call *call, int threads) {
-    if (plan->row_tile) return 1; /* rows are what threads share */
-    return kiln_workers_for(estimated_seconds(plan, call), call->extent, threads);
+    double seconds = plan->row_tile ? call->seconds : estimated_seconds(plan, call);
+    return kiln_workers_for(seconds, call->extent, threads);
+}
+
+/* What a call takes that some threads share. */
+static double shared_seconds(const kiln_call *call, int workers) {
+    if (workers == 1) return call->seconds;
+    int64_t most = (int64_t)workers * KILN_FEW_PIECES, pieces = most < call->extent ? most : call->extent;
+    int64_t rounds = (pieces + workers - 1) / workers;
+    return call->seconds * (double)rounds / (double)pieces + SHARING_SECONDS;
+}
+
+static uint32_t calls_of(const kiln_plan *plan) {
+    uint32_t calls = 0;
+    for (uint32_t i = 0; i < plan->n_programs; i++) calls += plan->programs[i].n_calls;
+    return calls;
+}
+
+/* How many threads share each call, and what that makes of the time of tiles. */
+static void divide_calls(const kiln_plan *plan, kiln_crew *c) {
+    uint32_t number = 0;
+    for (uint32_t p = 0; p < plan->n_programs; p++) {
+        const kiln_program *program = &plan->programs[p];
+        double saved = 0;
+        for (uint32_t i = 0; i < program->n_calls; i++) {
+            const kiln_call *call = &program->calls[i];
+            c->workers[number] = workers_of_call(plan, call, c->threads);
+            saved += call->seconds - shared_seconds(call, c->workers[number++]);
+        }
+        c->shared_seconds[p] = program->seconds - saved;
+    }
 }
 
 static void crew_free(kiln_crew *c) {
@@ -43,20 +75,18 @@ static kiln_status crew_create(const kiln_model *model, int threads, kiln_crew *
         return kiln_fail(error, KILN_ERROR_ARGUMENT, "%d threads: must be 0 (automatic) to %d", threads,
                          MAX_THREADS);
     const kiln_plan *plan = model->plan;
-    const kiln_program *program = &plan->programs[0];
     kiln_crew c = {.threads = threads ? threads : model->cpus};
     if (c.threads > MAX_THREADS) c.threads = MAX_THREADS;
     uint64_t stride = kiln_lines(plan->scratch_bytes) + (plan->row_tile ? kiln_batch_worker_bytes(plan) : 0);
     c.memory = stride <= SIZE_MAX / MAX_THREADS ? allocate(stride * (uint64_t)c.threads) : NULL;
     c.stride = (size_t)stride;
-    c.workers = malloc((program->n_calls + 1) * sizeof *c.workers);
+    c.workers = malloc((calls_of(plan) + 1) * sizeof *c.workers);
     if (!c.memory || !c.workers) {
         crew_free(&c);
         return kiln_fail(error, KILN_ERROR_MEMORY, "out of memory: %llu bytes for each of %d threads",
                          (unsigned long long)stride, threads);
     }
-    for (uint32_t i = 0; i < program->n_calls; i++)
-        c.workers[i] = workers_of_call(plan, &program->calls[i], c.threads);
+    divide_calls(plan, &c);
     kiln_status status = kiln_pool_create(c.threads, &c.pool, error);
     if (status != KILN_OK) {
         crew_free(&c);
@@ -119,12 +149,6 @@ kiln_status kiln_set_threads(kiln_context *context, int threads, kiln_error *err
 
 int kiln_threads(const kiln_context *context) { return context->crew.threads; }
 
-static uint32_t calls_of(const kiln_plan *plan) {
-    uint32_t calls = 0;
-    for (uint32_t i = 0; i < plan->n_programs; i++) calls += plan->programs[i].n_calls;
-    return calls;
-}
-
 kiln_status kiln_set_profiling(kiln_context *context, int enabled, kiln_error *error) {
     kiln_status status = kiln_acquire(context, error);
     if (status != KILN_OK) return status;
@@ -143,7 +167,7 @@ size_t kiln_profile(const kiln_context *context, kiln_kernel_time *times, size_t
             if (count >= capacity) continue;
             const kiln_call *call = &plan->programs[p].calls[i];
             const kiln_call_time spent = context->times ? context->times[count] : (kiln_call_time){0};
-            int workers = p == 0 ? context->crew.workers[i] : 1;
+            int workers = plan->row_tile ? 1 : context->crew.workers[i]; /* a profile is of one thread then */
             times[count] = (kiln_kernel_time){call->name,  spent.runs,  spent.total_ns, spent.best_ns,
                                               call->flops, call->bytes, workers};
         }

@@ -13,7 +13,8 @@ typedef struct kiln_crew {
     kiln_pool *pool;
     char *memory;  /* of each worker: scratch, and behind it what a dynamic batch needs (kiln_batch.c) */
     size_t stride; /* bytes from one worker's memory to the next one's */
-    int *workers;  /* per call: how many threads share it */
+    int *workers;  /* per call of one program after the other: how many threads share it */
+    double shared_seconds[KILN_MOST_PROGRAMS]; /* of a dynamic batch: what a tile takes whose calls they share */
 } kiln_crew;
 
 typedef struct kiln_call_time {

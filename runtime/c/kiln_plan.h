@@ -29,7 +29,7 @@
 
 #include <stdbool.h>
 
-#define KILN_PLAN_ABI      3
+#define KILN_PLAN_ABI      4
 #define KILN_ALIGNMENT     64 /* of the arena, the weights and each worker's scratch */
 #define KILN_MOST_PROGRAMS 4
 
@@ -47,13 +47,15 @@ typedef struct kiln_frame {
 
 typedef void (*kiln_call_fn)(const kiln_frame *frame, int32_t begin, int32_t end, int32_t worker);
 
-/* One kernel call. `flops` and `bytes`, of the whole call, decide how many threads it is worth. */
+/* One kernel call. `flops` and `bytes`, of the whole call, decide how many threads it is worth; with a dynamic batch, the
+ * `seconds` that one core takes for it, as estimated at build time. */
 typedef struct kiln_call {
     const char *name;
     kiln_call_fn run;
     int32_t extent; /* iterations of the outermost loop; 1 for a call that cannot be split */
     double flops;
     double bytes;
+    double seconds; /* 0 when unknown */
 } kiln_call;
 
 /* The model compiled for one set of shapes. A dynamic batch needs what stands behind the calls: the rows that they

@@ -2,7 +2,8 @@
  *
  * A program of many rows takes the least time per row, but a tile takes its time however few of its rows there are, and
  * is one thread's work. Each program may leave what does not fill its tiles, or does not fill one for every thread, to
- * those of fewer rows; these few splits are compared.
+ * those of fewer rows; these few splits are compared. Where there are fewer tiles than threads, all of these may share
+ * the work within each.
  */
 #include "kiln_context.h"
 #include "kiln_split.h"
@@ -11,6 +12,7 @@
 
 typedef struct search {
     const kiln_plan *plan;
+    const double *shared_seconds;
     int threads;
     kiln_split split; /* the one that is being made */
     kiln_split best;
@@ -38,11 +40,24 @@ static double seconds_of(const search *s) {
     return seconds;
 }
 
+/* How long they take if they share the calls of one tile after the other. */
+static double shared_seconds_of(const search *s) {
+    double seconds = 0;
+    for (uint32_t p = 0; p < s->plan->n_programs; p++) seconds += s->split.tiles[p] * s->shared_seconds[p];
+    return seconds;
+}
+
 static void compare(search *s) {
     double seconds = seconds_of(s);
+    bool shares_calls = false;
+    if (s->threads > 1 && shared_seconds_of(s) < seconds) {
+        seconds = shared_seconds_of(s);
+        shares_calls = true;
+    }
     if (seconds >= s->best_seconds) return;
     s->best_seconds = seconds;
     s->best = s->split;
+    s->best.shares_calls = shares_calls;
 }
 
 /* Tries the splits of the last `rows` rows over the programs from number `p` on. */
@@ -65,8 +80,16 @@ static void split_rest(search *s, uint32_t p, int32_t rows) {
     *tiles = 0;
 }
 
-kiln_split kiln_split_rows(const kiln_plan *plan, int32_t rows, int threads) {
-    search s = {.plan = plan, .threads = plan->same_results ? threads : 1, .best_seconds = DBL_MAX};
+kiln_split kiln_split_rows(const kiln_plan *plan, const double *shared_seconds, int32_t rows, int threads) {
+    search s = {.plan = plan,
+                .shared_seconds = shared_seconds,
+                .threads = plan->same_results ? threads : 1,
+                .best_seconds = DBL_MAX};
     split_rest(&s, 0, rows);
+    if (s.threads == threads) return s.best;
+    s.threads = threads;
+    s.split = s.best;
+    s.best_seconds = DBL_MAX;
+    compare(&s);
     return s.best;
 }

@@ -47,6 +47,15 @@ def test_tiles_of_rows(sample: Sample, rows: int) -> None:
         np.testing.assert_array_equal(run_kernel(kernel, operands)[0], want)
 
 
+@pytest.mark.parametrize("sample", [PerfectWalk.samples()[-1], SparseWalk.samples()[-1]], ids=lambda s: s.op.name)
+def test_threads_share_the_trees_of_few_rows(sample: Sample) -> None:
+    graph = sample_graph(sample)
+    (want,) = run_graph(graph, sample.operands)
+    for kernel in load_kernels((graph, (Walks.name, config)) for config in Walks().space(graph, HOST)):
+        assert kernel.info.extent > len(want)
+        np.testing.assert_array_equal(run_kernel(kernel, sample.operands)[0], want)
+
+
 def with_rows(sample: Sample, rows: int) -> Graph:
     x = np.zeros((rows, sample.operands[0].shape[1]), np.float32)
     return sample_graph(Sample(sample.op, (x, *sample.operands[1:])))

@@ -68,9 +68,9 @@ static const kiln_tensor outputs[] = {
 };
 
 static const kiln_call calls[] = {
-    {"affine", call_0, ROWS, 3.0 * ROWS * COLUMNS, 8.0 * ROWS * COLUMNS},
-    {"relu", call_1, ROWS, 1.0 * ROWS * COLUMNS, 8.0 * ROWS * COLUMNS},
-    {"row_sum", call_2, ROWS, 1.0 * ROWS * COLUMNS, 4.0 * ROWS * COLUMNS},
+    {"affine", call_0, ROWS, 3.0 * ROWS * COLUMNS, 8.0 * ROWS * COLUMNS, 0},
+    {"relu", call_1, ROWS, 1.0 * ROWS * COLUMNS, 8.0 * ROWS * COLUMNS, 0},
+    {"row_sum", call_2, ROWS, 1.0 * ROWS * COLUMNS, 4.0 * ROWS * COLUMNS, 0},
 };
 
 static const kiln_program programs[] = {{.calls = calls, .n_calls = 3}};

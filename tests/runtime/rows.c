@@ -1,7 +1,8 @@
 /* A hand-written model.c with a dynamic batch: y = x * gain * scale, by = how many rows the code computes at once.
  *
  * Inputs x float32[n, 8] and scale float32[n]; outputs y float32[n, 8] and by int32[n]. Tiles have 16 rows or
- * 4, which take as long as 6 and 2 single rows by the plan's estimates. Each program needs its arena and its scratch.
+ * 4, which take as long as 6 and 2 single rows by the plan's estimates. Each program needs its arena and its scratch;
+ * threads that share the calls of one tile have its arena in common.
  */
 #include "kiln_plan.h"
 
@@ -64,21 +65,21 @@ static const kiln_tensor outputs[] = {
 };
 
 static const kiln_call calls[] = {
-    {"gain [16 rows]", gain, TILE, 1.0 * TILE * COLUMNS, 8.0 * TILE * COLUMNS},
-    {"scale [16 rows]", scale, TILE, 1.0 * TILE * COLUMNS, 8.0 * TILE * COLUMNS},
-    {"by [16 rows]", by_tile, TILE, 0, 4.0 * TILE},
+    {"gain [16 rows]", gain, TILE, 1.0 * TILE * COLUMNS, 8.0 * TILE * COLUMNS, 3 * TEST_SECONDS},
+    {"scale [16 rows]", scale, TILE, 1.0 * TILE * COLUMNS, 8.0 * TILE * COLUMNS, 3 * TEST_SECONDS},
+    {"by [16 rows]", by_tile, TILE, 0, 4.0 * TILE, 0},
 };
 
 static const kiln_call small_calls[] = {
-    {"gain [4 rows]", gain, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS},
-    {"scale [4 rows]", scale, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS},
-    {"by [4 rows]", by_small, SMALL, 0, 4.0 * SMALL},
+    {"gain [4 rows]", gain, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS, TEST_SECONDS},
+    {"scale [4 rows]", scale, SMALL, 1.0 * SMALL * COLUMNS, 8.0 * SMALL * COLUMNS, TEST_SECONDS},
+    {"by [4 rows]", by_small, SMALL, 0, 4.0 * SMALL, 0},
 };
 
 static const kiln_call row_calls[] = {
-    {"gain [1 row]", gain, 1, 1.0 * COLUMNS, 8.0 * COLUMNS},
-    {"scale [1 row]", scale, 1, 1.0 * COLUMNS, 8.0 * COLUMNS},
-    {"by [1 row]", by_row, 1, 0, 4.0},
+    {"gain [1 row]", gain, 1, 1.0 * COLUMNS, 8.0 * COLUMNS, TEST_SECONDS},
+    {"scale [1 row]", scale, 1, 1.0 * COLUMNS, 8.0 * COLUMNS, 0},
+    {"by [1 row]", by_row, 1, 0, 4.0, 0},
 };
 
 static const kiln_program programs[] = {

@@ -174,7 +174,8 @@ def _tensor(name: str, type_: TensorType, *, dynamic: bool) -> str:
 
 
 def _row(function: str, call: Call) -> str:
-    return f"{{{string(call.name)}, {function}, {call.extent}, {number(call.flops)}, {number(call.bytes)}}}"
+    costs = ", ".join(map(number, (call.flops, call.bytes, call.seconds)))
+    return f"{{{string(call.name)}, {function}, {call.extent}, {costs}}}"
 
 
 def _programs(plan: Plan) -> list[str]:

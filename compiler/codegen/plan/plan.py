@@ -69,7 +69,8 @@ class Address:
 
 @dataclass(frozen=True)
 class KernelCall:
-    """One call of a compiled kernel; ``flops`` and ``bytes`` moved are those of the whole call."""
+    """One call of a compiled kernel; ``flops`` and ``bytes`` moved are those of the whole call, ``seconds`` an estimate
+    of what one core takes for it, or 0 where there is none."""
 
     step: int
     name: str
@@ -84,6 +85,7 @@ class KernelCall:
     template: str = ""
     config: str = ""
     launch: Launch = Launch.CPU
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,11 @@ class CopyCall:
         """Bytes read and written."""
         return 2.0 * self.rows * self.row_bytes
 
+    @property
+    def seconds(self) -> float:
+        """Nothing is estimated of copies."""
+        return 0.0
+
 
 Call = KernelCall | CopyCall
 
@@ -140,11 +147,15 @@ class Weight:
 
 @dataclass(frozen=True)
 class RowTile:
-    """A plan for a tile of ``rows`` rows; ``seconds`` is an estimate of what one core takes for it."""
+    """A plan for a tile of ``rows`` rows, whose calls have estimates."""
 
     rows: int
-    seconds: float
     plan: Plan
+
+    @property
+    def seconds(self) -> float:
+        """What one core takes for it."""
+        return sum(call.seconds for call in self.plan.calls)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 A step waits for two or three loads, one after the other, and a compare; several trees, a step of each in turn, fill the
 time. What a step costs then is the loads that a core can make. The rows of a tile pass the same trees one after the
 other, so that these come from a near cache however many trees there are. There is no branch that depends on data.
+
+Threads share the tiles, and where there are few rows parts of the trees.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from compiler.codegen.schedules.linked_nodes import LinkedTree
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.tree_parts import FEW_ROWS, TreePart, part_count
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
-from compiler.ir import DType, Graph
+from compiler.ir import DType, Graph, Node
 from compiler.ir.ops.perfect_walk import BLOCK, PerfectWalk, block_levels, keys_of_row
 from compiler.ir.ops.sparse_walk import LEAF_KEY, SparseWalk, source_bits
 from compiler.targets import Target
@@ -35,15 +38,16 @@ TILES = (1, 4, 16, 64)
 KEYS_SHARE = 0.5
 """What the keys of a tile may take of the first-level cache."""
 
-FEWEST_TILES = 8
-"""What threads share; of fewer rows, tiles have one."""
+FEWEST_STEPS = 256
+"""Of a row through a part of the trees; a thread takes a quarter of a microsecond for them, or more if nodes are far
+away."""
 
 
 class Walks:
     """A region of one walk."""
 
     name = "walks"
-    version = 3
+    version = 4
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -60,7 +64,7 @@ class Walks:
         (node,) = region.nodes
         rows, trees = node.result.type.shape
         chains = tuple(count for count in CHAINS if count <= max(1, trees))
-        tiles = tuple(count for count in TILES if count == 1 or FEWEST_TILES * count <= rows)
+        tiles = tuple(count for count in TILES if count == 1 or FEW_ROWS * count <= rows)
         row_bytes = 4 * keys_of_row(node.operands[0].type.shape[1])
         usual = trees if trees in chains else max(count for count in chains if count <= USUAL)
         near = [count for count in tiles if count == 1 or count * row_bytes <= KEYS_SHARE * target.l1d_bytes]
@@ -68,12 +72,12 @@ class Walks:
         return Space((Knob("trees", chains, usual), Knob("rows", tiles, near[-1] if trees > usual else 1)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
-        """An iteration of the parallel loop is a tile of rows."""
+        """An iteration of the parallel loop is a tile of rows, or a part of the trees for one."""
         (node,) = region.nodes
         k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         (x, *tables), (result,) = parameters(k, region)
         (rows, features), trees, tile = x.shape, result.shape[1], config["rows"]
-        together = config["trees"]
+        together, parts = config["trees"], part_count(rows, trees * _steps_of(node) // FEWEST_STEPS)
         is_perfect = isinstance(node.op, PerfectWalk)
         size, filler = (keys_of_row(features), 0) if is_perfect else (1 << source_bits(features), LEAF_KEY)
         keys = k.pointer("scratch", DType.I32, (tile, size))
@@ -81,21 +85,27 @@ class Walks:
             walk = _PerfectTrees(k, tables[0], keys, node.op.depth)
         else:
             walk = _SparseTrees(k, tables[0], tables[1], keys, as_type(SparseWalk, node.op).steps)
-        with k.parallel(-(-rows // tile), "tile") as number:
-            first = k.let(number * tile, "first_row")
+        with k.parallel(-(-rows // tile) * parts, "tile") as number:
+            part = TreePart(k, number, parts)
+            first = k.let(part.tile * tile, "first_row")
             count = k.let(tirx.Min(k.index(rows) - first, k.index(tile)), "rows")
-            with k.serial(count, "line") as line:
+            with part.begins(), k.serial(count, "line") as line:
                 make_keys(k, x, first + line, keys, line, target.lanes(4))
                 for place, width in k.strips(size - 2 * features, target.lanes(4)):
                     keys[line, lanes(place + 2 * features, width)] = literal(filler, "int32")
-            if trees // together:
-                with k.serial(trees // together, "group") as group, k.serial(count, "line") as line:
+            if groups := trees // together:
+                with part.share_of(groups) as group, k.serial(count, "line") as line:
                     tree = k.let(group * together, "tree")
                     walk.emit([tree + other for other in range(together)], result, first, line)
             if rest := range(trees // together * together, trees):
-                with k.serial(count, "line") as line:
+                with part.ends(), k.serial(count, "line") as line:
                     walk.emit([k.index(tree) for tree in rest], result, first, line)
         return Kernel(k.finish(), 4 * tile * size)
+
+
+def _steps_of(node: Node) -> int:
+    """Of a walk through one tree."""
+    return node.op.depth if isinstance(node.op, PerfectWalk) else as_type(SparseWalk, node.op).steps
 
 
 class _PerfectTrees:

@@ -62,7 +62,13 @@ class PerfectWalk(Op):
 
     @classmethod
     def samples(cls) -> list[Sample]:
-        return [_sample(9, 3, 15, 4), _sample(2, 1, 1, 1), _sample(1, 5, 9, 8), _sample(3, 2, 4, 6)]
+        return [
+            _sample(9, 3, 15, 4),
+            _sample(2, 1, 1, 1),
+            _sample(1, 5, 9, 8),
+            _sample(3, 2, 4, 6),
+            _sample(2, 3, 1027, 1),
+        ]
 
 
 def keys_of_row(features: int) -> int:

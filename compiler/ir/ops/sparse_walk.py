@@ -53,7 +53,7 @@ class SparseWalk(Op):
 
     @classmethod
     def samples(cls) -> list[Sample]:
-        return [_sample(9, 3, 21, 4), _sample(2, 1, 1, 0), _sample(1, 5, 16, 13)]
+        return [_sample(9, 3, 21, 4), _sample(2, 1, 1, 0), _sample(1, 5, 16, 13), _sample(2, 3, 83, 50)]
 
 
 def source_bits(features: int) -> int:
