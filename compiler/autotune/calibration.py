@@ -11,6 +11,7 @@ from statistics import fmean
 from compiler.codegen.analytic import estimate
 from compiler.ir import ROW_MAJOR, Graph, Task
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
@@ -18,6 +19,7 @@ from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import Pool
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.reduction import Reduce
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.winograd import WinogradConv
@@ -27,7 +29,8 @@ from compiler.targets import Target
 FEWEST = 3
 """This many tasks of a kind tell how far estimates of the kind are off; fewer count for all kinds together only."""
 
-_FORESTS = (BitslicedForest, DeepForest, RankedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
+_WHOLE_FORESTS = (BitslicedForest, DeepForest, RankedForest, BranchingForest)
+_FORESTS = (*_WHOLE_FORESTS, RankedLeaves, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 
 

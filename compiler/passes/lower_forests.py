@@ -12,11 +12,18 @@ After, for many rows and shallow trees::
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
 for many rows and deep trees ``deep_forest``, with tables of the levels below; for few rows ``ranked_forest``, where
-features have ranks of a byte; else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and
-``forest_walk`` for sets::
+features have ranks of a byte, or, where there are several outputs::
+
+    %7 = ranked_leaves(%0, %1, ...) {depth = 6} : f32[1,2600,1]
+    %8 = reshape(%7) : f32[1,100,26]
+    %11 = ordered_sum(%10, %8) : f32[1,26]
+
+else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
+
+A tiny forest may become code, ``branching_forest(%0, %10) {forest = forest<...>}``.
 
 ``forest_leaves`` becomes a walk and a ``gather`` of the names of leaves.
 """
@@ -33,15 +40,18 @@ from compiler.ir.graph import Graph, Value
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import DEEPEST, BitslicedForest
+from compiler.ir.ops.branching_forest import BranchingForest, is_tiny
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.indexing import Gather
-from compiler.ir.ops.movement import Broadcast
+from compiler.ir.ops.movement import Broadcast, Reshape
+from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import DEEPEST as DEEPEST_PERFECT
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import DEEPEST as DEEPEST_RANKED
 from compiler.ir.ops.ranked_forest import LOWER, RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.unary import Cast
 from compiler.ir.rewriter import Rewriter
@@ -51,10 +61,10 @@ from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.deep import deep_tables
-from compiler.passes.forests.ranking import ranked_tables
+from compiler.passes.forests.ranking import ranked_tables, rounds_of_trees
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
-AUTO, BITSLICED, RANKED, WALK = "auto", "bitsliced", "ranked", "walk"
+AUTO, BITSLICED, RANKED, WALK, BRANCHING = "auto", "bitsliced", "ranked", "walk", "branching"
 
 UPPER_LEVELS = (8, 7, 6, 5)
 """How many levels of deep trees may be bit-sliced."""
@@ -65,15 +75,15 @@ PADDING = 16
 
 @dataclass(frozen=True)
 class LowerForests(Pass):
-    """``algorithm``: ``bitsliced``, ``ranked`` or ``walk`` for all forests that it can compute, or ``auto``, the one
-    that costs least; where nothing is known of costs, a walk."""
+    """``algorithm``: ``bitsliced``, ``ranked``, ``walk`` or ``branching`` for all forests that it can compute, or
+    ``auto``, the one that costs least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
     algorithm: str = AUTO
 
     def __post_init__(self) -> None:
-        known = (AUTO, BITSLICED, RANKED, WALK)
+        known = (AUTO, BITSLICED, RANKED, WALK, BRANCHING)
         if self.algorithm not in known:
             raise PipelineError(f"pass {self.name!r}: algorithm is one of {', '.join(known)}, not {self.algorithm}")
 
@@ -106,9 +116,9 @@ class LowerForests(Pass):
         if forest.trees == 0:
             return start
         whole = self._whole(forest, costs)
-        walks = [] if whole and self.algorithm in (BITSLICED, RANKED) else _walks(forest)
+        walks = [] if whole and self.algorithm in (BITSLICED, RANKED, BRANCHING) else _walks(forest)
         walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in walks]
-        ways = [[step.task(x.type, start.type)] for step in whole]
+        ways = [step.tasks(x.type, start.type) for step in whole]
         reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
         ways += [[walk.task(x.type), sums.task(reached, start.type)] for walk, sums in walked]
         seconds = costs(ways) if costs is not None else [0.0] * len(ways)
@@ -118,12 +128,19 @@ class LowerForests(Pass):
         walk, sums = walked[cheapest - len(whole)]
         return sums.emit(rewriter, walk.emit(rewriter, x), start)
 
-    def _whole(self, forest: Forest, costs: CostsOf | None) -> list[_Step]:
-        """The wanted forms in which one op computes the forest, if it can."""
-        wanted = (BITSLICED, RANKED) if self.algorithm == AUTO and costs is not None else (self.algorithm,)
+    def _whole(self, forest: Forest, costs: CostsOf | None) -> list[_Step | _Apart]:
+        """The wanted forms in which one op computes the forest, or what its trees give, if it can."""
+        everything = (BITSLICED, RANKED, BRANCHING)
+        wanted = everything if self.algorithm == AUTO and costs is not None else (self.algorithm,)
         depth = profile_of(forest).max_depth
-        steps = _bitsliced(forest, depth) if BITSLICED in wanted and depth else []
-        return [*steps, *_ranked(forest, depth)] if RANKED in wanted and depth else steps
+        found: list[_Step | _Apart] = []
+        if BITSLICED in wanted and depth:
+            found += _bitsliced(forest, depth)
+        if RANKED in wanted and depth:
+            found += _ranked(forest, depth)
+        if BRANCHING in wanted and is_tiny(forest):
+            found.append(_Step(BranchingForest(forest), ()))
+        return found
 
 
 def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
@@ -135,13 +152,22 @@ def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
     return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
 
 
-def _ranked(forest: Forest, depth: int) -> list[_Step]:
-    """Ranks of all features that the trees ask for, if these are nearly perfect."""
+def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:
+    """Ranks of all features that the trees ask for, if these are nearly perfect: with sums, or before them."""
     if not _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED):
         return []
     depth = max(depth, LOWER)
     tables = ranked_tables(forest, depth)
-    return [] if tables is None else [_Step(RankedForest(depth), tables)]
+    if tables is None:
+        return []
+    whole = _Step(RankedForest(depth), tables)
+    order = rounds_of_trees(forest)
+    if order is None:
+        return [whole]
+    if (order != np.arange(forest.trees)).any():
+        tables = ranked_tables(forest, depth, order)
+        assert tables is not None
+    return [whole, _Apart(_Step(RankedLeaves(depth), tables[:-1]), forest.trees * forest.leaf.shape[1])]
 
 
 @dataclass(frozen=True)
@@ -157,9 +183,34 @@ class _Step:
             self.op, [*operands, *(TensorType(DType.of(table.dtype), table.shape) for table in self.tables)]
         )
 
+    def tasks(self, x: TensorType, start: TensorType) -> list[Task]:
+        """Of a forest that this op computes as a whole."""
+        return [self.task(x, start)]
+
     def emit(self, rewriter: Rewriter, *operands: Value) -> Value:
         """The node, and its tables as constants."""
         return rewriter.emit(self.op, *operands, *map(rewriter.constant, self.tables))
+
+
+@dataclass(frozen=True)
+class _Apart:
+    """What the trees give for a row, ``values`` in all, in rounds that add one to every output; then the sums."""
+
+    leaves: _Step
+    values: int
+
+    def tasks(self, x: TensorType, start: TensorType) -> list[Task]:
+        """Of both ops."""
+        return [self.leaves.task(x), task_of_op(OrderedSum(), [start, TensorType(start.dtype, self._terms(start))])]
+
+    def emit(self, rewriter: Rewriter, x: Value, start: Value) -> Value:
+        """The nodes, and tables as constants."""
+        terms = rewriter.emit(Reshape(self._terms(start.type)), self.leaves.emit(rewriter, x))
+        return rewriter.emit(OrderedSum(), start, terms)
+
+    def _terms(self, start: TensorType) -> tuple[int, int, int]:
+        rows, outputs = start.shape
+        return rows, self.values // outputs, outputs
 
 
 @dataclass(frozen=True)

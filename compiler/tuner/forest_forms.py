@@ -1,7 +1,7 @@
 """Which forms of a forest are worth a trial beside the one that a build takes.
 
-A forest is one task, or two: a walk, and the sums of the leaves that it reaches. What the parts of one forest have in
-common are its rows and its trees.
+A forest is one task, or two: a walk, and the sums of the leaves that it reaches; or what trees give, and the sums of
+that. What the parts of one forest have in common are its rows and its trees.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 
 from compiler.ir import Task
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk
 
 
@@ -26,6 +29,8 @@ class _Forms:
     whole: list[Task] = field(default_factory=list[Task])
     walks: list[Task] = field(default_factory=list[Task])
     sums: list[Task] = field(default_factory=list[Task])
+    values: list[Task] = field(default_factory=list[Task])
+    terms: list[Task] = field(default_factory=list[Task])
 
     def __iter__(self) -> Iterator[tuple[Task, ...]]:
         """Each form as the tasks that it consists of."""
@@ -34,6 +39,10 @@ class _Forms:
         for walk in self.walks:
             for sums in self.sums:
                 yield walk, sums
+        for values in self.values:
+            for terms in self.terms:
+                if values.graph().outputs[0].type.elements == terms.graph().inputs[1].type.elements:
+                    yield values, terms
 
 
 def forest_forms(tasks: Iterable[Task]) -> list[list[tuple[Task, ...]]]:
@@ -41,7 +50,7 @@ def forest_forms(tasks: Iterable[Task]) -> list[list[tuple[Task, ...]]]:
     groups: defaultdict[tuple[int, int], _Forms] = defaultdict(_Forms)
     for task in tasks:
         _put(task, groups)
-    return [list(forms) for forms in groups.values()]
+    return [found for forms in groups.values() if (found := list(forms))]
 
 
 def forest_alternatives(
@@ -77,8 +86,18 @@ def _put(task: Task, groups: Mapping[tuple[int, int], _Forms]) -> None:
         match node.op:
             case BitslicedForest() | DeepForest():
                 groups[types[0].shape[0], types[8].shape[0]].whole.append(task)
+            case BranchingForest(forest):
+                groups[types[0].shape[0], forest.trees].whole.append(task)
             case RankedForest():
                 groups[types[0].shape[0], types[6].shape[0]].whole.append(task)
+            case RankedLeaves():
+                rows, trees, _ = node.result.type.shape
+                groups[rows, trees].values.append(task)
+            case OrderedSum():
+                rows, count, outputs = types[1].shape
+                # A tree gives one value, or one for each output.
+                for trees in {count, count * outputs}:
+                    groups[rows, trees].terms.append(task)
             case PerfectWalk() | SparseWalk() | ForestWalk():
                 rows, trees = node.result.type.shape
                 groups[rows, trees].walks.append(task)

@@ -1,4 +1,4 @@
-"""``ranked_forest`` on every vector width and on ARM: to the bit, whatever the configuration."""
+"""``ranked_forest`` and ``ranked_leaves`` on every vector width and on ARM: to the bit, whatever the configuration."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ from compiler.codegen.schedules.ranked_forest import RankedForests
 from compiler.ir import Sample
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.targets import Target, resolve
 from tests.codegen.native import ARMV7, CORTEX_A72, HOST, X86_V2, X86_V3, X86_V4
-from tests.codegen.task_kernels import check_that_knobs_matter, load_kernels, run_kernel
+from tests.codegen.task_kernels import check_that_knobs_matter, load_kernel, load_kernels, run_kernel
 from tests.codegen.test_bitsliced_forest import assert_same_bits
 from tests.codegen.test_computes import sample_graph
 from tests.differential.emulated import Job, run_emulated
+
+SAMPLES = (*RankedForest.samples(), *RankedLeaves.samples())
+FIRST = (RankedForest.samples()[0], RankedLeaves.samples()[0])
 
 
 def check_here(cases: list[tuple[Sample, Config]], target: Target) -> None:
@@ -30,18 +34,25 @@ def check_here(cases: list[tuple[Sample, Config]], target: Target) -> None:
 
 
 def test_every_configuration() -> None:
-    sample = RankedForest.samples()[0]
-    check_here([(sample, config) for config in RankedForests().space(sample_graph(sample), HOST)], HOST)
+    spaces = [(sample, RankedForests().space(sample_graph(sample), HOST)) for sample in FIRST]
+    check_here([(sample, config) for sample, space in spaces for config in space], HOST)
 
 
 def test_every_sample() -> None:
     """One vector of ranks, two and four; groups and batches of trees that are full and not."""
-    samples = RankedForest.samples()
-    check_here([(sample, RankedForests().space(sample_graph(sample), HOST).default) for sample in samples], HOST)
+    check_here([(sample, RankedForests().space(sample_graph(sample), HOST).default) for sample in SAMPLES], HOST)
+
+
+def test_threads_share_the_trees_of_few_rows() -> None:
+    """Each of three rows is cut into parts, each of nine is not."""
+    sample = RankedLeaves.samples()[1]
+    few, many = sample_graph(sample), sample_graph(RankedLeaves.samples()[2])
+    assert [load_kernel(graph).info.extent for graph in (few, many)] == [3 * 4, 9]
 
 
 def test_knobs_matter() -> None:
-    check_that_knobs_matter(RankedForests(), sample_graph(RankedForest.samples()[0]), HOST)
+    for sample in FIRST:
+        check_that_knobs_matter(RankedForests(), sample_graph(sample), HOST)
 
 
 def test_ranks_are_looked_up_in_registers_where_a_target_can() -> None:
@@ -53,12 +64,11 @@ def test_ranks_are_looked_up_in_registers_where_a_target_can() -> None:
 def test_narrower_vectors(target: Target) -> None:
     if not set(target.features) <= set(HOST.features):
         pytest.skip(f"this machine is no {target.name}")
-    samples = RankedForest.samples()
-    check_here([(sample, RankedForests().space(sample_graph(sample), target).default) for sample in samples], target)
+    check_here([(sample, RankedForests().space(sample_graph(sample), target).default) for sample in SAMPLES], target)
 
 
 @pytest.mark.parametrize("target", [CORTEX_A72, ARMV7], ids=lambda target: target.name)
 def test_arm(target: Target, tmp_path: Path) -> None:
-    jobs = [Job(sample_graph(sample), sample.operands) for sample in RankedForest.samples()]
+    jobs = [Job(sample_graph(sample), sample.operands) for sample in SAMPLES]
     for job, (got,) in zip(jobs, run_emulated(jobs, target, tmp_path), strict=True):
         assert_same_bits(got, run_graph(job.graph, list(job.operands))[0], f"{job.choice}")

@@ -17,6 +17,7 @@ from compiler.ir.ops import (
     binary,
     bits,
     bitsliced_forest,
+    branching_forest,
     contraction,
     deep_forest,
     forest,
@@ -28,6 +29,7 @@ from compiler.ir.ops import (
     pooling,
     quantization,
     ranked_forest,
+    ranked_leaves,
     reduction,
     resampling,
     scattering,
@@ -355,7 +357,8 @@ def _forest(region: Region, value: Value) -> Value:
     """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    return region.one_of((_whole_forest, _bitsliced, _ranked, _deep, _walk))(region, convert(region, value, DType.F32))
+    kinds = (_whole_forest, _branching, _bitsliced, _ranked, _ranked_leaves, _deep, _walk)
+    return region.one_of(kinds)(region, convert(region, value, DType.F32))
 
 
 def _whole_forest(region: Region, x: Value) -> Value:
@@ -363,6 +366,13 @@ def _whole_forest(region: Region, x: Value) -> Value:
     shallow = FOREST.format(features=features, last=features - 1)
     text = _deep_trees(features, region.number(9, 12)) if region.chance(2) else shallow
     return region.emit(region.one_of((forest.ForestSums, forest.ForestLeaves))(parse_forest(text)), x)
+
+
+def _branching(region: Region, x: Value) -> Value:
+    features = x.type.shape[1]
+    trees = parse_forest(FOREST.format(features=features, last=features - 1))
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], trees.outputs)))
+    return region.emit(branching_forest.BranchingForest(trees), x, start)
 
 
 FOREST = """f32[{features}] -> [0.5, -1.0] width 1 {{
@@ -461,8 +471,22 @@ def _walk(region: Region, x: Value) -> Value:
 
 
 def _ranked(region: Region, x: Value) -> Value:
-    trees, outputs, columns = (region.number(1, 3) for _ in range(3))
-    depth, width = region.number(ranked_forest.LOWER, 5), region.number(1, outputs)
+    outputs = region.number(1, 3)
+    depth, tables = _ranked_tables(region, region.number(1, outputs))
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    target = region.input(TensorType(DType.I32, tables[-1].type.shape[:1]))
+    return region.emit(ranked_forest.RankedForest(depth), x, start, *tables, target)
+
+
+def _ranked_leaves(region: Region, x: Value) -> Value:
+    depth, tables = _ranked_tables(region, region.number(1, 3))
+    return region.emit(ranked_leaves.RankedLeaves(depth), x, *tables)
+
+
+def _ranked_tables(region: Region, width: int) -> tuple[int, list[Value]]:
+    """The depth of perfect trees, and their tables, of which the last are leaves of ``width`` values."""
+    trees, columns = (region.number(1, 3) for _ in range(2))
+    depth = region.number(ranked_forest.LOWER, 5)
     blocks = 1 << (depth - ranked_forest.LOWER)
     types = (
         TensorType(DType.I32, (columns,)),
@@ -470,11 +494,8 @@ def _ranked(region: Region, x: Value) -> Value:
         TensorType(DType.U8, (1, blocks, 2, ranked_forest.GROUP)),
         TensorType(DType.U8, (trees, blocks, 2, ranked_forest.BLOCK)),
         TensorType(DType.F32, (trees, 1 << depth, width)),
-        TensorType(DType.I32, (trees,)),
     )
-    tables = [region.input(type_) for type_ in types]
-    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
-    return region.emit(ranked_forest.RankedForest(depth), x, start, *tables)
+    return depth, [region.input(type_) for type_ in types]
 
 
 STEPS: tuple[Step, ...] = (
@@ -504,7 +525,8 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
         *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
-        *(perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(ranked_leaves.RankedLeaves, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        branching_forest.BranchingForest,
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

@@ -18,7 +18,7 @@ from compiler.tuner.compare import compare
 from frontends.xgboost import Prediction
 
 FIXTURES = Path(__file__).parent.parent / "frontends" / "xgboost" / "fixtures" / "3.1.3"
-KERNELS = ("bitsliced_forest", "ranked_forest", "perfect_walk", "sparse_walk", "sum_leaves")
+KERNELS = ("bitsliced_forest", "branching_forest", "ranked_forest", "perfect_walk", "sparse_walk", "sum_leaves")
 
 
 def features(count: int) -> np.ndarray:

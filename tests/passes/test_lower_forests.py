@@ -35,7 +35,7 @@ def test_results_stay(data: st.DataObject) -> None:
     inputs = {"x": x}
     if starts:
         inputs["start"] = np.arange(len(x) * forest.outputs, dtype=forest.leaf.dtype).reshape(len(x), forest.outputs)
-    algorithm = data.draw(st.sampled_from(["auto", "bitsliced", "ranked", "walk"]))
+    algorithm = data.draw(st.sampled_from(["auto", "bitsliced", "ranked", "walk", "branching"]))
     lowered = PassManager.parse(f"lower-forests{{algorithm={algorithm}}}").run(graph, None)
     verify(lowered)
     assert not any(isinstance(node.op, ForestSums | ForestLeaves) for node in lowered)
@@ -46,7 +46,7 @@ def test_results_stay(data: st.DataObject) -> None:
 
 def test_deep_trees_are_bit_sliced_in_their_upper_levels() -> None:
     graph = forest_graph(parse_forest(chain_text(14)), 600, starts=False)
-    lowered = PassManager.parse("lower-forests").run(graph, "x86-64-v3")
+    lowered = PassManager.parse("lower-forests{algorithm=bitsliced}").run(graph, "x86-64-v3")
     assert any(isinstance(node.op, DeepForest) for node in lowered)
     x = np.linspace(-1, 15, 1200, dtype=np.float32).reshape(600, 2)
     x[::7] = np.nan

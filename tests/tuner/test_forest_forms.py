@@ -15,7 +15,7 @@ from compiler.tuner.survey import SecondsOf, Survey, of_rows, tuning_tasks
 from tests.ir.forest.examples import EXAMPLE
 
 TARGET = resolve("znver4")
-WALK, SUMS, SLICED = "forest_walk", "sum_leaves", "bitsliced_forest"
+WALK, SUMS, SLICED, CODE = "forest_walk", "sum_leaves", "bitsliced_forest", "branching_forest"
 
 
 def one_row() -> Graph:
@@ -32,7 +32,8 @@ def kind_of(task: Task) -> str:
 
 
 def surveys(seconds: dict[str, float]) -> list[Survey]:
-    """With given costs of kinds of tasks; all others cost next to nothing."""
+    """With given costs of kinds of tasks; the forest as code costs much, and all others next to nothing."""
+    seconds = {CODE: 9.0, **seconds}
     return of_rows("forest", one_row(), PassManager.parse("standard")).surveys(
         TARGET, costs_of(cost_of(seconds)), cost_of(seconds)
     )
@@ -64,6 +65,12 @@ def test_forms_of_a_forest_that_come_close_are_tried() -> None:
     assert {kind for kind in tasks if tasks[kind].chosen} == {SLICED}
     assert tasks[WALK].rival == pytest.approx(0.8) and tasks[SUMS].rival == pytest.approx(0.1)
     assert tasks[WALK].weight == tasks[SUMS].weight == tasks[SLICED].weight == 1
+
+
+def test_a_forest_that_is_code_is_a_form_like_others() -> None:
+    tile, *_ = surveys({SLICED: 1.0, WALK: 9.0, SUMS: 9.0, CODE: 1.2})
+    tasks = {kind_of(tuning.task): tuning for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)}
+    assert set(tasks) == {SLICED, CODE} and tasks[CODE].rival == pytest.approx(1.0)
 
 
 def test_forms_that_are_far_behind_are_not_tried() -> None:

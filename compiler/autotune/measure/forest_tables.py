@@ -11,14 +11,17 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from compiler.ir import Graph, TensorType
+from compiler.ir.forest import Forest
 from compiler.ir.forest.keys import NO_EDGE, keys_of
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
 
 Operands = Sequence[TensorType]
@@ -26,14 +29,14 @@ Operands = Sequence[TensorType]
 
 def is_of_forest(region: Graph) -> bool:
     """Whether a region is a forest, or a part of one, and nothing else: its sums have one order."""
-    return len(region) == 1 and type(region.nodes[0].op) in _TABLES
+    return len(region) == 1 and type(region.nodes[0].op) in (BranchingForest, *_TABLES)
 
 
 def walks_one_row(region: Graph) -> bool:
     """Whether a region is a walk of a single row, which needs a part of its tables only."""
     return (
         is_of_forest(region)
-        and isinstance(region.nodes[0].op, RankedForest | PerfectWalk | SparseWalk | ForestWalk)
+        and isinstance(region.nodes[0].op, RankedForest | RankedLeaves | PerfectWalk | SparseWalk | ForestWalk)
         and region.inputs[0].type.shape[0] == 1
     )
 
@@ -43,7 +46,19 @@ def forest_operands(region: Graph, seed: int) -> list[Array] | None:
     if not is_of_forest(region) or region.nodes[0].operands != region.inputs:
         return None
     op, types = region.nodes[0].op, [value.type for value in region.inputs]
-    return _TABLES[type(op)](types, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    if isinstance(op, BranchingForest):
+        return [_rows_of(op.forest, types[0], generator), _normal(generator, types[1])]
+    return _TABLES[type(op)](types, generator)
+
+
+def _rows_of(forest: Forest, x: TensorType, generator: np.random.Generator) -> Array:
+    """Rows of values between the thresholds of their features, so that they part at every split."""
+    rows = np.zeros(x.shape, np.float32)
+    for feature in np.unique(forest.feature):
+        edges = forest.threshold[forest.feature == feature]
+        rows[:, feature] = generator.choice(edges, x.shape[0]) + generator.choice([-0.01, 0.01], x.shape[0])
+    return rows
 
 
 def _tests(x: TensorType, tests: Operands, generator: np.random.Generator) -> list[Array]:
@@ -99,7 +114,13 @@ def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
 
 
 def _ranked(types: Operands, generator: np.random.Generator) -> list[Array]:
-    x, start, column, _, upper, lower, leaf, target = types
+    x, start, *tables, target = types
+    rows, *others = _ranked_leaves([x, *tables], generator)
+    return [rows, _normal(generator, start), *others, _targets(target, start, tables[-1])]
+
+
+def _ranked_leaves(types: Operands, generator: np.random.Generator) -> list[Array]:
+    x, column, _, upper, lower, leaf = types
     columns = column.shape[0]
     lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
 
@@ -109,13 +130,11 @@ def _ranked(types: Operands, generator: np.random.Generator) -> list[Array]:
 
     return [
         _normal(generator, x),
-        _normal(generator, start),
         (np.arange(columns) % (2 * x.shape[1])).astype(np.int32),
         np.concatenate([lines[:, None, :, -1], lines], axis=1),
         nodes(upper),
         nodes(lower),
         _normal(generator, leaf),
-        _targets(target, start, leaf),
     ]
 
 
@@ -189,6 +208,7 @@ _TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] 
     BitslicedForest: _bitsliced,
     DeepForest: _deep,
     RankedForest: _ranked,
+    RankedLeaves: _ranked_leaves,
     PerfectWalk: _perfect,
     SparseWalk: _sparse,
     ForestWalk: _walk,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from compiler.ir import Node
+from compiler.ir.forest import Forest, node_shares
 from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk, block_levels
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
@@ -29,6 +35,9 @@ LEAF = 0.8
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
 
+LONE_STEP = 12.0
+"""Cycles of a step that waits for the one before it, where there are too few trees to take others meanwhile."""
+
 FAR_STEP, FAR_BLOCK = 22.0, 8.0
 """Further cycles of a step to a node that is not in the second-level cache; and of all steps through a block of a
 perfect tree, which waits for one cache line."""
@@ -41,12 +50,24 @@ RANK_OF_ROW, RANKED_STEP, RANKED_SUM = 8.0, 3.2, 3.0
 """Cycles of walks over ranks: per row and column, whose rank is waited for; per row and tree of a step, and of a value
 of the leaf."""
 
+RANKED_VALUE, TERM = 1.5, 3.5
+"""Where the leaves are added later: a value of the leaf, which is stored; and per row and term of as many sums as a
+vector has, each of which waits for the one before it."""
+
 UPPER_NODE, LOWER_NODES = 3.5, 3.0
 """In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
 row and tree for the nodes below."""
 
 FAR_TREE = 10.0
 """Further cycles of such a tree whose nodes and leaves are not in the second-level cache."""
+
+BRANCH, CHOICE, CONSTANT = 1.0, 1.0, 1.2
+"""Of splits that are code, per row and tree: of a branch; of one whose ways both end in leaves, which is no branch but
+a choice between two values; and to add a value of the leaf."""
+
+MISPREDICTED, RELATED = 16.0, 0.3
+"""Cycles of a branch that is foretold wrongly, as the less likely way is; and how often that happens in all trees but
+the first, since what a row did there tells what it does here."""
 
 NARROWEST_VECTOR = 16
 """Bytes; half of that takes as long."""
@@ -75,16 +96,24 @@ def forest_cycles(node: Node, target: Target) -> float:
     match node.op:
         case BitslicedForest(depth):
             return _bitsliced_cycles(node, depth, target)
+        case BranchingForest(forest):
+            return node.operands[0].type.shape[0] * _branching_cycles(forest)
         case DeepForest(depth, usual, most):
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
         case RankedForest(depth):
-            return _ranked_cycles(node, depth, target)
+            return _ranked_cycles(node, depth, RANKED_SUM, target)
+        case RankedLeaves(depth):
+            return _ranked_cycles(node, depth, RANKED_VALUE, target)
+        case OrderedSum():
+            rows, terms, outputs = node.operands[1].type.shape
+            return TERM * rows * terms * math.ceil(outputs / target.lanes(node.result.type.dtype.bytes))
         case PerfectWalk(steps):
-            return _walk_cycles(node, STEP * steps + FAR_BLOCK * _far_share(node, target) * len(block_levels(steps)))
+            far = FAR_BLOCK * _far_share(node, target) * len(block_levels(steps))
+            return _walk_cycles(node, steps, STEP * steps + far)
         case SparseWalk(steps):
-            return _walk_cycles(node, (STEP + FAR_STEP * _far_share(node, target)) * steps)
+            return _walk_cycles(node, steps, (STEP + FAR_STEP * _far_share(node, target)) * steps)
         case ForestWalk(steps):
-            return _walk_cycles(node, SLOW_STEP * steps)
+            return _walk_cycles(node, steps, SLOW_STEP * steps)
         case SumLeaves():
             reached, leaf = node.operands[0].type, node.operands[3].type
             return SUM * reached.elements * leaf.shape[1]
@@ -97,6 +126,17 @@ def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
     leaf = node.operands[9].type
     trees, _, width = leaf.shape
     return _block_cycles(node, depth, LEAF * trees * width, target)
+
+
+def _branching_cycles(forest: Forest) -> float:
+    """Of a row."""
+    share = node_shares(forest)
+    left, right = (np.where(side >= 0, side, forest.splits + ~side) for side in (forest.left, forest.right))
+    is_choice = (forest.left < 0) & (forest.right < 0)
+    wrongly = MISPREDICTED * np.where(np.arange(forest.splits) < forest.first_split[:2][-1], 1.0, RELATED)
+    of_branch = BRANCH * share[: forest.splits] + wrongly * np.minimum(share[left], share[right])
+    of_splits = np.where(is_choice, CHOICE * share[: forest.splits], of_branch)
+    return float(of_splits.sum()) + CONSTANT * forest.trees * forest.width
 
 
 def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
@@ -116,12 +156,13 @@ def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> floa
     return math.ceil(rows / block) * (block * by_row + share * by_block)
 
 
-def _ranked_cycles(node: Node, depth: int, target: Target) -> float:
-    """Of trees that take steps together, or of walks."""
-    x, _, column, _, upper, lower, leaf = (operand.type for operand in node.operands[:7])
+def _ranked_cycles(node: Node, depth: int, value: float, target: Target) -> float:
+    """Of trees that take steps together, or of walks; ``value``: of a value of a leaf."""
+    first = 1 if isinstance(node.op, RankedLeaves) else 2
+    x, (column, _, upper, lower, leaf) = node.operands[0].type, (o.type for o in node.operands[first : first + 5])
     (rows, features), (trees, _, width) = x.shape, leaf.shape
     far = max(0.0, 1 - target.l2_bytes / (lower.bytes + leaf.bytes))
-    by_row = KEY * features + RANK_OF_ROW * column.shape[0] + trees * (FAR_TREE * far + RANKED_SUM * width)
+    by_row = KEY * features + RANK_OF_ROW * column.shape[0] + trees * (FAR_TREE * far + value * width)
     if permutes_bytes(target):
         groups, places = upper.shape[:2]
         return rows * (by_row + groups * places * UPPER_NODE + trees * LOWER_NODES)
@@ -133,6 +174,7 @@ def _far_share(node: Node, target: Target) -> float:
     return max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
 
 
-def _walk_cycles(node: Node, by_tree: float) -> float:
+def _walk_cycles(node: Node, steps: int, by_tree: float) -> float:
     rows, trees = node.result.type.shape
-    return rows * (KEY * node.operands[0].type.shape[1] + trees * by_tree)
+    walking = max(trees * by_tree, LONE_STEP * steps)
+    return rows * (KEY * node.operands[0].type.shape[1] + walking)

@@ -13,14 +13,19 @@ from compiler.codegen.computes.positions import clamp
 from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
 from compiler.ir import DType, Op
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk
 
 Arrays = Sequence[Array]
+
+TOGETHER = 16
+"""Sums that are made at once: as many as the widest vector has, and the narrowest registers hold."""
 
 
 def _walk(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
@@ -91,17 +96,21 @@ def _sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: A
 
 
 def _ordered_sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: Array | None) -> None:
+    """Sums side by side, in registers, which LLVM makes vectors of where these compute the same bits."""
     start, terms = operands
     (result,) = results
     rows, outputs = result.shape
-    with k.parallel(rows * outputs) as element:
-        row, output = k.let(element // outputs, "row"), k.let(element % outputs, "output")
-        total = k.registers("total", result.dtype, (1,))
-        total[0] = start[row, output]
-        if terms.shape[1]:
-            with k.serial(terms.shape[1], "term") as term:
-                total[0] = total[0] + terms[row, term, output]
-        result[row, output] = total[0]
+    with k.parallel(rows) as row:
+        for first, width in k.strips(outputs, TOGETHER, "strip"):
+            totals = k.registers("total", result.dtype, (width,))
+            for number in range(width):
+                totals[number] = start[row, first + number]
+            if terms.shape[1]:
+                with k.serial(terms.shape[1], "term") as term:
+                    for number in range(width):
+                        totals[number] = totals[number] + terms[row, term, first + number]
+            for number in range(width):
+                result[row, first + number] = totals[number]
 
 
 def _safe(k: KernelBuilder, index: Expr, size: int, name: str) -> Expr:
@@ -123,8 +132,10 @@ ROWS: dict[type[Op], Compute] = {
     SumLeaves: Whole(_sum),
     OrderedSum: Whole(_ordered_sum),
     BitslicedForest: Templated("bitsliced_forest"),
+    BranchingForest: Templated("branching_forest"),
     DeepForest: Templated("deep_forest"),
     RankedForest: Templated("ranked_forest"),
+    RankedLeaves: Templated("ranked_forest"),
     PerfectWalk: Templated("walks"),
     SparseWalk: Templated("walks"),
 }

@@ -5,6 +5,7 @@ Adding a template is one file and one row.
 
 from compiler.codegen.schedules.attention import Attention
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
+from compiler.codegen.schedules.branching_forest import BranchingForests
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
 from compiler.codegen.schedules.conv_direct import ConvDirect
 from compiler.codegen.schedules.conv_pixels import ConvPixels
@@ -49,6 +50,7 @@ SCHEDULES: tuple[Template, ...] = (
     DeepForests(),
     RankedForests(),
     Walks(),
+    BranchingForests(),
     WholeOp(),
 )
 

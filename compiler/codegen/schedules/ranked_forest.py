@@ -1,4 +1,4 @@
-"""``ranked_forest``: one row at a time, its features as ranks, of which all trees ask.
+"""``ranked_forest`` and ``ranked_leaves``: one row at a time, its features as ranks, of which all trees ask.
 
 There are two ways. Where permutations of bytes across a vector look things up in 128 entries (AVX512_VBMI), the ranks
 stay in registers, and 64 trees take their steps together::
@@ -10,15 +10,17 @@ stay in registers, and 64 trees take their steps together::
         for batches of these trees:
             the tests of the trees' blocks            a permutation and a compare for 8 trees
             the ways out of their blocks              a few operations
-            their leaves onto the sums
+            their leaves onto the sums, or into the result
 
-Elsewhere a row walks through several trees at once, a step of each in turn.
+Elsewhere a row walks through several trees at once, a step of each in turn. Where leaves are not added, threads share
+parts of the trees of a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tvm import tirx
 from tvm.ir import Expr
@@ -29,6 +31,7 @@ from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
+from compiler.codegen.schedules.tree_parts import TreePart, part_count
 from compiler.codegen.tir import (
     Array,
     KernelBuilder,
@@ -44,6 +47,7 @@ from compiler.codegen.tir import (
 )
 from compiler.ir import DType, Graph
 from compiler.ir.ops.ranked_forest import BLOCK, GROUP, LOWER, RankedForest, columns_of_row
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.targets import Target
 
 GROUP_BITS = GROUP.bit_length() - 1
@@ -59,19 +63,22 @@ BATCHES = (8, 16, 32)
 
 USUAL_BATCH = 16
 
+FEWEST_TREES = 256
+"""Of a part; a thread takes half a microsecond for them."""
+
 
 class RankedForests:
-    """A region of one ``ranked_forest``."""
+    """A region of one ``ranked_forest`` or ``ranked_leaves``."""
 
     name = "ranked_forest"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
         nodes = region.nodes
         return (
             len(nodes) == 1
-            and isinstance(nodes[0].op, RankedForest)
+            and isinstance(nodes[0].op, RankedForest | RankedLeaves)
             and nodes[0].operands == region.inputs
             and nodes[0].results == region.outputs
         )
@@ -82,16 +89,25 @@ class RankedForests:
         (node,) = region.nodes
         if permutes_bytes(target):
             return Space((Knob("trees", BATCHES, USUAL_BATCH),))
-        trees = node.operands[6].type.shape[0]
+        trees = node.operands[5 if isinstance(node.op, RankedLeaves) else 6].type.shape[0]
         chains = tuple(count for count in CHAINS if count <= max(1, trees))
         return Space((Knob("trees", chains, max(count for count in chains if count <= USUAL)),))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
-        """An iteration of the parallel loop is a row."""
+        """An iteration of the parallel loop is a row, or a part of the trees for one."""
+        (node,) = region.nodes
         k = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         inputs, (result,) = parameters(k, region)
-        tables = Tables(*inputs)
-        keys, ranks = 4 * 2 * tables.x.shape[1], columns_of_row(tables.column.shape[0])
+        if isinstance(node.op, RankedLeaves):
+            tables = Tables(*inputs)
+            parts = part_count(result.shape[0], result.shape[1] // FEWEST_TREES)
+            taken = _Values(tables, result)
+        else:
+            x, start, *others, trees_target = inputs
+            tables, parts = Tables(x, *others), 1
+            taken = _Sums(k, tables, start, trees_target, result)
+        x = tables.x
+        keys, ranks = 4 * 2 * x.shape[1], columns_of_row(tables.column.shape[0])
         # Vectors of bytes begin at cache lines.
         ranks_at = -(-keys // VECTOR) * VECTOR
         scratch_bytes = ranks_at + ranks + 3 * GROUP
@@ -99,31 +115,31 @@ class RankedForests:
         row_keys = k.view(scratch, DType.I32, 0, (1, keys // 4))
         row_ranks = scratch.part(ranks_at, (ranks,))
         blocks = scratch.part(ranks_at + ranks, (GROUP,))
-        with k.parallel(tables.x.shape[0], "row") as row:
-            make_keys(k, tables.x, row, row_keys, k.index(0), target.lanes(DType.I32.bytes))
-            _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
-            sums = _Sums(k, tables, result, row)
+        with k.parallel(x.shape[0] * parts, "row") as number:
+            part = TreePart(k, number, parts)
+            with part.begins():
+                make_keys(k, x, part.tile, row_keys, k.index(0), target.lanes(DType.I32.bytes))
+                _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
+            taken.begin(part.tile)
             if permutes_bytes(target):
                 reached = k.view(scratch, DType.U16, ranks_at + ranks + GROUP, (config["trees"],))
-                _Groups(k, tables, row_ranks, blocks, reached, sums).emit()
+                _Groups(k, tables, row_ranks, blocks, reached, taken).emit(part)
             else:
-                _Walks(k, tables, row_ranks, sums, config["trees"]).emit()
-            sums.end()
+                _Walks(k, tables, row_ranks, taken, config["trees"]).emit(part)
+            taken.end()
         return Kernel(k.finish(), scratch_bytes)
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The arrays of the op's operands, in its order."""
+    """The operands that both ops have."""
 
     x: Array
-    start: Array
     column: Array
     edges: Array
     upper: Array
     lower: Array
     leaf: Array
-    target: Array
 
 
 def _make_ranks(k: KernelBuilder, tables: Tables, keys: Array, ranks: Array, *, counts_bits: bool) -> None:
@@ -137,20 +153,55 @@ def _make_ranks(k: KernelBuilder, tables: Tables, keys: Array, ranks: Array, *, 
         ranks[column] = Ranks(k, tables.edges, column, counts_bits=counts_bits).of(key)
 
 
-class _Sums:
-    """The sums of a row: in a register, or where there are several in the result."""
+class _Taken(Protocol):
+    """What becomes of the leaves that a row reaches."""
 
-    def __init__(self, k: KernelBuilder, tables: Tables, result: Array, row: Expr) -> None:
-        self.k, self.leaf, self.target, self.result, self.row = k, tables.leaf, tables.target, result, row
-        self.total = k.registers("total", result.dtype, (1,))
-        if result.shape[1] == 1:
-            self.total[0] = tables.start[row, 0]
-            return
-        with k.serial(result.shape[1], "output") as output:
-            result[row, output] = tables.start[row, output]
+    def begin(self, row: Expr) -> None:
+        """Before the first tree, or the first of a part of them."""
+        ...
 
     def add(self, tree: Expr, reached: Expr) -> None:
-        """The values of a tree's leaf."""
+        """The values of a tree's leaf, tree by tree."""
+        ...
+
+    def end(self) -> None:
+        """The result is in memory."""
+        ...
+
+
+class _Values(_Taken):
+    """They are the result."""
+
+    def __init__(self, tables: Tables, result: Array) -> None:
+        self.leaf, self.result = tables.leaf, result
+
+    def begin(self, row: Expr) -> None:
+        self.row = row
+
+    def add(self, tree: Expr, reached: Expr) -> None:
+        for value in range(self.leaf.shape[2]):
+            self.result[self.row, tree, value] = self.leaf[tree, reached, value]
+
+    def end(self) -> None:
+        pass
+
+
+class _Sums(_Taken):
+    """They are added: in a register, or where there are several sums in the result."""
+
+    def __init__(self, k: KernelBuilder, tables: Tables, start: Array, target: Array, result: Array) -> None:
+        self.k, self.leaf, self.start, self.target, self.result = k, tables.leaf, start, target, result
+
+    def begin(self, row: Expr) -> None:
+        k, self.row = self.k, row
+        self.total = k.registers("total", self.result.dtype, (1,))
+        if self.result.shape[1] == 1:
+            self.total[0] = self.start[row, 0]
+            return
+        with k.serial(self.result.shape[1], "output") as output:
+            self.result[row, output] = self.start[row, output]
+
+    def add(self, tree: Expr, reached: Expr) -> None:
         if self.result.shape[1] == 1:
             self.total[0] = self.total[0] + self.leaf[tree, reached, 0]
             return
@@ -161,7 +212,6 @@ class _Sums:
             self.result[self.row, there] = self.result[self.row, there] + self.leaf[tree, reached, value]
 
     def end(self) -> None:
-        """The result is in memory."""
         if self.result.shape[1] == 1:
             self.result[self.row, 0] = self.total[0]
 
@@ -169,18 +219,20 @@ class _Sums:
 class _Walks:
     """Several trees at once, step by step."""
 
-    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, sums: _Sums, together: int) -> None:
-        self.k, self.tables, self.ranks, self.sums, self.together = k, tables, ranks, sums, together
+    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, taken: _Taken, together: int) -> None:
+        self.k, self.tables, self.ranks, self.taken, self.together = k, tables, ranks, taken, together
 
-    def emit(self) -> None:
+    def emit(self, part: TreePart) -> None:
+        """The part's trees."""
         k, trees = self.k, self.tables.leaf.shape[0]
         full = trees // self.together
         if full:
-            with k.serial(full, "group") as group:
+            with part.share_of(full) as group:
                 first = k.let(group * self.together, "first")
                 self._walk([first + number for number in range(self.together)])
         if rest := range(full * self.together, trees):
-            self._walk([k.index(tree) for tree in rest])
+            with part.ends():
+                self._walk([k.index(tree) for tree in rest])
 
     def _walk(self, trees: Sequence[Expr]) -> None:
         k, upper, lower = self.k, self.tables.upper, self.tables.lower
@@ -200,7 +252,7 @@ class _Walks:
                 holds = self._holds(lower[tree, block, 0, place], lower[tree, block, 1, place])
                 places[number] = k.let(place * 2 + 1 + holds, "place")
         for tree, block, place in zip(trees, entered, places, strict=True):
-            self.sums.add(tree, k.let(block * BLOCK + place - (BLOCK - 1), "reached"))
+            self.taken.add(tree, k.let(block * BLOCK + place - (BLOCK - 1), "reached"))
 
     def _holds(self, column: Expr, edge: Expr) -> Expr:
         """Whether a test holds, as an index."""
@@ -210,30 +262,30 @@ class _Walks:
 
 class _Groups:
     """64 trees at once. ``blocks u8[64]``: of the trees of the group. ``reached u16[batch]``: the leaves of a batch of
-    trees, whose sums are made while the tests of the next batch wait for their loads."""
+    trees, which are taken while the tests of the next batch wait for their loads."""
 
     def __init__(
-        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, sums: _Sums
+        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, taken: _Taken
     ) -> None:
-        self.k, self.tables, self.blocks, self.reached, self.sums = k, tables, blocks, reached, sums
+        self.k, self.tables, self.blocks, self.reached, self.taken = k, tables, blocks, reached, taken
         self.batch = reached.shape[0]
         self.ranks = [k.let(ranks[lanes(first, VECTOR)], "ranks") for first in range(0, ranks.shape[0], VECTOR)]
 
-    def emit(self) -> None:
-        """All groups in one loop: nodes at known places would be kept in registers for all rows, and those on the
-        stack."""
+    def emit(self, part: TreePart) -> None:
+        """The part's groups in one loop: nodes at known places would be kept in registers for all rows, and those on
+        the stack."""
         k, trees = self.k, self.tables.leaf.shape[0]
         last = k.index(trees - 1)
-        with k.serial(k.opaque(-(-trees // GROUP)), "group") as group:
+        with part.share_of(-(-trees // GROUP), opaque=True) as group:
             first = k.let(group * GROUP, "first")
             self.blocks[lanes(0, GROUP)] = self._enter(group)
             count = k.let(tirx.Min(k.index(trees) - first, k.index(GROUP)), "count")
-            with k.serial(k.let(count // self.batch, "full"), "part") as part:
-                slot = k.let(part * self.batch, "slot")
+            with k.serial(k.let(count // self.batch, "full"), "batch") as batch:
+                slot = k.let(batch * self.batch, "slot")
                 tree = k.let(first + slot, "tree")
                 self._reach([tree + number for number in range(self.batch)], slot)
                 for number in range(self.batch):
-                    self.sums.add(tree + number, cast(self.reached[number], k.index_type))
+                    self.taken.add(tree + number, cast(self.reached[number], k.index_type))
             rest = k.let(count % self.batch, "rest")
             with k.if_(rest > 0):
                 slot = k.let(count - rest, "slot")
@@ -241,7 +293,7 @@ class _Groups:
                 # In the place of trees that do not exist are some that do: nobody asks what they reach.
                 self._reach([k.let(tirx.Min(tree + number, last), "safe") for number in range(self.batch)], slot)
                 with k.serial(rest, "number") as number:
-                    self.sums.add(k.let(tree + number, "own"), cast(self.reached[number], k.index_type))
+                    self.taken.add(k.let(tree + number, "own"), cast(self.reached[number], k.index_type))
 
     def _reach(self, trees: Sequence[Expr], slot: Expr) -> None:
         """The leaves of a batch of trees, of which the first one is number ``slot`` of its group."""

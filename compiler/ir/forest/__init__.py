@@ -10,7 +10,7 @@ from compiler.ir.forest.narrowing import narrowed
 from compiler.ir.forest.numbering import LinkError, Numbering, numbering
 from compiler.ir.forest.parser import ForestSyntaxError, parse_forest
 from compiler.ir.forest.printer import print_forest
-from compiler.ir.forest.profile import Profile, profile_of
+from compiler.ir.forest.profile import Profile, leaf_depths, node_shares, profile_of
 from compiler.ir.forest.reference import leaves_reached, sums
 from compiler.ir.forest.storage import StoredForestError, from_arrays, to_arrays
 from compiler.ir.forest.verifier import ForestError
@@ -25,8 +25,10 @@ __all__ = [
     "Profile",
     "StoredForestError",
     "from_arrays",
+    "leaf_depths",
     "leaves_reached",
     "narrowed",
+    "node_shares",
     "numbering",
     "parse_forest",
     "print_forest",

@@ -17,8 +17,9 @@ from compiler.ir.forest.comparison import Comparison
 from compiler.ir.forest.verifier import verify_forest
 from compiler.ir.literal import Array
 
-INLINE_LEAVES = 32
-"""Forests of at most this many leaves are spelled out in the text of a graph; larger ones stand as digests."""
+INLINE_LEAVES = 1000
+"""Forests of at most this many leaves are spelled out in the text of a graph, as those must be that are a kernel's
+code; larger ones stand as digests."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -72,11 +72,27 @@ def profile_of(forest: Forest) -> Profile:
 
 def leaf_depths(forest: Forest) -> Array:
     """i64[leaves]: the number of splits above each leaf."""
+    _, depth = roots_and_depths(_parents(forest))
+    return depth[forest.splits :]
+
+
+def _parents(forest: Forest) -> Array:
+    """i64[splits + leaves]: the split above each split, then above each leaf; -1 for roots."""
     parent = np.full(forest.splits + forest.leaves, -1, np.int64)
     for side in (forest.left, forest.right):
         parent[np.where(side >= 0, side, forest.splits + ~side)] = np.arange(forest.splits)
+    return parent
+
+
+def node_shares(forest: Forest) -> Array:
+    """f64[splits + leaves]: the share of rows that is expected in each split, then in each leaf, of a tree."""
+    parent = _parents(forest)
     _, depth = roots_and_depths(parent)
-    return depth[forest.splits :]
+    share = np.concatenate([np.zeros(forest.splits), leaf_shares(forest, depth[forest.splits :])])
+    for level in range(int(depth.max(initial=0)), 0, -1):
+        nodes = np.flatnonzero(depth == level)
+        np.add.at(share, parent[nodes], share[nodes])
+    return share
 
 
 def leaf_shares(forest: Forest, depth: Array) -> Array:

@@ -14,7 +14,8 @@ from compiler.ir.ops.sampling import random_array
 from compiler.ir.types import TensorType
 
 
-def _check_rows(forest: Forest, x: TensorType) -> None:
+def check_rows(forest: Forest, x: TensorType) -> None:
+    """What rows of a forest must be."""
     require(x.dtype is DType.F32 and x.rank == 2, "x must be f32 of rank 2")
     require(x.shape[1] == forest.features, f"x has {x.shape[1]} columns, the forest {forest.features} features")
 
@@ -32,7 +33,7 @@ class ForestSums(Op):
     forest: Forest
 
     def infer(self, x: TensorType, start: TensorType | None = None) -> tuple[TensorType, ...]:
-        _check_rows(self.forest, x)
+        check_rows(self.forest, x)
         result = TensorType(self.forest.dtype, (x.shape[0], self.forest.outputs))
         require(start is None or start == result, f"sums of {result} cannot start at {start}")
         return (result,)
@@ -61,7 +62,7 @@ class ForestLeaves(Op):
     forest: Forest
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        _check_rows(self.forest, x)
+        check_rows(self.forest, x)
         return (TensorType(DType.I32, (x.shape[0], self.forest.trees)),)
 
     def evaluate(self, x: Array) -> tuple[Array, ...]:

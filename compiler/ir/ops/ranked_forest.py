@@ -6,6 +6,7 @@ tables: numbers out of range are clamped, or taken modulo what there is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,21 +67,10 @@ class RankedForest(Op):
         leaf: TensorType,
         target: TensorType,
     ) -> tuple[TensorType, ...]:
-        require(LOWER <= self.depth <= DEEPEST, f"depth must be {LOWER} to {DEEPEST}")
         require_rows(x, start)
-        require(column.rank == 1 and leaf.rank == 3, "column must be of rank 1, leaves of rank 3")
-        trees, _, width = leaf.shape
-        blocks = 1 << (self.depth - LOWER)
-        require_tables(
-            (column, DType.I32, column.shape),
-            (edges, DType.I32, (column.shape[0], 1 + FAN, FAN)),
-            (upper, DType.U8, (-(-trees // GROUP), blocks, 2, GROUP)),
-            (lower, DType.U8, (trees, blocks, 2, BLOCK)),
-            (leaf, start.dtype, (trees, 1 << self.depth, width)),
-            (target, DType.I32, (trees,)),
-        )
-        require(0 < column.shape[0] <= MOST_COLUMNS, f"there must be 1 to {MOST_COLUMNS} columns")
-        require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
+        require_ranked(self.depth, column, edges, upper, lower, leaf, start.dtype)
+        require_tables((target, DType.I32, leaf.shape[:1]))
+        require(leaf.shape[2] <= start.shape[1], "a leaf has more values than there are outputs")
         return (start,)
 
     def evaluate(
@@ -94,25 +84,12 @@ class RankedForest(Op):
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
-        ranks = np.zeros((len(x), columns_of_row(len(column))), np.uint8)
-        ranks[:, : len(column)] = ranks_of(keys, edges)
-        result, row = start.copy(), np.arange(len(x))
+        result = start.copy()
         firsts = np.clip(target, 0, start.shape[1] - leaf.shape[2])
-
-        def holds(node: Array) -> Array:
-            return ranks[row, node[:, 0] & (ranks.shape[1] - 1)] <= node[:, 1]
-
-        for tree, first in enumerate(firsts):
-            block = np.ones(len(x), np.int64)
-            for _ in range(self.depth - LOWER):
-                block = 2 * block + holds(upper[tree // GROUP, block, :, tree % GROUP])
-            block -= upper.shape[1]
-            place = np.zeros(len(x), np.int64)
-            for _ in range(LOWER):
-                place = 2 * place + 1 + holds(lower[tree, block, :, place])
+        reached = leaves_reached(x, column, edges, upper, lower, self.depth)
+        for tree, (first, place) in enumerate(zip(firsts, reached, strict=True)):
             with np.errstate(all="ignore"):
-                result[:, first : first + leaf.shape[2]] += leaf[tree, BLOCK * block + place - (BLOCK - 1)]
+                result[:, first : first + leaf.shape[2]] += leaf[tree, place]
         return (result,)
 
     @classmethod
@@ -126,27 +103,75 @@ class RankedForest(Op):
         ]
 
 
+def require_ranked(
+    depth: int,
+    column: TensorType,
+    edges: TensorType,
+    upper: TensorType,
+    lower: TensorType,
+    leaf: TensorType,
+    dtype: DType,
+) -> None:
+    """Columns, nodes of perfect trees that are so deep, and leaves of ``dtype``."""
+    require(LOWER <= depth <= DEEPEST, f"depth must be {LOWER} to {DEEPEST}")
+    require(column.rank == 1 and leaf.rank == 3, "column must be of rank 1, leaves of rank 3")
+    trees, _, width = leaf.shape
+    blocks = 1 << (depth - LOWER)
+    require_tables(
+        (column, DType.I32, column.shape),
+        (edges, DType.I32, (column.shape[0], 1 + FAN, FAN)),
+        (upper, DType.U8, (-(-trees // GROUP), blocks, 2, GROUP)),
+        (lower, DType.U8, (trees, blocks, 2, BLOCK)),
+        (leaf, dtype, (trees, 1 << depth, width)),
+    )
+    require(0 < column.shape[0] <= MOST_COLUMNS, f"there must be 1 to {MOST_COLUMNS} columns")
+    require(width > 0, "a leaf has no values")
+
+
+def leaves_reached(x: Array, column: Array, edges: Array, upper: Array, lower: Array, depth: int) -> Iterator[Array]:
+    """For each tree the numbers ``i64[rows]`` of the leaves that rows reach."""
+    keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
+    ranks = np.zeros((len(x), columns_of_row(len(column))), np.uint8)
+    ranks[:, : len(column)] = ranks_of(keys, edges)
+    row = np.arange(len(x))
+
+    def holds(node: Array) -> Array:
+        return ranks[row, node[:, 0] & (ranks.shape[1] - 1)] <= node[:, 1]
+
+    for tree in range(len(lower)):
+        block = np.ones(len(x), np.int64)
+        for _ in range(depth - LOWER):
+            block = 2 * block + holds(upper[tree // GROUP, block, :, tree % GROUP])
+        block -= upper.shape[1]
+        place = np.zeros(len(x), np.int64)
+        for _ in range(LOWER):
+            place = 2 * place + 1 + holds(lower[tree, block, :, place])
+        yield BLOCK * block + place - (BLOCK - 1)
+
+
 def columns_of_row(columns: int) -> int:
     """How many ranks a row has: a power of two, at least as many as fill a vector of 64 bytes."""
     return max(GROUP, 1 << (columns - 1).bit_length())
 
 
 def _sample(rows: int, columns: int, *, trees: int, depth: int, outputs: int, width: int, dtype: DType) -> Sample:
-    """Tables that are in order but for a few numbers out of range."""
+    x, *tables = sample_tables(rows, columns, trees=trees, depth=depth, width=width, dtype=dtype)
+    target = np.random.default_rng((rows, columns, trees)).integers(-1, outputs + 1, trees, np.int32)
+    return Sample(RankedForest(depth), (x, random_array(rows, outputs, dtype=dtype), *tables, target))
+
+
+def sample_tables(rows: int, columns: int, *, trees: int, depth: int, width: int, dtype: DType) -> list[Array]:
+    """Rows, and columns, nodes and leaves that are in order but for a few numbers out of range."""
     generator, features = np.random.default_rng((rows, columns, trees)), 6
-    x = sample_rows(rows, features)
     edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
     edges[:, -1] = NO_EDGE
     lines = edges.reshape(columns, FAN, FAN)
     blocks = 1 << (depth - LOWER)
-    upper = generator.integers(0, MOST_EDGES + 1, (-(-trees // GROUP), blocks, 2, GROUP), np.uint8)
-    lower = generator.integers(0, MOST_EDGES + 1, (trees, blocks, 2, BLOCK), np.uint8)
-    tables = (
+    return [
+        sample_rows(rows, features),
         generator.integers(-1, 2 * features + 1, columns, np.int32),
         np.concatenate([lines[:, None, :, -1], lines], axis=1),
-        upper,
-        lower,
+        generator.integers(0, MOST_EDGES + 1, (-(-trees // GROUP), blocks, 2, GROUP), np.uint8),
+        generator.integers(0, MOST_EDGES + 1, (trees, blocks, 2, BLOCK), np.uint8),
         random_array(trees, 1 << depth, width, dtype=dtype),
-        generator.integers(-1, outputs + 1, trees, np.int32),
-    )
-    return Sample(RankedForest(depth), (x, random_array(rows, outputs, dtype=dtype), *tables))
+    ]

@@ -11,9 +11,9 @@ from compiler.passes.forests.columns import edge_columns, edge_table, ordered_te
 from compiler.passes.forests.perfect import perfect_trees
 
 
-def ranked_tables(forest: Forest, depth: int) -> tuple[Array, ...] | None:
+def ranked_tables(forest: Forest, depth: int, order: Array | None = None) -> tuple[Array, ...] | None:
     """The operands of ``ranked_forest`` behind ``x`` and ``start``, of a forest with splits whose trees are at most
-    ``depth`` deep.
+    ``depth`` deep, with its trees in another ``order`` if wanted.
 
     None if the op cannot express it: some split is no comparison with an edge, or there are too many columns.
     """
@@ -24,6 +24,8 @@ def ranked_tables(forest: Forest, depth: int) -> tuple[Array, ...] | None:
     if len(columns) > MOST_COLUMNS:
         return None
     heap, leaf = perfect_trees(forest, np.arange(forest.splits), tests.swapped, depth)
+    order = np.arange(forest.trees) if order is None else order
+    heap, leaf = heap[order], leaf[order]
     # Comparing with edge number n holds for ranks up to n.
     node = np.stack([column_of, place], axis=1).astype(np.uint8)
     return (
@@ -32,8 +34,22 @@ def ranked_tables(forest: Forest, depth: int) -> tuple[Array, ...] | None:
         _upper(node[heap[:, : 1 << (depth - LOWER)]]),
         _lower(node, heap, depth),
         forest.leaf[leaf],
-        forest.target,
+        forest.target[order],
     )
+
+
+def rounds_of_trees(forest: Forest) -> Array | None:
+    """The trees in such an order that each round of them adds one value to every output, and those of an output keep
+    theirs; None if there is none."""
+    width = forest.leaf.shape[1]
+    groups = forest.outputs // width
+    if forest.outputs % width or forest.trees % groups:
+        return None
+    by_output = np.argsort(forest.target, kind="stable").reshape(groups, -1)
+    wanted = np.repeat(width * np.arange(groups), by_output.shape[1])
+    if not np.array_equal(forest.target[by_output.reshape(-1)], wanted):
+        return None
+    return by_output.T.reshape(-1)
 
 
 def _upper(node: Array) -> Array:

@@ -18,6 +18,7 @@ from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.perfect_walk import PerfectWalk, blocks_of_tree
 from compiler.ir.ops.ranked_forest import GROUP, RankedForest
+from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
 from compiler.targets import resolve
 
@@ -71,6 +72,17 @@ PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
             TensorType(U8, (TREES, 4, 2, 8)),
             TensorType(F32, (TREES, 1 << DEPTH, 1)),
             TensorType(I32, (TREES,)),
+        ),
+    ),
+    "ranked leaves": (
+        RankedLeaves(DEPTH),
+        (
+            TensorType(F32, (ROWS, FEATURES)),
+            TensorType(I32, (3,)),
+            TensorType(I32, (3, 1 + FAN, FAN)),
+            TensorType(U8, (1, 4, 2, GROUP)),
+            TensorType(U8, (TREES, 4, 2, 8)),
+            TensorType(F32, (TREES, 1 << DEPTH, 1)),
         ),
     ),
     "perfect": (

@@ -7,6 +7,7 @@ import numpy as np
 from compiler.ir import DType, Graph, Layout, Op, Rewriter, TensorType, parse_graph, task_of_op
 from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
@@ -64,6 +65,7 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "deep_forest": _sample_of(DeepForest),
         "ranked_forest": _sample_of(RankedForest),
         "walks": _sample_of(PerfectWalk),
+        "branching_forest": _sample_of(BranchingForest),
     }
 
 

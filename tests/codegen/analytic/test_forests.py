@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from compiler.codegen.analytic.estimate import estimate
 from compiler.codegen.plan import graph_tasks
 from compiler.ir import DType, Graph, Rewriter, TensorType
+from compiler.ir.forest import Comparison, Forest
 from compiler.ir.ops.forest import ForestSums
 from compiler.passes import PassManager
 from compiler.targets import resolve
-from tests.ir.forest.examples import EXAMPLE
+from tests.ir.forest.examples import EXAMPLE, full_tree
+from tests.passes.forests.test_bitslicing import stumps
 
 
 def seconds(rows: int) -> float:
@@ -18,6 +24,30 @@ def seconds(rows: int) -> float:
     rewriter.output("y", rewriter.emit(ForestSums(EXAMPLE), x))
     lowered = PassManager.parse("lower-forests,fold-constants,dce,fuse").run(graph, None)
     return sum(estimate(task.graph(), resolve("x86-64-v3")) for task in graph_tasks(lowered).values())
+
+
+def chosen(forest: Forest, rows: int, target: str = "x86-64-v3") -> set[str]:
+    """The ops that compute a forest."""
+    graph = Graph("forest")
+    rewriter = Rewriter(graph)
+    x = rewriter.input("x", TensorType(DType.F32, (rows, forest.features)))
+    rewriter.output("y", rewriter.emit(ForestSums(forest), x))
+    return {node.op.name for node in PassManager.parse("lower-forests").run(graph, target)}
+
+
+def test_tiny_forests_are_code_for_a_row() -> None:
+    """Of a tree of depth 9 bit slices are faster for many rows; a row that walks waits for each step."""
+    assert "branching_forest" in chosen(full_tree(9), 1)
+    assert "deep_forest" in chosen(full_tree(9), 512)
+    assert "branching_forest" not in chosen(stumps(Comparison.LESS, np.arange(200, dtype=np.float32)), 512)
+
+
+def test_trees_of_several_outputs_are_added_side_by_side() -> None:
+    forest = stumps(Comparison.LESS, np.arange(1000, dtype=np.float32))
+    rounds = replace(forest, base=np.zeros(40, np.float32), target=np.arange(2000, dtype=np.int32) % 40)
+    one = replace(forest, base=np.zeros(1, np.float32), target=np.zeros(2000, np.int32))
+    assert {"ranked_leaves", "ordered_sum"} <= chosen(rounds, 1, "znver4")
+    assert not {"ranked_leaves", "ordered_sum"} & chosen(one, 1, "znver4")
 
 
 def test_walks_take_time_by_the_row() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from compiler.ir.forest import Forest
+from compiler.ir.forest import Forest, parse_forest
 
 TEXT = """f32[3] -> [0.5, 0.0] width 1 {
   tree 1 {
@@ -47,3 +47,16 @@ def chain_text(splits: int) -> str:
     ]
     lines += [f"v{number}: {number}.5, id {number}" for number in range(splits + 1)]
     return "f32[2] -> [0.5] width 1 { tree 0 { " + " ".join(lines) + " } }"
+
+
+def full_tree(depth: int) -> Forest:
+    """A perfect tree of as many features as it has levels."""
+    splits, leaves = (1 << depth) - 1, 1 << depth
+    below = [f"s{place}" if place < splits else f"v{place - splits}" for place in range(splits + leaves)]
+    lines = [
+        f"s{place}: x{(place + 1).bit_length() - 1} < {place % 5}.5 ? {below[2 * place + 1]} : {below[2 * place + 2]},"
+        " missing left"
+        for place in range(splits)
+    ]
+    lines += [f"v{leaf}: {leaf}.25, id {leaf}" for leaf in range(leaves)]
+    return parse_forest(f"f32[{depth}] -> [0.5] width 1 {{ tree 0 {{ {' '.join(lines)} }} }}")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from compiler.ir.forest import Forest, parse_forest, profile_of
+from compiler.ir.forest import Forest, node_shares, parse_forest, profile_of
 from compiler.ir.forest.profile import leaf_depths, leaf_shares
 from tests.ir.forest.examples import EXAMPLE
 from tests.ir.forest.strategies import forests
@@ -41,6 +41,11 @@ def test_depths_and_shares(forest: Forest) -> None:
         own = slice(int(forest.first_leaf[tree]), int(forest.first_leaf[tree + 1]))
         assert np.ldexp(1.0, -depth[own]).sum() == 1  # Kraft: the tree is complete
         assert shares[own].sum() == pytest.approx(1)
+    of_nodes = node_shares(forest)
+    assert of_nodes[forest.splits :].tolist() == shares.tolist()
+    for split in range(forest.splits):
+        children = [c if c >= 0 else forest.splits + ~c for c in (forest.left[split], forest.right[split])]
+        assert of_nodes[split] == pytest.approx(of_nodes[children].sum())
     profile = profile_of(forest)
     assert 0 <= profile.expected_path <= profile.max_depth
     assert 0 <= profile.biased_trees <= 1

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from compiler.ir.forest import Comparison, Forest, profile_of, sums
 from compiler.ir.literal import Array
 from compiler.ir.ops.ranked_forest import DEEPEST, LOWER, MOST_COLUMNS, RankedForest
-from compiler.passes.forests.ranking import ranked_tables
+from compiler.ir.ops.ranked_leaves import RankedLeaves
+from compiler.passes.forests.ranking import ranked_tables, rounds_of_trees
 from tests.ir.forest.strategies import forests, rows_for
 from tests.passes.forests.test_bitslicing import EDGES, stumps
 from tests.passes.forests.test_walking import ORDERED
@@ -33,6 +34,33 @@ def test_random_forests(data: st.DataObject) -> None:
     x = data.draw(rows_for(forest))
     depth = data.draw(st.integers(max(LOWER, profile_of(forest).max_depth), DEEPEST))
     assert ranked(forest, x, depth).tobytes() == sums(forest, x).tobytes()
+
+
+@given(st.data())
+def test_values_of_random_forests_are_added_in_rounds(data: st.DataObject) -> None:
+    forest = data.draw(forests(comparisons=ORDERED).filter(lambda forest: forest.splits > 0))
+    order = rounds_of_trees(forest)
+    counts = np.bincount(forest.target, minlength=forest.outputs)[:: forest.leaf.shape[1]]
+    if order is None:
+        assert counts.sum() < forest.trees or len(set(counts)) > 1 or forest.outputs % forest.leaf.shape[1]
+        return
+    x, depth = data.draw(rows_for(forest)), max(LOWER, profile_of(forest).max_depth)
+    tables = ranked_tables(forest, depth, order)
+    assert tables is not None
+    (values,) = RankedLeaves(depth).evaluate(x, *tables[:-1])
+    got = np.repeat(forest.base[None], len(x), axis=0)
+    rounds = forest.trees * forest.width // forest.outputs
+    for terms in values.reshape(len(x), rounds, forest.outputs).swapaxes(0, 1):
+        got += terms
+    assert got.tobytes() == sums(forest, x).tobytes()
+
+
+def test_rounds_take_a_tree_of_each_output_in_order() -> None:
+    forest, base = stumps(Comparison.LESS, np.zeros(3, np.float32)), np.zeros(2, np.float32)
+    assert forest.trees == 6
+    for target, order in (([0, 1] * 3, [0, 1, 2, 3, 4, 5]), ([1, 1, 0, 0, 0, 1], [2, 0, 3, 1, 4, 5]), ([0] * 6, None)):
+        got = rounds_of_trees(replace(forest, base=base, target=np.array(target, np.int32)))
+        assert got is order or (got is not None and got.tolist() == order)
 
 
 @pytest.mark.parametrize("kind", ORDERED)
