@@ -45,9 +45,9 @@ def rounds_of_trees(forest: Forest) -> Array | None:
     groups = forest.outputs // width
     if forest.outputs % width or forest.trees % groups:
         return None
-    by_output = np.argsort(forest.target, kind="stable").reshape(groups, -1)
-    wanted = np.repeat(width * np.arange(groups), by_output.shape[1])
-    if not np.array_equal(forest.target[by_output.reshape(-1)], wanted):
+    by_output: Array = np.argsort(forest.target, kind="stable").reshape(groups, -1)
+    rounds = by_output.shape[1]
+    if forest.target[by_output].tolist() != [[width * group] * rounds for group in range(groups)]:
         return None
     return by_output.T.reshape(-1)
 
