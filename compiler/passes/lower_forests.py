@@ -11,9 +11,9 @@ After, for many rows and shallow trees::
     %10 = broadcast(...) : f32[1024,3]       the base values of each row
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
-for many rows and deep trees ``deep_forest``, with tables of the levels below; for few rows ``ranked_forest``, where
-features have ranks of a byte; else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and
-``forest_walk`` for sets::
+for many rows and trees of few leaves in any shape ``leafwise_forest``, for deeper ones ``deep_forest``, with tables of
+the levels below; for few rows ``ranked_forest``, where features have ranks of a byte; else, with ``sparse_walk`` in
+place of ``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
@@ -23,6 +23,7 @@ features have ranks of a byte; else, with ``sparse_walk`` in place of ``perfect_
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.indexing import Gather
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
 from compiler.ir.ops.movement import Broadcast
 from compiler.ir.ops.perfect_walk import DEEPEST as DEEPEST_PERFECT
 from compiler.ir.ops.perfect_walk import PerfectWalk
@@ -51,10 +53,11 @@ from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.deep import deep_tables
+from compiler.passes.forests.leafwise import leafwise_tables
 from compiler.passes.forests.ranking import ranked_tables
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
-AUTO, BITSLICED, RANKED, WALK = "auto", "bitsliced", "ranked", "walk"
+AUTO, BITSLICED, LEAFWISE, RANKED, WALK = "auto", "bitsliced", "leafwise", "ranked", "walk"
 
 UPPER_LEVELS = (8, 7, 6, 5)
 """How many levels of deep trees may be bit-sliced."""
@@ -65,15 +68,15 @@ PADDING = 16
 
 @dataclass(frozen=True)
 class LowerForests(Pass):
-    """``algorithm``: ``bitsliced``, ``ranked`` or ``walk`` for all forests that it can compute, or ``auto``, the one
-    that costs least; where nothing is known of costs, a walk."""
+    """``algorithm``: ``bitsliced``, ``leafwise``, ``ranked`` or ``walk`` for all forests that it can compute, or
+    ``auto``, the one that costs least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
     algorithm: str = AUTO
 
     def __post_init__(self) -> None:
-        known = (AUTO, BITSLICED, RANKED, WALK)
+        known = (AUTO, *_WHOLE, WALK)
         if self.algorithm not in known:
             raise PipelineError(f"pass {self.name!r}: algorithm is one of {', '.join(known)}, not {self.algorithm}")
 
@@ -106,7 +109,7 @@ class LowerForests(Pass):
         if forest.trees == 0:
             return start
         whole = self._whole(forest, costs)
-        walks = [] if whole and self.algorithm in (BITSLICED, RANKED) else _walks(forest)
+        walks = [] if whole and self.algorithm in _WHOLE else _walks(forest)
         walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in walks]
         ways = [[step.task(x.type, start.type)] for step in whole]
         reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
@@ -120,10 +123,9 @@ class LowerForests(Pass):
 
     def _whole(self, forest: Forest, costs: CostsOf | None) -> list[_Step]:
         """The wanted forms in which one op computes the forest, if it can."""
-        wanted = (BITSLICED, RANKED) if self.algorithm == AUTO and costs is not None else (self.algorithm,)
+        wanted = tuple(_WHOLE) if self.algorithm == AUTO and costs is not None else (self.algorithm,)
         depth = profile_of(forest).max_depth
-        steps = _bitsliced(forest, depth) if BITSLICED in wanted and depth else []
-        return [*steps, *_ranked(forest, depth)] if RANKED in wanted and depth else steps
+        return [step for name, steps in _WHOLE.items() if name in wanted and depth for step in steps(forest, depth)]
 
 
 def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
@@ -135,6 +137,12 @@ def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
     return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
 
 
+def _leafwise(forest: Forest, depth: int) -> list[_Step]:
+    """Bit slices of leaves, if trees have few."""
+    tables = leafwise_tables(forest)
+    return [] if tables is None else [_Step(LeafwiseForest(), tables)]
+
+
 def _ranked(forest: Forest, depth: int) -> list[_Step]:
     """Ranks of all features that the trees ask for, if these are nearly perfect."""
     if not _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED):
@@ -142,6 +150,14 @@ def _ranked(forest: Forest, depth: int) -> list[_Step]:
     depth = max(depth, LOWER)
     tables = ranked_tables(forest, depth)
     return [] if tables is None else [_Step(RankedForest(depth), tables)]
+
+
+_WHOLE: dict[str, Callable[[Forest, int], list[_Step]]] = {
+    BITSLICED: _bitsliced,
+    LEAFWISE: _leafwise,
+    RANKED: _ranked,
+}
+"""The algorithms that compute a whole forest in one op: by its depth, the forms of that op that can."""
 
 
 @dataclass(frozen=True)

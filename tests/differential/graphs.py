@@ -22,6 +22,7 @@ from compiler.ir.ops import (
     forest,
     forest_walk,
     indexing,
+    leafwise_forest,
     movement,
     ordered,
     perfect_walk,
@@ -355,7 +356,9 @@ def _forest(region: Region, value: Value) -> Value:
     """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    return region.one_of((_whole_forest, _bitsliced, _ranked, _deep, _walk))(region, convert(region, value, DType.F32))
+    return region.one_of((_whole_forest, _bitsliced, _leafwise, _ranked, _deep, _walk))(
+        region, convert(region, value, DType.F32)
+    )
 
 
 def _whole_forest(region: Region, x: Value) -> Value:
@@ -402,6 +405,23 @@ def _bitsliced(region: Region, x: Value) -> Value:
     ]
     start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
+
+
+def _leafwise(region: Region, x: Value) -> Value:
+    trees, outputs, lines = (region.number(1, most) for most in (3, 3, 5))
+    leaves, width = region.one_of((8, 16, 32)), region.number(1, outputs)
+    generator = np.random.default_rng(region.number(0, 999))
+    first = np.sort(generator.integers(-1, lines + 2, trees + 1)).astype(np.int32)
+    tables = [
+        *_tests(region),
+        region.input(TensorType(DType.U16, (lines, 8)), generator.integers(0, 90, (lines, 8), np.uint16)),
+        region.input(TensorType(DType.U8, (lines, 8)), generator.integers(0, 32, (lines, 8), np.uint8)),
+        region.input(TensorType(DType.I32, (trees + 1,)), first),
+        region.input(TensorType(DType.F32, (trees, leaves, width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(leafwise_forest.LeafwiseForest(), x, start, *tables)
 
 
 def _deep(region: Region, x: Value) -> Value:
@@ -504,7 +524,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
         *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
-        *(perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(leafwise_forest.LeafwiseForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

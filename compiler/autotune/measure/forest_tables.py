@@ -17,6 +17,7 @@ from compiler.ir.op import Op
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
@@ -47,7 +48,7 @@ def forest_operands(region: Graph, seed: int) -> list[Array] | None:
 
 
 def _tests(x: TensorType, tests: Operands, generator: np.random.Generator) -> list[Array]:
-    """The tables that say what is tested, of ``bitsliced_forest`` and ``deep_forest`` alike."""
+    """The tables that say what is tested, of all bit-sliced forests alike."""
     column, edges, group, single, set_column, sets = tests
     features, columns = x.shape[1], edges.shape[0]
     lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
@@ -93,6 +94,24 @@ def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
         entries,
         first,
         table,
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
+def _leafwise(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Trees of about as many lines, whose splits ask older leaves in turn."""
+    x, start, column, edges, group, single, set_column, sets, node, origin, _, leaf, target = types
+    begins = [begin for begin, _ in _shares(target.shape[0], origin.shape[0])]
+    place = np.arange(origin.shape[0])[:, None] * LINE + np.arange(LINE)
+    own = place - LINE * np.repeat(begins, np.diff([*begins, origin.shape[0]]))[:, None]
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        *_tests(x, (column, edges, group, single, set_column, sets), generator),
+        generator.integers(0, tests_of(group, single, sets), node.shape, np.uint16),
+        (own // 2).astype(np.uint8),
+        np.array([*begins, origin.shape[0]], np.int32),
         _normal(generator, leaf),
         _targets(target, start, leaf),
     ]
@@ -188,6 +207,7 @@ def _sums(types: Operands, generator: np.random.Generator) -> list[Array]:
 _TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] = {
     BitslicedForest: _bitsliced,
     DeepForest: _deep,
+    LeafwiseForest: _leafwise,
     RankedForest: _ranked,
     PerfectWalk: _perfect,
     SparseWalk: _sparse,

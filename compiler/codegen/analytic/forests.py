@@ -8,17 +8,19 @@ from compiler.ir import Node
 from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
 from compiler.ir.ops.perfect_walk import PerfectWalk, block_levels
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
 # Fitted to trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
-KEY, RANK, SINGLE = 0.6, 4.8, 0.15
-"""Cycles per row and value."""
+KEY, RANK, SINGLE, SETS = 0.6, 4.8, 0.15, 1.0
+"""Cycles per row and value; and per look-up of the answers to eight sets."""
 
-TEST, NODE = 2.0, 2.4
-"""Cycles per vector that is made, or chosen, for the rows of a block."""
+TEST, NODE, SPLIT = 2.0, 2.4, 5.0
+"""Cycles per vector that is made, or chosen, for the rows of a block; and per leaf that grows out of another one, and
+of which the bits of numbers are made."""
 
 ANY_WIDTH = 0.4
 """The part of them that a vector takes however narrow it is; the rest is in proportion to its width."""
@@ -77,6 +79,8 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _bitsliced_cycles(node, depth, target)
         case DeepForest(depth, usual, most):
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
+        case LeafwiseForest():
+            return _leafwise_cycles(node, target)
         case RankedForest(depth):
             return _ranked_cycles(node, depth, target)
         case PerfectWalk(steps):
@@ -96,22 +100,28 @@ def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
     """Blocks of rows that are not full cost as much as full ones; few rows have blocks of narrower vectors."""
     leaf = node.operands[9].type
     trees, _, width = leaf.shape
-    return _block_cycles(node, depth, LEAF * trees * width, target)
+    return _block_cycles(node, LEAF * trees * width, NODE * trees * 2.0**depth, target)
+
+
+def _leafwise_cycles(node: Node, target: Target) -> float:
+    trees, _, width = node.operands[11].type.shape
+    return _block_cycles(node, LEAF * trees * width, SPLIT * node.operands[8].type.elements, target)
 
 
 def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
     trees, width = node.operands[8].type.shape[0], node.operands[12].type.shape[1]
     by_row = KEY * node.operands[0].type.shape[1] + trees * (ENTRY * width + BLOCK_STEP * steps)
-    return _block_cycles(node, depth, by_row, target)
+    return _block_cycles(node, by_row, NODE * trees * 2.0**depth, target)
 
 
-def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> float:
-    """Of all blocks, with the cycles that a row takes once the last bit-sliced level is done."""
-    x, _, column, _, group, single, _, sets, heap = (operand.type for operand in node.operands[:9])
-    (rows, features), trees = x.shape, heap.shape[0]
+def _block_cycles(node: Node, by_row: float, by_block: float, target: Target) -> float:
+    """Of all blocks, with the cycles that a row takes once it is known where it is in the trees, and those that finding
+    it out takes for the widest block."""
+    x, _, column, _, group, single, set_column, sets = (operand.type for operand in node.operands[:8])
+    rows, features = x.shape
     block = block_rows(rows, target)
-    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0]
-    by_block = TEST * (tests_of(group, single, sets) - single.shape[0]) + NODE * trees * 2.0**depth
+    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0] + SETS * set_column.shape[0]
+    by_block += TEST * (tests_of(group, single, sets) - single.shape[0])
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)
 

@@ -15,6 +15,7 @@ from compiler.ir import DType, Op
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
@@ -124,6 +125,7 @@ ROWS: dict[type[Op], Compute] = {
     OrderedSum: Whole(_ordered_sum),
     BitslicedForest: Templated("bitsliced_forest"),
     DeepForest: Templated("deep_forest"),
+    LeafwiseForest: Templated("leafwise_forest"),
     RankedForest: Templated("ranked_forest"),
     PerfectWalk: Templated("walks"),
     SparseWalk: Templated("walks"),

@@ -15,6 +15,7 @@ from compiler.codegen.schedules.elementwise import Elementwise
 from compiler.codegen.schedules.elementwise_blocked import ElementwiseBlocked
 from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
 from compiler.codegen.schedules.inverted_bottleneck import InvertedBottleneck
+from compiler.codegen.schedules.leafwise_forest import LeafwiseForests
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
 from compiler.codegen.schedules.pool_blocked import PoolBlocked
@@ -47,6 +48,7 @@ SCHEDULES: tuple[Template, ...] = (
     Rows(),
     BitslicedForests(),
     DeepForests(),
+    LeafwiseForests(),
     RankedForests(),
     Walks(),
     WholeOp(),

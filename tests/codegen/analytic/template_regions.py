@@ -8,6 +8,7 @@ from compiler.ir import DType, Graph, Layout, Op, Rewriter, TensorType, parse_gr
 from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
 from compiler.ir.ops.ranked_forest import RankedForest
@@ -62,6 +63,7 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "whole": _sorted_rows(),
         "bitsliced_forest": _sample_of(BitslicedForest),
         "deep_forest": _sample_of(DeepForest),
+        "leafwise_forest": _sample_of(LeafwiseForest),
         "ranked_forest": _sample_of(RankedForest),
         "walks": _sample_of(PerfectWalk),
     }
