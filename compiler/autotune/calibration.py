@@ -15,6 +15,7 @@ from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import Pool
@@ -28,7 +29,17 @@ from compiler.targets import Target
 FEWEST = 3
 """This many tasks of a kind tell how far estimates of the kind are off; fewer count for all kinds together only."""
 
-_FORESTS = (BitslicedForest, DeepForest, LeafwiseForest, RankedForest, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
+_FORESTS = (
+    BitslicedForest,
+    DeepForest,
+    LeafwiseForest,
+    MaskedForest,
+    RankedForest,
+    PerfectWalk,
+    SparseWalk,
+    ForestWalk,
+    SumLeaves,
+)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 
 

@@ -15,6 +15,7 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.sparse_walk import SparseWalk
@@ -76,7 +77,7 @@ def _put(task: Task, groups: Mapping[tuple[int, int], _Forms]) -> None:
     for node in task.graph():
         types = [operand.type for operand in node.operands]
         match node.op:
-            case BitslicedForest() | DeepForest() | LeafwiseForest() | RankedForest():
+            case BitslicedForest() | DeepForest() | LeafwiseForest() | MaskedForest() | RankedForest():
                 # The last operand says for each tree which output it adds to.
                 groups[types[0].shape[0], types[-1].shape[0]].whole.append(task)
             case PerfectWalk() | SparseWalk() | ForestWalk():

@@ -23,6 +23,7 @@ from compiler.ir.ops import (
     forest_walk,
     indexing,
     leafwise_forest,
+    masked_forest,
     movement,
     ordered,
     perfect_walk,
@@ -32,6 +33,7 @@ from compiler.ir.ops import (
     reduction,
     resampling,
     scattering,
+    set_features,
     sorting,
     sparse_walk,
     unary,
@@ -356,7 +358,7 @@ def _forest(region: Region, value: Value) -> Value:
     """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    return region.one_of((_whole_forest, _bitsliced, _leafwise, _ranked, _deep, _walk))(
+    return region.one_of((_whole_forest, _bitsliced, _leafwise, _masked, _ranked, _deep, _walk, _set_features))(
         region, convert(region, value, DType.F32)
     )
 
@@ -422,6 +424,39 @@ def _leafwise(region: Region, x: Value) -> Value:
     ]
     start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(leafwise_forest.LeafwiseForest(), x, start, *tables)
+
+
+def _masked(region: Region, x: Value) -> Value:
+    trees, outputs, columns, questions, lines, masks = (region.number(1, most) for most in (40, 3, 3, 3, 9, 9))
+    word, width = region.one_of(masked_forest.WORDS), region.number(1, outputs)
+    words = masked_forest.GROUP_BYTES // word.bytes
+    groups = -(-trees // words)
+    generator = np.random.default_rng(region.number(0, 999))
+    drawn = generator.integers(0, 256, (2, masks, masked_forest.GROUP_BYTES), np.uint8)
+    tables = [
+        region.input(TensorType(DType.I32, (columns,))),
+        region.input(TensorType(DType.I32, (columns, 17, 16))),
+        region.input(TensorType(DType.I32, (columns,))),
+        region.input(TensorType(DType.I32, (questions,))),
+        region.input(TensorType(DType.U16, (lines, groups)), generator.integers(0, masks, (lines, groups), np.uint16)),
+        region.input(TensorType(DType.I32, (groups,))),
+        region.input(TensorType(word, (masks, words)), (drawn[0] | drawn[1]).view(word.numpy)),
+        region.input(TensorType(DType.F32, (trees, region.one_of((1, 2, 8)), width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(masked_forest.MaskedForest(), x, start, *tables)
+
+
+def _set_features(region: Region, x: Value) -> Value:
+    columns, sets = region.number(1, 3), region.number(1, 4)
+    types = (
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
+        TensorType(DType.I32, (sets,)),
+        TensorType(DType.U8, (sets, 256)),
+    )
+    return region.emit(set_features.SetFeatures(), x, *map(region.input, types))
 
 
 def _deep(region: Region, x: Value) -> Value:
@@ -524,7 +559,13 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
         *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
-        *(leafwise_forest.LeafwiseForest, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
+        *(
+            leafwise_forest.LeafwiseForest,
+            masked_forest.MaskedForest,
+            set_features.SetFeatures,
+            perfect_walk.PerfectWalk,
+            sparse_walk.SparseWalk,
+        ),
     )
 )
 """The ops that a graph may have; a test compares this with the op table."""

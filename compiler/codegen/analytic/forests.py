@@ -9,8 +9,10 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.perfect_walk import PerfectWalk, block_levels
 from compiler.ir.ops.ranked_forest import RankedForest
+from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
@@ -31,6 +33,9 @@ LEAF = 0.8
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
 
+SET_FEATURES = 5.0
+"""Cycles per row and eight sets, the answers to which become features."""
+
 FAR_STEP, FAR_BLOCK = 22.0, 8.0
 """Further cycles of a step to a node that is not in the second-level cache; and of all steps through a block of a
 perfect tree, which waits for one cache line."""
@@ -42,6 +47,10 @@ many such steps those take that only some rows need. A step waits for the caches
 RANK_OF_ROW, RANKED_STEP, RANKED_SUM = 8.0, 3.2, 3.0
 """Cycles of walks over ranks: per row and column, whose rank is waited for; per row and tree of a step, and of a value
 of the leaf."""
+
+MASK, FAR_MASK, OPEN_LEAF = 2.8, 4.0, 2.4
+"""Cycles of masks of leaves, per row: of a question and a group of trees, and further ones where the mask is not in the
+second-level cache; of a tree and a value of its leaf."""
 
 UPPER_NODE, LOWER_NODES = 3.5, 3.0
 """In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
@@ -81,6 +90,8 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
         case LeafwiseForest():
             return _leafwise_cycles(node, target)
+        case MaskedForest():
+            return _masked_cycles(node, target)
         case RankedForest(depth):
             return _ranked_cycles(node, depth, target)
         case PerfectWalk(steps):
@@ -89,6 +100,10 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _walk_cycles(node, (STEP + FAR_STEP * _far_share(node, target)) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, SLOW_STEP * steps)
+        case SetFeatures():
+            x, column, _, set_column, _ = (operand.type for operand in node.operands)
+            by_row = KEY * x.shape[1] + RANK_OF_ROW * column.shape[0] + SET_FEATURES * set_column.shape[0]
+            return x.shape[0] * by_row
         case SumLeaves():
             reached, leaf = node.operands[0].type, node.operands[3].type
             return SUM * reached.elements * leaf.shape[1]
@@ -124,6 +139,14 @@ def _block_cycles(node: Node, by_row: float, by_block: float, target: Target) ->
     by_block += TEST * (tests_of(group, single, sets) - single.shape[0])
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)
+
+
+def _masked_cycles(node: Node, target: Target) -> float:
+    x, _, column, _, _, first, _, begin, mask, leaf = (operand.type for operand in node.operands[:10])
+    (rows, features), (trees, _, width) = x.shape, leaf.shape
+    far = max(0.0, 1 - target.l2_bytes / mask.bytes)
+    by_row = KEY * features + RANK_OF_ROW * column.shape[0] + OPEN_LEAF * trees * width
+    return rows * (by_row + begin.shape[0] * first.shape[0] * (MASK + FAR_MASK * far))
 
 
 def _ranked_cycles(node: Node, depth: int, target: Target) -> float:

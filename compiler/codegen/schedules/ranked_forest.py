@@ -25,9 +25,10 @@ from tvm.ir import Expr
 
 from compiler.codegen.analytic.forests import permutes_bytes
 from compiler.codegen.schedules.bitsliced_leaves import TABLE, VECTOR
-from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.row_ranks import make_ranks
+from compiler.codegen.schedules.row_sums import RowSums
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import (
     Array,
@@ -102,7 +103,7 @@ class RankedForests:
         with k.parallel(tables.x.shape[0], "row") as row:
             make_keys(k, tables.x, row, row_keys, k.index(0), target.lanes(DType.I32.bytes))
             _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
-            sums = _Sums(k, tables, result, row)
+            sums = RowSums(k, tables.start, tables.leaf, tables.target, result, row)
             if permutes_bytes(target):
                 reached = k.view(scratch, DType.U16, ranks_at + ranks + GROUP, (config["trees"],))
                 _Groups(k, tables, row_ranks, blocks, reached, sums).emit()
@@ -131,45 +132,13 @@ def _make_ranks(k: KernelBuilder, tables: Tables, keys: Array, ranks: Array, *, 
     columns = tables.column.shape[0]
     for place, width in k.strips(ranks.shape[0] - columns, VECTOR):
         ranks[lanes(place + columns, width)] = literal(0, "uint8")
-    with k.serial(columns, "column") as column:
-        source = safe_index(k, tables.column[column], keys.shape[1])
-        key = k.let(keys[0, source], "key")
-        ranks[column] = Ranks(k, tables.edges, column, counts_bits=counts_bits).of(key)
-
-
-class _Sums:
-    """The sums of a row: in a register, or where there are several in the result."""
-
-    def __init__(self, k: KernelBuilder, tables: Tables, result: Array, row: Expr) -> None:
-        self.k, self.leaf, self.target, self.result, self.row = k, tables.leaf, tables.target, result, row
-        self.total = k.registers("total", result.dtype, (1,))
-        if result.shape[1] == 1:
-            self.total[0] = tables.start[row, 0]
-            return
-        with k.serial(result.shape[1], "output") as output:
-            result[row, output] = tables.start[row, output]
-
-    def add(self, tree: Expr, reached: Expr) -> None:
-        """The values of a tree's leaf."""
-        if self.result.shape[1] == 1:
-            self.total[0] = self.total[0] + self.leaf[tree, reached, 0]
-            return
-        k, width = self.k, self.leaf.shape[2]
-        output = k.let(safe_index(k, self.target[tree], self.result.shape[1] - width + 1), "output")
-        for value in range(width):
-            there = output + value
-            self.result[self.row, there] = self.result[self.row, there] + self.leaf[tree, reached, value]
-
-    def end(self) -> None:
-        """The result is in memory."""
-        if self.result.shape[1] == 1:
-            self.result[self.row, 0] = self.total[0]
+    make_ranks(k, tables.column, tables.edges, keys, ranks, counts_bits=counts_bits)
 
 
 class _Walks:
     """Several trees at once, step by step."""
 
-    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, sums: _Sums, together: int) -> None:
+    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, sums: RowSums, together: int) -> None:
         self.k, self.tables, self.ranks, self.sums, self.together = k, tables, ranks, sums, together
 
     def emit(self) -> None:
@@ -213,7 +182,7 @@ class _Groups:
     trees, whose sums are made while the tests of the next batch wait for their loads."""
 
     def __init__(
-        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, sums: _Sums
+        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, sums: RowSums
     ) -> None:
         self.k, self.tables, self.blocks, self.reached, self.sums = k, tables, blocks, reached, sums
         self.batch = reached.shape[0]

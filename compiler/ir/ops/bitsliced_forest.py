@@ -173,13 +173,18 @@ def answers_to_tests(
     owner = np.clip(group >> 4, 0, len(column) - 1)
     high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
     less = keys[:, np.clip(single[:, 0], 0, last)] < single[:, 1]
-    owner = np.clip(np.where(set_column < 0, ~set_column, set_column), 0, len(column) - 1)
+    bits = answers_to_sets(ranks, set_column, sets)
+    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, less, bits)]
+    return np.concatenate(parts, axis=1).astype(np.int64)
+
+
+def answers_to_sets(ranks: Array, set_column: Array, sets: Array) -> Array:
+    """``u8[rows, sets, 8]``: 1 where a test of a set holds, by the ranks of rows in columns."""
+    owner = np.clip(np.where(set_column < 0, ~set_column, set_column), 0, ranks.shape[1] - 1)
     answers = sets[np.arange(len(sets)), ranks[:, owner]]
     for number in np.flatnonzero(set_column[1:] < 0) + 1:
         answers[:, number] |= answers[:, number - 1]
-    bits = (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
-    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, less, bits)]
-    return np.concatenate(parts, axis=1).astype(np.int64)
+    return (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
 
 
 def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:

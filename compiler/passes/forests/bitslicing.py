@@ -97,7 +97,7 @@ class SplitTests:
         first_test = np.zeros(len(columns), np.int64)
         first_test[is_ranked] = FAN * first_line
         first_test[~is_ranked] = FAN * group.size + np.cumsum(sizes) - sizes
-        set_column, sets, numbers = _set_tables(of_sets, len(ranked))
+        set_column, sets, numbers = set_tables(of_sets, len(ranked))
         test, swapped = np.zeros(forest.splits, np.int64), np.zeros(forest.splits, np.bool_)
         test[ordered.split], swapped[ordered.split] = first_test[column_of] + place, ordered.swapped
         for own, of_own in zip(of_sets, numbers, strict=True):
@@ -119,7 +119,7 @@ def _single_table(columns: list[Column]) -> Array:
     return np.concatenate([np.zeros((0, 2), np.int64), *lines]).astype(np.int32)
 
 
-def _set_tables(groups: list[SetTests], column: int) -> tuple[Array, Array, list[Array]]:
+def set_tables(groups: list[SetTests], column: int) -> tuple[Array, Array, list[Array]]:
     """``set_column`` and ``sets``; and for each feature the number, of its splits' tests, among those of all sets.
 
     The columns of the features begin at ``column``, as many of each as it has parts.
