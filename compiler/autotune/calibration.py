@@ -15,6 +15,8 @@ from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.contraction import Conv, MatMul
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import Pool
@@ -29,7 +31,7 @@ from compiler.targets import Target
 FEWEST = 3
 """This many tasks of a kind tell how far estimates of the kind are off; fewer count for all kinds together only."""
 
-_WHOLE_FORESTS = (BitslicedForest, DeepForest, RankedForest, BranchingForest)
+_WHOLE_FORESTS = (BitslicedForest, BranchingForest, DeepForest, LeafwiseForest, MaskedForest, RankedForest)
 _FORESTS = (*_WHOLE_FORESTS, RankedLeaves, PerfectWalk, SparseWalk, ForestWalk, SumLeaves)
 _ANCHORS = (Conv, WinogradConv, MatMul, Pool, Reduce, Relayout, *_FORESTS)
 

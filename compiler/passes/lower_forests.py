@@ -11,14 +11,16 @@ After, for many rows and shallow trees::
     %10 = broadcast(...) : f32[1024,3]       the base values of each row
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
-for many rows and deep trees ``deep_forest``, with tables of the levels below; for few rows ``ranked_forest``, where
+for many rows and trees of few leaves in any shape ``leafwise_forest``, for deeper ones ``deep_forest``, with tables of
+the levels below; for few rows ``masked_forest``, by the leaves that features leave open, or ``ranked_forest``, where
 features have ranks of a byte, or, where there are several outputs::
 
     %7 = ranked_leaves(%0, %1, ...) {depth = 6} : f32[1,2600,1]
     %8 = reshape(%7) : f32[1,100,26]
     %11 = ordered_sum(%10, %8) : f32[1,26]
 
-else, with ``sparse_walk`` in place of ``perfect_walk`` for deep trees, and ``forest_walk`` for sets::
+for tiny forests ``branching_forest``, which has the forest as its attribute; else, with ``sparse_walk`` in place of
+``perfect_walk`` for deep trees, and behind ``set_features``, or with ``forest_walk``, for sets::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
@@ -30,7 +32,8 @@ A tiny forest may become code, ``branching_forest(%0, %10) {forest = forest<...>
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,6 +48,8 @@ from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest import ForestLeaves, ForestSums
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.indexing import Gather
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.movement import Broadcast, Reshape
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import DEEPEST as DEEPEST_PERFECT
@@ -52,6 +57,7 @@ from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import DEEPEST as DEEPEST_RANKED
 from compiler.ir.ops.ranked_forest import LOWER, RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
+from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.ir.ops.unary import Cast
 from compiler.ir.rewriter import Rewriter
@@ -61,10 +67,14 @@ from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
 from compiler.passes.forests.deep import deep_tables
+from compiler.passes.forests.leafwise import leafwise_tables
+from compiler.passes.forests.masking import masked_tables
 from compiler.passes.forests.ranking import ranked_tables, rounds_of_trees
+from compiler.passes.forests.set_features import with_set_features
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
-AUTO, BITSLICED, RANKED, WALK, BRANCHING = "auto", "bitsliced", "ranked", "walk", "branching"
+AUTO, BITSLICED, LEAFWISE, MASKED, RANKED = "auto", "bitsliced", "leafwise", "masked", "ranked"
+WALK, BRANCHING = "walk", "branching"
 
 UPPER_LEVELS = (8, 7, 6, 5)
 """How many levels of deep trees may be bit-sliced."""
@@ -75,15 +85,15 @@ PADDING = 16
 
 @dataclass(frozen=True)
 class LowerForests(Pass):
-    """``algorithm``: ``bitsliced``, ``ranked``, ``walk`` or ``branching`` for all forests that it can compute, or
-    ``auto``, the one that costs least; where nothing is known of costs, a walk."""
+    """``algorithm``: ``bitsliced``, ``leafwise``, ``masked``, ``ranked``, ``branching`` or ``walk`` for all forests
+    that it can compute, or ``auto``, the one that costs least; where nothing is known of costs, a walk."""
 
     name = "lower-forests"
 
     algorithm: str = AUTO
 
     def __post_init__(self) -> None:
-        known = (AUTO, BITSLICED, RANKED, WALK, BRANCHING)
+        known = (AUTO, *_WHOLE, WALK)
         if self.algorithm not in known:
             raise PipelineError(f"pass {self.name!r}: algorithm is one of {', '.join(known)}, not {self.algorithm}")
 
@@ -98,11 +108,11 @@ class LowerForests(Pass):
                     result = self._sums(rewriter, forest, x, start[0] if start else None, context.costs)
                 case ForestLeaves(forest):
                     rewriter.before(node)
-                    walk = _walks(forest)[0]
+                    (x,) = node.operands
+                    walks = _walks(forest)
+                    walk = walks[_cheapest([walk.tasks(x.type) for walk in walks], context.costs)]
                     names = rewriter.constant(_filled(forest.leaf_id[walk.leaf]))
-                    result = rewriter.emit(
-                        Gather(0), names, rewriter.emit(Cast(DType.I64), walk.emit(rewriter, node.operands[0]))
-                    )
+                    result = rewriter.emit(Gather(0), names, rewriter.emit(Cast(DType.I64), walk.emit(rewriter, x)))
                 case _:
                     continue
             rewriter.replace(node, result)
@@ -116,13 +126,12 @@ class LowerForests(Pass):
         if forest.trees == 0:
             return start
         whole = self._whole(forest, costs)
-        walks = [] if whole and self.algorithm in (BITSLICED, RANKED, BRANCHING) else _walks(forest)
+        walks = [] if whole and self.algorithm in _WHOLE else _walks(forest)
         walked = [(walk, _Step(SumLeaves(), (forest.target, forest.leaf[walk.leaf]))) for walk in walks]
         ways = [step.tasks(x.type, start.type) for step in whole]
         reached = TensorType(DType.I32, (x.type.shape[0], forest.trees))
-        ways += [[walk.task(x.type), sums.task(reached, start.type)] for walk, sums in walked]
-        seconds = costs(ways) if costs is not None else [0.0] * len(ways)
-        cheapest = seconds.index(min(seconds))
+        ways += [[*walk.tasks(x.type), *sums.tasks(reached, start.type)] for walk, sums in walked]
+        cheapest = _cheapest(ways, costs)
         if cheapest < len(whole):
             return whole[cheapest].emit(rewriter, x, start)
         walk, sums = walked[cheapest - len(whole)]
@@ -130,17 +139,10 @@ class LowerForests(Pass):
 
     def _whole(self, forest: Forest, costs: CostsOf | None) -> list[_Step | _Apart]:
         """The wanted forms in which one op computes the forest, or what its trees give, if it can."""
-        everything = (BITSLICED, RANKED, BRANCHING)
-        wanted = everything if self.algorithm == AUTO and costs is not None else (self.algorithm,)
+        wanted = tuple(_WHOLE) if self.algorithm == AUTO and costs is not None else (self.algorithm,)
         depth = profile_of(forest).max_depth
-        found: list[_Step | _Apart] = []
-        if BITSLICED in wanted and depth:
-            found += _bitsliced(forest, depth)
-        if RANKED in wanted and depth:
-            found += _ranked(forest, depth)
-        if BRANCHING in wanted and is_tiny(forest):
-            found.append(_Step(BranchingForest(forest), ()))
-        return found
+        possible = [steps for name, steps in _WHOLE.items() if name in wanted and (depth or name == BRANCHING)]
+        return [step for steps in possible for step in steps(forest, depth)]
 
 
 def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
@@ -148,8 +150,27 @@ def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
     if depth <= DEEPEST:
         tables = bitsliced_tables(forest, depth)
         return [] if tables is None else [_Step(BitslicedForest(tables.depth), tables.operands)]
+    if found := _deep(forest, None):
+        return found
+    answering = _answering(forest)
+    return _deep(answering[1], answering[0]) if answering else []
+
+
+def _deep(forest: Forest, before: _Step | None) -> list[_Step]:
     of_levels = (deep_tables(forest, levels) for levels in UPPER_LEVELS)
-    return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands) for t in of_levels if t is not None]
+    return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands, before) for t in of_levels if t is not None]
+
+
+def _leafwise(forest: Forest, depth: int) -> list[_Step]:
+    """Bit slices of leaves, if trees have few."""
+    tables = leafwise_tables(forest)
+    return [] if tables is None else [_Step(LeafwiseForest(), tables)]
+
+
+def _masked(forest: Forest, depth: int) -> list[_Step]:
+    """Masks of leaves, if trees have few."""
+    tables = masked_tables(forest)
+    return [] if tables is None else [_Step(MaskedForest(), tables)]
 
 
 def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:
@@ -170,26 +191,48 @@ def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:
     return [whole, _Apart(_Step(RankedLeaves(depth), tables[:-1]), forest.trees * forest.leaf.shape[1])]
 
 
+def _branching(forest: Forest, depth: int) -> list[_Step]:
+    """Code, if there are few leaves."""
+    return [_Step(BranchingForest(forest), ())] if is_tiny(forest) else []
+
+
+_WHOLE: dict[str, Callable[[Forest, int], Sequence[_Step | _Apart]]] = {
+    BITSLICED: _bitsliced,
+    LEAFWISE: _leafwise,
+    MASKED: _masked,
+    RANKED: _ranked,
+    BRANCHING: _branching,
+}
+"""The algorithms that compute a whole forest in one op, or all but its sums: by its depth, the forms that can."""
+
+
 @dataclass(frozen=True)
 class _Step:
-    """An op of a lowered forest, and the tables that it has after its other operands."""
+    """An op of a lowered forest, and the tables that it has after its other operands; and what makes of a row the one
+    that it computes with, if that is another one."""
 
     op: Op
     tables: tuple[Array, ...]
+    before: _Step | None = None
 
-    def task(self, *operands: TensorType) -> Task:
-        """What it is to compute for other operands of these types."""
-        return task_of_op(
-            self.op, [*operands, *(TensorType(DType.of(table.dtype), table.shape) for table in self.tables)]
-        )
+    def tasks(self, x: TensorType, *others: TensorType) -> list[Task]:
+        """What there is to compute for other operands of these types."""
+        first = self.before.tasks(x) if self.before else []
+        types = self._types(self.before.type_for(x) if self.before else x, *others)
+        return [*first, task_of_op(self.op, types)]
 
-    def tasks(self, x: TensorType, start: TensorType) -> list[Task]:
-        """Of a forest that this op computes as a whole."""
-        return [self.task(x, start)]
+    def type_for(self, *operands: TensorType) -> TensorType:
+        """The type of the result."""
+        (result,) = self.op.infer(*self._types(*operands))
+        return result
 
-    def emit(self, rewriter: Rewriter, *operands: Value) -> Value:
-        """The node, and its tables as constants."""
-        return rewriter.emit(self.op, *operands, *map(rewriter.constant, self.tables))
+    def emit(self, rewriter: Rewriter, x: Value, *others: Value) -> Value:
+        """The nodes, and their tables as constants."""
+        first = self.before.emit(rewriter, x) if self.before else x
+        return rewriter.emit(self.op, first, *others, *map(rewriter.constant, self.tables))
+
+    def _types(self, *operands: TensorType) -> list[TensorType]:
+        return [*operands, *(TensorType(DType.of(table.dtype), table.shape) for table in self.tables)]
 
 
 @dataclass(frozen=True)
@@ -201,7 +244,7 @@ class _Apart:
 
     def tasks(self, x: TensorType, start: TensorType) -> list[Task]:
         """Of both ops."""
-        return [self.leaves.task(x), task_of_op(OrderedSum(), [start, TensorType(start.dtype, self._terms(start))])]
+        return [*self.leaves.tasks(x), task_of_op(OrderedSum(), [start, TensorType(start.dtype, self._terms(start))])]
 
     def emit(self, rewriter: Rewriter, x: Value, start: Value) -> Value:
         """The nodes, and tables as constants."""
@@ -217,21 +260,43 @@ class _Apart:
 class _Walk(_Step):
     """A walk; ``leaf`` says which leaf each number is that it gives for a row and a tree."""
 
-    leaf: Array
+    leaf: Array = field(kw_only=True)
 
 
 def _walks(forest: Forest) -> list[_Walk]:
-    """The walks that compute the forest, and whose tables are not much larger than it is; what usually takes the fewest
-    cycles comes first."""
+    """The walks that compute the forest, and whose tables are not much larger than it is; what is always possible, or
+    else usually takes the fewest cycles, comes first."""
+    if found := _walks_over_keys(forest, None):
+        return found
+    whole = _Walk(ForestWalk(profile_of(forest).max_depth), walk_tables(forest), leaf=np.arange(forest.leaves))
+    answering = _answering(forest)
+    return [whole, *(_walks_over_keys(answering[1], answering[0]) if answering else [])]
+
+
+def _walks_over_keys(forest: Forest, before: _Step | None) -> list[_Walk]:
+    """Those without sets and branches."""
     profile = profile_of(forest)
-    depth, everything = profile.max_depth, np.arange(forest.leaves)
+    depth = profile.max_depth
     found: list[_Walk] = []
     if _is_nearly_perfect(profile, DEEPEST_PERFECT) and (perfect := perfect_tables(forest, depth)) is not None:
         node, leaf = perfect
-        found.append(_Walk(PerfectWalk(depth), (node,), leaf.reshape(-1)))
+        found.append(_Walk(PerfectWalk(depth), (node,), before, leaf=leaf.reshape(-1)))
     if (sparse := sparse_tables(forest)) is not None:
-        found.append(_Walk(SparseWalk(depth), *sparse))
-    return found or [_Walk(ForestWalk(depth), walk_tables(forest), everything)]
+        tables, leaf = sparse
+        found.append(_Walk(SparseWalk(depth), tables, before, leaf=leaf))
+    return found
+
+
+def _answering(forest: Forest) -> tuple[_Step, Forest] | None:
+    """What answers the tests of sets of a forest beforehand, and the forest that asks for its answers."""
+    found = with_set_features(forest)
+    return None if found is None else (_Step(SetFeatures(), found[0]), found[1])
+
+
+def _cheapest(ways: list[list[Task]], costs: CostsOf | None) -> int:
+    """The number of the way that costs least; of the first one if nothing is known of costs."""
+    seconds = costs(ways) if costs is not None else [0.0] * len(ways)
+    return seconds.index(min(seconds))
 
 
 def _is_nearly_perfect(profile: Profile, deepest: int) -> bool:

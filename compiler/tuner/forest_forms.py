@@ -15,6 +15,8 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
@@ -84,12 +86,11 @@ def _put(task: Task, groups: Mapping[tuple[int, int], _Forms]) -> None:
     for node in task.graph():
         types = [operand.type for operand in node.operands]
         match node.op:
-            case BitslicedForest() | DeepForest():
-                groups[types[0].shape[0], types[8].shape[0]].whole.append(task)
             case BranchingForest(forest):
                 groups[types[0].shape[0], forest.trees].whole.append(task)
-            case RankedForest():
-                groups[types[0].shape[0], types[6].shape[0]].whole.append(task)
+            case BitslicedForest() | DeepForest() | LeafwiseForest() | MaskedForest() | RankedForest():
+                # The last operand says for each tree which output it adds to.
+                groups[types[0].shape[0], types[-1].shape[0]].whole.append(task)
             case RankedLeaves():
                 rows, trees, _ = node.result.type.shape
                 groups[rows, trees].values.append(task)

@@ -51,7 +51,9 @@ def builds(draw: st.DrawFn, targets: Sequence[str] = TARGETS) -> Build:
     """A way to build a model of trees; mostly the one that users get."""
     return Build(
         target=draw(st.sampled_from(targets)),
-        algorithm=draw(st.sampled_from(["auto", "bitsliced", "ranked", "walk", "branching"])),
+        algorithm=draw(
+            st.sampled_from(["auto", "auto", "bitsliced", "leafwise", "masked", "ranked", "walk", "branching"])
+        ),
         rows=draw(st.sampled_from([None, None, None, 1, 3, 64, 600])),
         threads=draw(st.sampled_from([1, 1, 2])),
     )

@@ -23,6 +23,8 @@ from compiler.ir.ops import (
     forest,
     forest_walk,
     indexing,
+    leafwise_forest,
+    masked_forest,
     movement,
     ordered,
     perfect_walk,
@@ -33,6 +35,7 @@ from compiler.ir.ops import (
     reduction,
     resampling,
     scattering,
+    set_features,
     sorting,
     sparse_walk,
     unary,
@@ -357,7 +360,10 @@ def _forest(region: Region, value: Value) -> Value:
     """A forest whole, or one of the ops that passes make of it, with tables of any content."""
     if value.type.rank != 2 or not value.type.elements:
         return value
-    kinds = (_whole_forest, _branching, _bitsliced, _ranked, _ranked_leaves, _deep, _walk)
+    kinds = (
+        *(_whole_forest, _branching, _bitsliced, _leafwise, _masked, _ranked, _ranked_leaves, _deep, _walk),
+        _set_features,
+    )
     return region.one_of(kinds)(region, convert(region, value, DType.F32))
 
 
@@ -412,6 +418,56 @@ def _bitsliced(region: Region, x: Value) -> Value:
     ]
     start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
     return region.emit(bitsliced_forest.BitslicedForest(depth), x, start, *tables)
+
+
+def _leafwise(region: Region, x: Value) -> Value:
+    trees, outputs, lines = (region.number(1, most) for most in (3, 3, 5))
+    leaves, width = region.one_of((8, 16, 32)), region.number(1, outputs)
+    generator = np.random.default_rng(region.number(0, 999))
+    first = np.sort(generator.integers(-1, lines + 2, trees + 1)).astype(np.int32)
+    tables = [
+        *_tests(region),
+        region.input(TensorType(DType.U16, (lines, 8)), generator.integers(0, 90, (lines, 8), np.uint16)),
+        region.input(TensorType(DType.U8, (lines, 8)), generator.integers(0, 32, (lines, 8), np.uint8)),
+        region.input(TensorType(DType.I32, (trees + 1,)), first),
+        region.input(TensorType(DType.F32, (trees, leaves, width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(leafwise_forest.LeafwiseForest(), x, start, *tables)
+
+
+def _masked(region: Region, x: Value) -> Value:
+    trees, outputs, columns, questions, lines, masks = (region.number(1, most) for most in (40, 3, 3, 3, 9, 9))
+    word, width = region.one_of(masked_forest.WORDS), region.number(1, outputs)
+    words = masked_forest.GROUP_BYTES // word.bytes
+    groups = -(-trees // words)
+    generator = np.random.default_rng(region.number(0, 999))
+    drawn = generator.integers(0, 256, (2, masks, masked_forest.GROUP_BYTES), np.uint8)
+    tables = [
+        region.input(TensorType(DType.I32, (columns,))),
+        region.input(TensorType(DType.I32, (columns, 17, 16))),
+        region.input(TensorType(DType.I32, (columns,))),
+        region.input(TensorType(DType.I32, (questions,))),
+        region.input(TensorType(DType.U16, (lines, groups)), generator.integers(0, masks, (lines, groups), np.uint16)),
+        region.input(TensorType(DType.I32, (groups,))),
+        region.input(TensorType(word, (masks, words)), (drawn[0] | drawn[1]).view(word.numpy)),
+        region.input(TensorType(DType.F32, (trees, region.one_of((1, 2, 8)), width))),
+        region.input(TensorType(DType.I32, (trees,))),
+    ]
+    start = operand(region, TensorType(DType.F32, (x.type.shape[0], outputs)))
+    return region.emit(masked_forest.MaskedForest(), x, start, *tables)
+
+
+def _set_features(region: Region, x: Value) -> Value:
+    columns, sets = region.number(1, 3), region.number(1, 4)
+    types = (
+        TensorType(DType.I32, (columns,)),
+        TensorType(DType.I32, (columns, 17, 16)),
+        TensorType(DType.I32, (sets,)),
+        TensorType(DType.U8, (sets, 256)),
+    )
+    return region.emit(set_features.SetFeatures(), x, *map(region.input, types))
 
 
 def _deep(region: Region, x: Value) -> Value:
@@ -525,6 +581,7 @@ COVERED: frozenset[type[Op]] = frozenset(
         *(scattering.ScatterElements, scattering.ScatterNd, resampling.Resample),
         *(forest.ForestSums, forest.ForestLeaves, forest_walk.ForestWalk, forest_walk.SumLeaves, ordered.OrderedSum),
         *(bitsliced_forest.BitslicedForest, deep_forest.DeepForest, ranked_forest.RankedForest),
+        *(leafwise_forest.LeafwiseForest, masked_forest.MaskedForest, set_features.SetFeatures),
         *(ranked_leaves.RankedLeaves, perfect_walk.PerfectWalk, sparse_walk.SparseWalk),
         branching_forest.BranchingForest,
     )

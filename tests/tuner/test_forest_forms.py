@@ -16,6 +16,7 @@ from tests.ir.forest.examples import EXAMPLE
 
 TARGET = resolve("znver4")
 WALK, SUMS, SLICED, CODE = "forest_walk", "sum_leaves", "bitsliced_forest", "branching_forest"
+OTHERS = dict.fromkeys(("leafwise_forest", "masked_forest", "perfect_walk", "sparse_walk"), 3.0)
 
 
 def one_row() -> Graph:
@@ -60,7 +61,7 @@ def test_a_tile_and_a_row_are_surveyed_as_builds_make_them() -> None:
 
 def test_forms_of_a_forest_that_come_close_are_tried() -> None:
     """The bit-sliced one is the best; the walk and its sums together come close to it."""
-    tile, *_ = surveys({SLICED: 1.0, WALK: 0.9, SUMS: 0.2})
+    tile, *_ = surveys({SLICED: 1.0, WALK: 0.9, SUMS: 0.2, **OTHERS})
     tasks = {kind_of(tuning.task): tuning for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)}
     assert {kind for kind in tasks if tasks[kind].chosen} == {SLICED}
     assert tasks[WALK].rival == pytest.approx(0.8) and tasks[SUMS].rival == pytest.approx(0.1)
@@ -68,11 +69,11 @@ def test_forms_of_a_forest_that_come_close_are_tried() -> None:
 
 
 def test_a_forest_that_is_code_is_a_form_like_others() -> None:
-    tile, *_ = surveys({SLICED: 1.0, WALK: 9.0, SUMS: 9.0, CODE: 1.2})
+    tile, *_ = surveys({SLICED: 1.0, WALK: 9.0, SUMS: 9.0, CODE: 1.2, **OTHERS})
     tasks = {kind_of(tuning.task): tuning for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)}
     assert set(tasks) == {SLICED, CODE} and tasks[CODE].rival == pytest.approx(1.0)
 
 
 def test_forms_that_are_far_behind_are_not_tried() -> None:
-    tile, *_ = surveys({SLICED: 1.0, WALK: 1.6, SUMS: 0.2})
+    tile, *_ = surveys({SLICED: 1.0, WALK: 1.6, SUMS: 0.2, **OTHERS})
     assert {kind_of(tuning.task) for tuning in tuning_tasks([tile], [tile], TARGET, 1e11)} == {SLICED}

@@ -19,6 +19,8 @@ from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
+from compiler.ir.ops.masked_forest import GROUP_BYTES, MaskedForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
@@ -36,7 +38,9 @@ def walks_one_row(region: Graph) -> bool:
     """Whether a region is a walk of a single row, which needs a part of its tables only."""
     return (
         is_of_forest(region)
-        and isinstance(region.nodes[0].op, RankedForest | RankedLeaves | PerfectWalk | SparseWalk | ForestWalk)
+        and isinstance(
+            region.nodes[0].op, MaskedForest | RankedForest | RankedLeaves | PerfectWalk | SparseWalk | ForestWalk
+        )
         and region.inputs[0].type.shape[0] == 1
     )
 
@@ -62,7 +66,7 @@ def _rows_of(forest: Forest, x: TensorType, generator: np.random.Generator) -> A
 
 
 def _tests(x: TensorType, tests: Operands, generator: np.random.Generator) -> list[Array]:
-    """The tables that say what is tested, of ``bitsliced_forest`` and ``deep_forest`` alike."""
+    """The tables that say what is tested, of all bit-sliced forests alike."""
     column, edges, group, single, set_column, sets = tests
     features, columns = x.shape[1], edges.shape[0]
     lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
@@ -108,6 +112,48 @@ def _deep(types: Operands, generator: np.random.Generator) -> list[Array]:
         entries,
         first,
         table,
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
+def _leafwise(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """Trees of about as many lines, whose splits ask older leaves in turn."""
+    x, start, column, edges, group, single, set_column, sets, node, origin, _, leaf, target = types
+    begins = [begin for begin, _ in _shares(target.shape[0], origin.shape[0])]
+    place = np.arange(origin.shape[0])[:, None] * LINE + np.arange(LINE)
+    own = place - LINE * np.repeat(begins, np.diff([*begins, origin.shape[0]]))[:, None]
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        *_tests(x, (column, edges, group, single, set_column, sets), generator),
+        generator.integers(0, tests_of(group, single, sets), node.shape, np.uint16),
+        (own // 2).astype(np.uint8),
+        np.array([*begins, origin.shape[0]], np.int32),
+        _normal(generator, leaf),
+        _targets(target, start, leaf),
+    ]
+
+
+def _masked(types: Operands, generator: np.random.Generator) -> list[Array]:
+    """A question has its part of the lines, and a group of trees its part of the masks, of which a row takes any."""
+    x, start, column, _, _, first, line, begin, mask, leaf, target = types
+    columns, questions = column.shape[0], first.shape[0]
+    lines = _edges(generator, columns, FAN * FAN).reshape(columns, FAN, FAN)
+    shares = _shares(begin.shape[0], mask.shape[0])
+    numbers = [generator.integers(0, max(1, own), line.shape[0], np.uint16) for _, own in shares]
+    # All questions together leave about one of many leaves.
+    drawn = generator.integers(0, 256, (2, mask.shape[0], GROUP_BYTES), np.uint8)
+    return [
+        _normal(generator, x),
+        _normal(generator, start),
+        (np.arange(columns) % (2 * x.shape[1])).astype(np.int32),
+        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        (np.arange(columns) * questions // columns).astype(np.int32),
+        np.array([own for own, _ in _shares(questions, line.shape[0])], np.int32),
+        np.stack(numbers, axis=1),
+        np.array([own for own, _ in shares], np.int32),
+        (drawn[0] | drawn[1]).view(mask.dtype.numpy),
         _normal(generator, leaf),
         _targets(target, start, leaf),
     ]
@@ -207,6 +253,8 @@ def _sums(types: Operands, generator: np.random.Generator) -> list[Array]:
 _TABLES: dict[type[Op], Callable[[Operands, np.random.Generator], list[Array]]] = {
     BitslicedForest: _bitsliced,
     DeepForest: _deep,
+    LeafwiseForest: _leafwise,
+    MaskedForest: _masked,
     RankedForest: _ranked,
     RankedLeaves: _ranked_leaves,
     PerfectWalk: _perfect,

@@ -12,19 +12,23 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk, block_levels
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
+from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sparse_walk import SparseWalk
 from compiler.targets import Target
 
 # Fitted to trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
-KEY, RANK, SINGLE = 0.6, 4.8, 0.15
-"""Cycles per row and value."""
+KEY, RANK, SINGLE, SETS = 0.6, 4.8, 0.15, 1.0
+"""Cycles per row and value; and per look-up of the answers to eight sets."""
 
-TEST, NODE = 2.0, 2.4
-"""Cycles per vector that is made, or chosen, for the rows of a block."""
+TEST, NODE, SPLIT = 2.0, 2.4, 5.0
+"""Cycles per vector that is made, or chosen, for the rows of a block; and per leaf that grows out of another one, and
+of which the bits of numbers are made."""
 
 ANY_WIDTH = 0.4
 """The part of them that a vector takes however narrow it is; the rest is in proportion to its width."""
@@ -37,6 +41,9 @@ STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 
 LONE_STEP = 12.0
 """Cycles of a step that waits for the one before it, where there are too few trees to take others meanwhile."""
+
+SET_FEATURES = 5.0
+"""Cycles per row and eight sets, the answers to which become features."""
 
 FAR_STEP, FAR_BLOCK = 22.0, 8.0
 """Further cycles of a step to a node that is not in the second-level cache; and of all steps through a block of a
@@ -53,6 +60,10 @@ of the leaf."""
 RANKED_VALUE, TERM = 1.5, 3.5
 """Where the leaves are added later: a value of the leaf, which is stored; and per row and term of as many sums as a
 vector has, each of which waits for the one before it."""
+
+MASK, FAR_MASK, OPEN_LEAF = 2.8, 4.0, 2.4
+"""Cycles of masks of leaves, per row: of a question and a group of trees, and further ones where the mask is not in the
+second-level cache; of a tree and a value of its leaf."""
 
 UPPER_NODE, LOWER_NODES = 3.5, 3.0
 """In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
@@ -100,6 +111,10 @@ def forest_cycles(node: Node, target: Target) -> float:
             return node.operands[0].type.shape[0] * _branching_cycles(forest)
         case DeepForest(depth, usual, most):
             return _deep_cycles(node, depth, usual + LATE_STEPS * (usual < most), target)
+        case LeafwiseForest():
+            return _leafwise_cycles(node, target)
+        case MaskedForest():
+            return _masked_cycles(node, target)
         case RankedForest(depth):
             return _ranked_cycles(node, depth, RANKED_SUM, target)
         case RankedLeaves(depth):
@@ -114,6 +129,10 @@ def forest_cycles(node: Node, target: Target) -> float:
             return _walk_cycles(node, steps, (STEP + FAR_STEP * _far_share(node, target)) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, steps, SLOW_STEP * steps)
+        case SetFeatures():
+            x, column, _, set_column, _ = (operand.type for operand in node.operands)
+            by_row = KEY * x.shape[1] + RANK_OF_ROW * column.shape[0] + SET_FEATURES * set_column.shape[0]
+            return x.shape[0] * by_row
         case SumLeaves():
             reached, leaf = node.operands[0].type, node.operands[3].type
             return SUM * reached.elements * leaf.shape[1]
@@ -125,7 +144,12 @@ def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
     """Blocks of rows that are not full cost as much as full ones; few rows have blocks of narrower vectors."""
     leaf = node.operands[9].type
     trees, _, width = leaf.shape
-    return _block_cycles(node, depth, LEAF * trees * width, target)
+    return _block_cycles(node, LEAF * trees * width, NODE * trees * 2.0**depth, target)
+
+
+def _leafwise_cycles(node: Node, target: Target) -> float:
+    trees, _, width = node.operands[11].type.shape
+    return _block_cycles(node, LEAF * trees * width, SPLIT * node.operands[8].type.elements, target)
 
 
 def _branching_cycles(forest: Forest) -> float:
@@ -142,18 +166,27 @@ def _branching_cycles(forest: Forest) -> float:
 def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
     trees, width = node.operands[8].type.shape[0], node.operands[12].type.shape[1]
     by_row = KEY * node.operands[0].type.shape[1] + trees * (ENTRY * width + BLOCK_STEP * steps)
-    return _block_cycles(node, depth, by_row, target)
+    return _block_cycles(node, by_row, NODE * trees * 2.0**depth, target)
 
 
-def _block_cycles(node: Node, depth: int, by_row: float, target: Target) -> float:
-    """Of all blocks, with the cycles that a row takes once the last bit-sliced level is done."""
-    x, _, column, _, group, single, _, sets, heap = (operand.type for operand in node.operands[:9])
-    (rows, features), trees = x.shape, heap.shape[0]
+def _block_cycles(node: Node, by_row: float, by_block: float, target: Target) -> float:
+    """Of all blocks, with the cycles that a row takes once it is known where it is in the trees, and those that finding
+    it out takes for the widest block."""
+    x, _, column, _, group, single, set_column, sets = (operand.type for operand in node.operands[:8])
+    rows, features = x.shape
     block = block_rows(rows, target)
-    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0]
-    by_block = TEST * (tests_of(group, single, sets) - single.shape[0]) + NODE * trees * 2.0**depth
+    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0] + SETS * set_column.shape[0]
+    by_block += TEST * (tests_of(group, single, sets) - single.shape[0])
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)
+
+
+def _masked_cycles(node: Node, target: Target) -> float:
+    x, _, column, _, _, first, _, begin, mask, leaf = (operand.type for operand in node.operands[:10])
+    (rows, features), (trees, _, width) = x.shape, leaf.shape
+    far = max(0.0, 1 - target.l2_bytes / mask.bytes)
+    by_row = KEY * features + RANK_OF_ROW * column.shape[0] + OPEN_LEAF * trees * width
+    return rows * (by_row + begin.shape[0] * first.shape[0] * (MASK + FAR_MASK * far))
 
 
 def _ranked_cycles(node: Node, depth: int, value: float, target: Target) -> float:

@@ -16,10 +16,13 @@ from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.ordered import OrderedSum
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
+from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sparse_walk import SparseWalk
 
 Arrays = Sequence[Array]
@@ -134,6 +137,9 @@ ROWS: dict[type[Op], Compute] = {
     BitslicedForest: Templated("bitsliced_forest"),
     BranchingForest: Templated("branching_forest"),
     DeepForest: Templated("deep_forest"),
+    LeafwiseForest: Templated("leafwise_forest"),
+    MaskedForest: Templated("masked_forest"),
+    SetFeatures: Templated("set_features"),
     RankedForest: Templated("ranked_forest"),
     RankedLeaves: Templated("ranked_forest"),
     PerfectWalk: Templated("walks"),

@@ -16,6 +16,8 @@ from compiler.codegen.schedules.elementwise import Elementwise
 from compiler.codegen.schedules.elementwise_blocked import ElementwiseBlocked
 from compiler.codegen.schedules.global_pool_blocked import GlobalPoolBlocked
 from compiler.codegen.schedules.inverted_bottleneck import InvertedBottleneck
+from compiler.codegen.schedules.leafwise_forest import LeafwiseForests
+from compiler.codegen.schedules.masked_forest import MaskedForests
 from compiler.codegen.schedules.matmul_tiled import MatMulTiled
 from compiler.codegen.schedules.planes import Planes
 from compiler.codegen.schedules.pool_blocked import PoolBlocked
@@ -23,6 +25,7 @@ from compiler.codegen.schedules.ranked_forest import RankedForests
 from compiler.codegen.schedules.reduction import OneReduction
 from compiler.codegen.schedules.relayout import RelayoutCopy
 from compiler.codegen.schedules.rows import Rows
+from compiler.codegen.schedules.set_features import SetFeaturesOfRows
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space, Template
 from compiler.codegen.schedules.walks import Walks
 from compiler.codegen.schedules.whole import WholeOp
@@ -48,6 +51,9 @@ SCHEDULES: tuple[Template, ...] = (
     Rows(),
     BitslicedForests(),
     DeepForests(),
+    LeafwiseForests(),
+    MaskedForests(),
+    SetFeaturesOfRows(),
     RankedForests(),
     Walks(),
     BranchingForests(),

@@ -28,11 +28,11 @@ from tvm.ir import Expr
 from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
-from compiler.codegen.schedules.bitsliced_tests import BlockTests, TestMemory, TestTables, safe_index
+from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables, safe_index
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal
-from compiler.ir import DType, Graph
+from compiler.ir import DType, Graph, TensorType
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
 from compiler.targets import Target
 
@@ -47,7 +47,7 @@ class BitslicedForests:
     """A region of one ``bitsliced_forest``."""
 
     name = "bitsliced_forest"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -62,15 +62,7 @@ class BitslicedForests:
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""
         (node,) = region.nodes
-        trees, leaf = node.operands[8].type.shape[0], node.operands[9].type
-        sizes = tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
-        by_bytes = looks_up_bytes(target, leaf)
-        return Space(
-            (
-                Knob("trees", sizes, 1 if by_bytes else sizes[-1]),
-                Knob("bytes", (0, 1) if by_bytes else (0,), int(by_bytes)),
-            )
-        )
+        return block_space(node.operands[9].type, target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a block of rows."""
@@ -80,7 +72,24 @@ class BitslicedForests:
         operands = Operands(*inputs)
         tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
         depth = as_type(BitslicedForest, node.op).depth
-        return ForestKernel(builder, operands, result, depth, tests, config, target).emit()
+        return ForestKernel(builder, operands, result, 1 << depth, tests, config, target).emit()
+
+
+def block_space(leaf: TensorType, target: Target) -> Space:
+    """The space of a kernel that adds leaves, ``leaf[trees, leaves, width]``, to the sums of blocks."""
+    sizes = tile_sizes(leaf.shape[0])
+    by_bytes = looks_up_bytes(target, leaf)
+    return Space(
+        (
+            Knob("trees", sizes, 1 if by_bytes else sizes[-1]),
+            Knob("bytes", (0, 1) if by_bytes else (0,), int(by_bytes)),
+        )
+    )
+
+
+def tile_sizes(trees: int) -> tuple[int, ...]:
+    """How many trees a tile may have."""
+    return tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
 
 
 @dataclass(frozen=True)
@@ -101,20 +110,23 @@ class Operands:
 
 
 class ForestKernel:
-    """Emits the kernel: what a block of rows needs, and then tiles of trees, which a subclass may go on from."""
+    """Emits the kernel: what a block of rows needs, and then tiles of trees, which a subclass may go on from.
+
+    ``places``: of a tree's nodes; a perfect tree has ``2**depth``.
+    """
 
     def __init__(
         self,
         builder: KernelBuilder,
         operands: Operands,
         result: Array,
-        depth: int,
+        places: int,
         tests: int,
         config: Config,
         target: Target,
     ) -> None:
         self.k, self.operands, self.result = builder, operands, result
-        self.depth, self.test_count, self.tile = depth, tests, config["trees"]
+        self.test_count, self.tile = tests, config["trees"]
         self.rows = block_rows(operands.x.shape[0], target)
         self.lanes = self.rows // 64
         self.key_lanes = target.lanes(DType.I32.bytes)
@@ -127,7 +139,7 @@ class ForestKernel:
             (DType.U8, (o.column.shape[0], self.rows)),
             (DType.U8, (self.tile, self.rows)),
             (DType.I32, (part_features(o.x.shape[1], self.key_lanes) + 1, self.rows)),
-            (DType.I32, (1 << depth,)),
+            (DType.I32, (places,)),
             (o.leaf.dtype, (o.start.shape[1], self.rows)),
         )
         test, halves, ranks, self.number, keys, self.nodes, self.sums = self.declare_scratch(sizes)
@@ -147,7 +159,7 @@ class ForestKernel:
         return [self.k.view(scratch, dtype, start, shape) for start, (dtype, shape) in zip(starts, sizes, strict=False)]
 
     def emit(self) -> Kernel:
-        rows, trees = self.operands.x.shape[0], self.operands.node.shape[0]
+        rows, trees = self.operands.x.shape[0], self.operands.target.shape[0]
         last = self.k.index(rows - 1)
         with self.k.parallel(-(-rows // self.rows), "block") as block:
             first = self.k.let(block * self.rows, "first_row")
@@ -205,27 +217,35 @@ class ForestKernel:
         """The numbers of the leaves that all rows reach in a tree, into line ``slot``."""
         self.place_nodes(tree)
         bits: list[Expr] = []
-        for _ in range(self.depth):
+        for _ in range(self.nodes.shape[0].bit_length() - 1):
             bits.append(self.k.let(self._chosen(1, bits), "bit"))
-        zero = literal(0, "uint64", like=bits[0])
-        planes = [*reversed(bits), *(zero for _ in range(8 - self.depth))]
-        for number, vector in enumerate(exchanged(self.k, planes)):
-            width = 8 * self.lanes
+        self.store_numbers(slot, bits[::-1])
+
+    def store_numbers(self, slot: Expr, planes: Sequence[Expr]) -> None:
+        """The numbers of leaves into line ``slot``: up to eight planes of their bits are given, the lowest first."""
+        zero, width = literal(0, "uint64", like=planes[0]), 8 * self.lanes
+        for number, vector in enumerate(exchanged(self.k, [*planes, *(zero for _ in range(BITS - len(planes)))])):
             self.number[slot, lanes(number * width, width)] = tirx.reinterpret(f"uint8x{width}", vector)
 
     def place_nodes(self, tree: Expr) -> None:
         """The tests of a tree's nodes as places in the table: clamped, and scaled once for all rows."""
-        for place, width in self.k.strips(1 << self.depth, 2 * self.lanes):
-            node = cast(self.operands.node[tree, lanes(place, width)], "int32")
-            last = literal(self.test_count - 1, "int32", like=node)
-            scaled = tirx.Min(node, last) * literal(self.lanes, "int32", like=node)
-            self.nodes[lanes(place, width)] = scaled
+        for place, width in self.k.strips(self.nodes.shape[0], 2 * self.lanes):
+            self.nodes[lanes(place, width)] = self.scaled_tests(self.operands.node[tree, lanes(place, width)])
+
+    def scaled_tests(self, node: Expr) -> Expr:
+        """Tests by their numbers as places in the table."""
+        test = cast(node, "int32")
+        last = literal(self.test_count - 1, "int32", like=test)
+        return tirx.Min(test, last) * literal(self.lanes, "int32", like=test)
+
+    def test_at(self, place: Expr) -> Expr:
+        """The vector of a test."""
+        table = self.tests.memory.tests.reshape((self.test_count * self.lanes,))
+        return table[lanes(cast(place, self.k.index_type), self.lanes)]
 
     def _chosen(self, node: int, bits: Sequence[Expr]) -> Expr:
         """The test that each row makes below ``node``, as many levels down as there are ``bits``, which choose."""
         if not bits:
-            place = cast(self.nodes[node], self.k.index_type)
-            table = self.tests.memory.tests.reshape((self.test_count * self.lanes,))
-            return table[lanes(place, self.lanes)]
+            return self.test_at(self.nodes[node])
         holds, fails = (self._chosen(2 * node + side, bits[1:]) for side in (1, 0))
         return self.k.let(either(bits[0], holds, fails), "chosen")

@@ -28,6 +28,7 @@ from compiler.codegen.tir import (
     lane_count,
     lanes,
     literal,
+    select,
     shuffled,
     with_lanes,
 )
@@ -167,11 +168,18 @@ class BlockTests:
         if not groups:
             return
         first = FAN * self.tables.group.shape[0] + self.singles
+        kept = self.k.registers("kept", DType.U8, (1,))
         with self.k.serial(groups, "sets") as group:
-            column = self.k.let(safe_index(self.k, self.tables.set_column[group], self.columns), "column")
+            given = self.k.let(self.tables.set_column[group], "given")
+            # Of a column that is given as its complement, the answers come onto those before.
+            sign = self.k.let(given >> 31, "sign")
+            first_of_all = tirx.EQ(group, self.k.index(0))
+            kept[0] = select(first_of_all, literal(0, "uint8"), cast(sign & 255, "uint8"))
+            column = self.k.let(safe_index(self.k, given ^ sign, self.columns), "column")
             with self.k.serial(rows, "row") as row:
                 rank = cast(self.memory.ranks[column, row], self.k.index_type)
-                self.memory.answers[row] = self.tables.sets[group, rank]
+                answer = self.tables.sets[group, rank] | (self.memory.answers[row] & kept[0])
+                self.memory.answers[row] = answer
             planes = exchanged(self.k, _bytes(self.memory.answers.reshape((1, rows)), self.k.index(0), self.lanes))
             for number, plane in enumerate(planes):
                 place = group * SETS_PER_GROUP + (first + number)

@@ -23,7 +23,7 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.bitsliced_forest import MOST_TREES, ForestKernel, Operands
+from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, tile_sizes
 from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.schedules.linked_nodes import LinkedTree
 from compiler.codegen.schedules.region import parameters
@@ -51,7 +51,7 @@ class DeepForests:
     """A region of one ``deep_forest``."""
 
     name = "deep_forest"
-    version = 1
+    version = 2
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -67,9 +67,8 @@ class DeepForests:
         """``trees``: of a tile; ``rows``: that walk at once."""
         (node,) = region.nodes
         trees = node.operands[8].type.shape[0]
-        sizes = tuple(size for size in (1, 2, 4, MOST_TREES) if size <= max(1, trees))
         far = node.operands[11].type.bytes > target.l2_bytes
-        return Space((Knob("trees", sizes, 1), Knob("rows", ROWS_AT_ONCE, FAR_ROWS if far else USUAL_ROWS)))
+        return Space((Knob("trees", tile_sizes(trees), 1), Knob("rows", ROWS_AT_ONCE, FAR_ROWS if far else USUAL_ROWS)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a block of rows."""
@@ -96,7 +95,7 @@ class _DeepKernel(ForestKernel):
         target: Target,
     ) -> None:
         self.walk = walk
-        super().__init__(builder, operands, result, walk.op.depth, tests, {**config, "bytes": 0}, target)
+        super().__init__(builder, operands, result, 1 << walk.op.depth, tests, {**config, "bytes": 0}, target)
 
     def declare_scratch(self, sizes: Sequence[tuple[DType, tuple[int, ...]]]) -> list[Array]:
         """With the keys of all rows of the block."""

@@ -27,9 +27,10 @@ from tvm.ir import Expr
 
 from compiler.codegen.analytic.forests import permutes_bytes
 from compiler.codegen.schedules.bitsliced_leaves import TABLE, VECTOR
-from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
 from compiler.codegen.schedules.region import parameters
 from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.row_ranks import make_ranks
+from compiler.codegen.schedules.row_sums import RowSums
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.schedules.tree_parts import TreePart, part_count
 from compiler.codegen.tir import (
@@ -147,10 +148,7 @@ def _make_ranks(k: KernelBuilder, tables: Tables, keys: Array, ranks: Array, *, 
     columns = tables.column.shape[0]
     for place, width in k.strips(ranks.shape[0] - columns, VECTOR):
         ranks[lanes(place + columns, width)] = literal(0, "uint8")
-    with k.serial(columns, "column") as column:
-        source = safe_index(k, tables.column[column], keys.shape[1])
-        key = k.let(keys[0, source], "key")
-        ranks[column] = Ranks(k, tables.edges, column, counts_bits=counts_bits).of(key)
+    make_ranks(k, tables.column, tables.edges, keys, ranks, counts_bits=counts_bits)
 
 
 class _Taken(Protocol):
@@ -187,33 +185,19 @@ class _Values(_Taken):
 
 
 class _Sums(_Taken):
-    """They are added: in a register, or where there are several sums in the result."""
+    """They are added."""
 
     def __init__(self, k: KernelBuilder, tables: Tables, start: Array, target: Array, result: Array) -> None:
         self.k, self.leaf, self.start, self.target, self.result = k, tables.leaf, start, target, result
 
     def begin(self, row: Expr) -> None:
-        k, self.row = self.k, row
-        self.total = k.registers("total", self.result.dtype, (1,))
-        if self.result.shape[1] == 1:
-            self.total[0] = self.start[row, 0]
-            return
-        with k.serial(self.result.shape[1], "output") as output:
-            self.result[row, output] = self.start[row, output]
+        self.sums = RowSums(self.k, self.start, self.leaf, self.target, self.result, row)
 
     def add(self, tree: Expr, reached: Expr) -> None:
-        if self.result.shape[1] == 1:
-            self.total[0] = self.total[0] + self.leaf[tree, reached, 0]
-            return
-        k, width = self.k, self.leaf.shape[2]
-        output = k.let(safe_index(k, self.target[tree], self.result.shape[1] - width + 1), "output")
-        for value in range(width):
-            there = output + value
-            self.result[self.row, there] = self.result[self.row, there] + self.leaf[tree, reached, value]
+        self.sums.add(tree, reached)
 
     def end(self) -> None:
-        if self.result.shape[1] == 1:
-            self.result[self.row, 0] = self.total[0]
+        self.sums.end()
 
 
 class _Walks:

@@ -45,7 +45,8 @@ class BitslicedForest(Op):
     3. Tests are numbered: 16 for each of ``group i32[groups]``, whose value is ``16 * column + high``: whether the
        rank is at most ``16 * high + 0 … 15``; one for each of ``single i32[n, 2]``, a source and an edge: whether the
        key is less than the edge; 8 for each of ``set_column i32[sets]``: the bits of ``sets[number, rank]``, ``u8[sets,
-       256]``.
+       256]``. Where a column is given as its complement, ``~column``, the bits of the number before are set too: sets
+       of a feature whose ranks take several columns.
     4. ``node u16[trees, 2**depth]`` are perfect trees as heaps: the root in place 1, and below place p where the test
        does not hold 2p, where it holds 2p + 1. Place ``2**depth + i`` is the leaf ``leaf[tree, i]``, of ``leaf[trees,
        2**depth, width]``; the values are added to the sums from ``target i32[trees]`` on, tree by tree, each rounded.
@@ -172,10 +173,18 @@ def answers_to_tests(
     owner = np.clip(group >> 4, 0, len(column) - 1)
     high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
     less = keys[:, np.clip(single[:, 0], 0, last)] < single[:, 1]
-    answers = sets[np.arange(len(sets)), ranks[:, np.clip(set_column, 0, len(column) - 1)]]
-    bits = (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
+    bits = answers_to_sets(ranks, set_column, sets)
     parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, less, bits)]
     return np.concatenate(parts, axis=1).astype(np.int64)
+
+
+def answers_to_sets(ranks: Array, set_column: Array, sets: Array) -> Array:
+    """``u8[rows, sets, 8]``: 1 where a test of a set holds, by the ranks of rows in columns."""
+    owner = np.clip(np.where(set_column < 0, ~set_column, set_column), 0, ranks.shape[1] - 1)
+    answers = sets[np.arange(len(sets)), ranks[:, owner]]
+    for number in np.flatnonzero(set_column[1:] < 0) + 1:
+        answers[:, number] |= answers[:, number - 1]
+    return (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
 
 
 def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
@@ -209,7 +218,7 @@ def _sample(
 ) -> Sample:
     """Tables that are in order but for a few numbers out of range, and sources that come in any order."""
     generator = np.random.default_rng((rows, columns, singles, depth))
-    groups, sources = 3 * columns, (-1, 2 * features + 1)
+    groups, sources, set_tables = 3 * columns, (-1, 2 * features + 1), min(2 * columns, 4)
     edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
     edges[:, -1] = NO_EDGE
     lines = edges.reshape(columns, FAN, FAN)
@@ -220,9 +229,9 @@ def _sample(
         np.concatenate([lines[:, None, :, -1], lines], axis=1),
         generator.integers(-9, FAN * columns + 9, groups if columns else 0, np.int32),
         single.astype(np.int32),
-        generator.integers(-1, columns + 1, min(columns, 2), np.int32),
-        generator.integers(0, 256, (min(columns, 2), FAN * FAN), np.uint8),
-        generator.integers(0, 8 + FAN * groups + singles, (trees, 1 << depth), np.uint16),
+        generator.integers(-1, columns + 1, set_tables, np.int32),
+        generator.integers(0, 256, (set_tables, FAN * FAN), np.uint8),
+        generator.integers(0, SETS_PER_GROUP * set_tables + FAN * groups + singles, (trees, 1 << depth), np.uint16),
         random_array(trees, 1 << depth, width, dtype=dtype),
         generator.integers(-1, outputs + 1, trees, np.int32),
     )

@@ -56,18 +56,17 @@ class BitslicedTables:
 def bitsliced_tables(forest: Forest, depth: int) -> BitslicedTables | None:
     """The tables of a forest with splits whose trees are at most ``depth`` deep.
 
-    None if the op cannot express it: more than ``MOST_TESTS`` tests, or more borders between the sets of one feature
-    than a rank has values.
+    None if the op cannot express it: more than ``MOST_TESTS`` tests.
     """
-    tests = _Tests.of(forest)
-    if tests is None or tests.tables.tests > MOST_TESTS:
+    tests = SplitTests.of(forest)
+    if tests.tables.tests > MOST_TESTS:
         return None
     node, leaf = perfect_trees(forest, tests.test, tests.swapped, depth)
     return BitslicedTables(depth, tests.tables, node.astype(np.uint16), forest.leaf[leaf], forest.target)
 
 
 @dataclass(frozen=True)
-class _Tests:
+class SplitTests:
     """The tables of tests, and by split its test's number and whether rows for which it holds go right."""
 
     tables: TestTables
@@ -75,19 +74,20 @@ class _Tests:
     swapped: Array
 
     @staticmethod
-    def of(forest: Forest) -> _Tests | None:
+    def of(forest: Forest) -> SplitTests:
+        """Those of a forest with splits."""
         ordered = ordered_tests(forest)
         columns, column_of, place = edge_columns(ordered.source, ordered.edge, forest.features)
         others = np.delete(np.arange(forest.splits), ordered.split)
         features = np.unique(forest.feature[others])
         of_sets = [set_tests(forest, int(feature)) for feature in features]
-        if any(own.edges.size > MOST_EDGES for own in of_sets):
-            return None
         is_ranked = np.array([column.edges.size >= FEWEST_EDGES for column in columns], np.bool_)
         ranked = [columns[number] for number in np.flatnonzero(is_ranked)]
         singles = [columns[number] for number in np.flatnonzero(~is_ranked)]
         # The tests of sets are made of ranks, however few edges there are.
-        set_columns = [Column(int(feature), own.edges) for feature, own in zip(features, of_sets, strict=True)]
+        set_columns = [
+            Column(int(feature), part) for feature, own in zip(features, of_sets, strict=True) for part in own.parts
+        ]
         lines = np.array([-(-column.edges.size // FAN) for column in ranked], np.int64)
         first_line = np.cumsum(lines) - lines
         line_of = np.asarray(np.repeat(FAN * np.arange(len(ranked)) - first_line, lines), np.int64)
@@ -97,7 +97,7 @@ class _Tests:
         first_test = np.zeros(len(columns), np.int64)
         first_test[is_ranked] = FAN * first_line
         first_test[~is_ranked] = FAN * group.size + np.cumsum(sizes) - sizes
-        set_column, sets, numbers = _set_tables(of_sets, len(ranked))
+        set_column, sets, numbers = set_tables(of_sets, len(ranked))
         test, swapped = np.zeros(forest.splits, np.int64), np.zeros(forest.splits, np.bool_)
         test[ordered.split], swapped[ordered.split] = first_test[column_of] + place, ordered.swapped
         for own, of_own in zip(of_sets, numbers, strict=True):
@@ -110,7 +110,7 @@ class _Tests:
             set_column,
             sets,
         )
-        return _Tests(tables, test, swapped)
+        return SplitTests(tables, test, swapped)
 
 
 def _single_table(columns: list[Column]) -> Array:
@@ -119,18 +119,43 @@ def _single_table(columns: list[Column]) -> Array:
     return np.concatenate([np.zeros((0, 2), np.int64), *lines]).astype(np.int32)
 
 
-def _set_tables(groups: list[SetTests], first_column: int) -> tuple[Array, Array, list[Array]]:
-    """``set_column`` and ``sets``; and for each feature the number, of its splits' tests, among those of all sets."""
+def set_tables(groups: list[SetTests], column: int) -> tuple[Array, Array, list[Array]]:
+    """``set_column`` and ``sets``; and for each feature the number, of its splits' tests, among those of all sets.
+
+    The columns of the features begin at ``column``, as many of each as it has parts.
+    """
     columns: list[int] = []
     tables: list[Array] = []
     numbers: list[Array] = []
-    for column, own in enumerate(groups, start=first_column):
+    for own in groups:
         distinct, inverse = np.unique(own.holds, axis=0, return_inverse=True)
-        numbers.append(SETS_PER_GROUP * len(tables) + inverse.reshape(-1))
+        parts = [_ranks_of_part(distinct, first) for first in own.first_edges]
+        # The answers to a group of sets are complete with its last part.
+        group, place = np.divmod(inverse.reshape(-1), SETS_PER_GROUP)
+        numbers.append(SETS_PER_GROUP * (len(tables) + len(parts) * (group + 1) - 1) + place)
         for first in range(0, len(distinct), SETS_PER_GROUP):
-            bits = np.zeros((SETS_PER_GROUP, FAN * FAN), np.uint8)
-            part = distinct[first : first + SETS_PER_GROUP]
-            bits[: len(part), : part.shape[1]] = part
-            tables.append(np.packbits(bits, axis=0, bitorder="little")[0])
-            columns.append(column)
+            for number, part in enumerate(parts):
+                tables.append(_packed(part[first : first + SETS_PER_GROUP]))
+                columns.append(~(column + number) if number else column)
+        column += len(parts)
     return np.array(columns, np.int32), np.array(tables, np.uint8).reshape(-1, FAN * FAN), numbers
+
+
+def _ranks_of_part(holds: Array, first: int) -> Array:
+    """bool[n, 256]: where sets hold, by the ranks among the edges from ``first`` on that a part of a column has.
+
+    Its lowest and its highest rank are those of all that is beyond, which other parts tell apart.
+    """
+    ranks = holds.shape[1]
+    begin = first + 1 if first else 0
+    end = ranks if first + MOST_EDGES + 1 >= ranks else first + MOST_EDGES
+    table = np.zeros((len(holds), FAN * FAN), np.bool_)
+    table[:, begin - first : end - first] = holds[:, begin:end]
+    return table
+
+
+def _packed(holds: Array) -> Array:
+    """u8[256]: up to 8 sets as bits."""
+    bits = np.zeros((SETS_PER_GROUP, FAN * FAN), np.bool_)
+    bits[: len(holds)] = holds
+    return np.packbits(bits, axis=0, bitorder="little")[0]

@@ -102,6 +102,17 @@ class SetTests:
     holds: Array
     """bool[n, m + 1]: whether rows of a rank go left."""
 
+    @property
+    def first_edges(self) -> range:
+        """Where parts of the edges begin that are columns of their own. A part's last edge is the next one's first: in
+        between, the highest rank of the one is that of all values beyond, which the other tells apart."""
+        return range(0, max(1, self.edges.size - 1), MOST_EDGES - 1)
+
+    @property
+    def parts(self) -> list[Array]:
+        """The edges of these columns."""
+        return [self.edges[first : first + MOST_EDGES] for first in self.first_edges]
+
 
 def set_tests(forest: Forest, feature: int) -> SetTests:
     """The splits of a feature that test sets and equality."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from compiler.ir.ops import bitsliced_forest
 from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
+from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.perfect_walk import PerfectWalk, blocks_of_tree
 from compiler.ir.ops.ranked_forest import GROUP, RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
 from compiler.targets import resolve
 
-F32, I32, U8, U16 = DType.F32, DType.I32, DType.U8, DType.U16
+F32, I32, U8, U16, U64 = DType.F32, DType.I32, DType.U8, DType.U16, DType.U64
 ROWS, FEATURES, TREES, DEPTH = 512, 6, 10, 5
 
 TESTS = (
@@ -58,6 +61,35 @@ PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
             TensorType(I32, (TREES,)),
             TensorType(I32, (TREES * 31 + 1, 2)),
             TensorType(F32, (40, 1)),
+            TensorType(I32, (TREES,)),
+        ),
+    ),
+    "leafwise": (
+        LeafwiseForest(),
+        (
+            TensorType(F32, (ROWS, FEATURES)),
+            TensorType(F32, (ROWS, 2)),
+            *TESTS,
+            TensorType(U16, (4 * TREES - 3, LINE)),
+            TensorType(U8, (4 * TREES - 3, LINE)),
+            TensorType(I32, (TREES + 1,)),
+            TensorType(F32, (TREES, 32, 1)),
+            TensorType(I32, (TREES,)),
+        ),
+    ),
+    "masked": (
+        MaskedForest(),
+        (
+            TensorType(F32, (ROWS, FEATURES)),
+            TensorType(F32, (ROWS, 2)),
+            TensorType(I32, (5,)),
+            TensorType(I32, (5, 1 + FAN, FAN)),
+            TensorType(I32, (5,)),
+            TensorType(I32, (4,)),
+            TensorType(U16, (90, 2)),
+            TensorType(I32, (2,)),
+            TensorType(U64, (70, 8)),
+            TensorType(F32, (TREES, 64, 1)),
             TensorType(I32, (TREES,)),
         ),
     ),
@@ -157,6 +189,19 @@ def test_tests_and_leaves_are_in_range() -> None:
     assert sliced[8].max() < tests and len(np.unique(sliced[8])) > tests // 2
     assert (np.diff(sliced[3][:, 1:].reshape(3, -1), axis=1) >= 0).all()
     assert (sliced[4] >> 4).max() < 3 and len(np.unique(sliced[4])) == 7
+    grown = forest_operands(region_of(*PARTS["leafwise"]), 1)
+    assert grown is not None
+    origin, first = grown[9:11]
+    for begin, end in itertools.pairwise(first):
+        assert (
+            3 <= end - begin <= 4
+            and origin[begin:end].tolist() == (np.arange(8 * (end - begin)) // 2).reshape(-1, 8).tolist()
+        )
+    masked = forest_operands(region_of(*PARTS["masked"]), 1)
+    assert masked is not None
+    line, begin, mask = masked[6:9]
+    assert (line.max(axis=0) < np.diff([*begin, len(mask)])).all() and begin.tolist() == [0, 35]
+    assert masked[4].max() < 4 and masked[5].max() < 90
     deep = forest_operands(region_of(*PARTS["deep"]), 1)
     assert deep is not None
     entry, first, lower = deep[9:12]

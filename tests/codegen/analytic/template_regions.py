@@ -9,10 +9,13 @@ from compiler.ir.ops.binary import Add, Mul
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
+from compiler.ir.ops.leafwise_forest import LeafwiseForest
+from compiler.ir.ops.masked_forest import MaskedForest
 from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.pooling import MaxPool
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.reduction import ReduceSum
+from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sorting import TopK
 from compiler.ir.ops.unary import Exp, Sigmoid
 from compiler.targets import Target
@@ -63,7 +66,10 @@ def template_regions(target: Target) -> dict[str, Graph]:
         "whole": _sorted_rows(),
         "bitsliced_forest": _sample_of(BitslicedForest),
         "deep_forest": _sample_of(DeepForest),
+        "leafwise_forest": _sample_of(LeafwiseForest),
+        "masked_forest": _sample_of(MaskedForest),
         "ranked_forest": _sample_of(RankedForest),
+        "set_features": _sample_of(SetFeatures),
         "walks": _sample_of(PerfectWalk),
         "branching_forest": _sample_of(BranchingForest),
     }

@@ -26,13 +26,13 @@ def seconds(rows: int) -> float:
     return sum(estimate(task.graph(), resolve("x86-64-v3")) for task in graph_tasks(lowered).values())
 
 
-def chosen(forest: Forest, rows: int, target: str = "x86-64-v3") -> set[str]:
+def chosen(forest: Forest, rows: int, target: str = "x86-64-v3", algorithm: str = "auto") -> set[str]:
     """The ops that compute a forest."""
     graph = Graph("forest")
     rewriter = Rewriter(graph)
     x = rewriter.input("x", TensorType(DType.F32, (rows, forest.features)))
     rewriter.output("y", rewriter.emit(ForestSums(forest), x))
-    return {node.op.name for node in PassManager.parse("lower-forests").run(graph, target)}
+    return {node.op.name for node in PassManager.parse(f"lower-forests{{algorithm={algorithm}}}").run(graph, target)}
 
 
 def test_tiny_forests_are_code_for_a_row() -> None:
@@ -46,8 +46,8 @@ def test_trees_of_several_outputs_are_added_side_by_side() -> None:
     forest = stumps(Comparison.LESS, np.arange(1000, dtype=np.float32))
     rounds = replace(forest, base=np.zeros(40, np.float32), target=np.arange(2000, dtype=np.int32) % 40)
     one = replace(forest, base=np.zeros(1, np.float32), target=np.zeros(2000, np.int32))
-    assert {"ranked_leaves", "ordered_sum"} <= chosen(rounds, 1, "znver4")
-    assert not {"ranked_leaves", "ordered_sum"} & chosen(one, 1, "znver4")
+    assert {"ranked_leaves", "ordered_sum"} <= chosen(rounds, 1, "znver4", "ranked")
+    assert not {"ranked_leaves", "ordered_sum"} & chosen(one, 1, "znver4", "ranked")
 
 
 def test_walks_take_time_by_the_row() -> None:

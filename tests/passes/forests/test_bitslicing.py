@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from compiler.ir.forest import Comparison, Forest, profile_of, sums
 from compiler.ir.literal import Array
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
-from compiler.passes.forests.bitslicing import bitsliced_tables
+from compiler.passes.forests.bitslicing import MOST_TESTS, bitsliced_tables
 from tests.ir.forest.strategies import forests, rows_for
 
 KINDS = [kind for kind in Comparison if kind is not Comparison.MEMBER]
@@ -75,6 +75,15 @@ def test_columns_of_any_size(count: int) -> None:
     np.testing.assert_array_equal(sliced(forest, x.astype(np.float32), 1), sums(forest, x.astype(np.float32)))
 
 
+@pytest.mark.parametrize("count", [126, 127, 128, 254, 255, 256, 400])
+def test_sets_of_any_number_of_borders(count: int) -> None:
+    """Each number has two borders, and missing values one."""
+    numbers = 3 * np.arange(count, dtype=np.float32)
+    forest = stumps(Comparison.EQUAL, numbers)
+    x = np.concatenate([numbers - 1, numbers, numbers + 1, [-np.inf, np.inf, np.nan]]).astype(np.float32)
+    np.testing.assert_array_equal(sliced(forest, x.reshape(-1, 1), 1), sums(forest, x.reshape(-1, 1)))
+
+
 def test_what_it_cannot_express() -> None:
-    assert bitsliced_tables(stumps(Comparison.EQUAL, np.arange(127, dtype=np.float32)), 1) is not None
-    assert bitsliced_tables(stumps(Comparison.EQUAL, np.arange(256, dtype=np.float32)), 1) is None
+    assert bitsliced_tables(stumps(Comparison.EQUAL, np.arange(999, dtype=np.float32)), 1) is not None
+    assert bitsliced_tables(stumps(Comparison.LESS, np.arange(MOST_TESTS, dtype=np.float32)), 1) is None
