@@ -12,7 +12,7 @@ from compiler.codegen.space import Choice
 from compiler.passes import PassManager
 from compiler.targets import resolve
 from compiler.tuner.survey import of_rows
-from tests.tuner.test_forest_forms import SLICED, SUMS, WALK, cost_of, costs_of, kind_of, one_row
+from tests.tuner.test_forest_forms import CODE, OTHERS, SLICED, SUMS, WALK, cost_of, costs_of, kind_of, one_row
 
 
 def program(rows: int, expected: float, default: float, best: float) -> Program:
@@ -38,10 +38,11 @@ def test_the_best_is_guessed_with_what_is_true() -> None:
 
 def test_the_best_form_may_be_another_one() -> None:
     target = resolve("znver4")
-    seconds = cost_of({SLICED: 1.0, WALK: 1.1, SUMS: 0.2})
+    seconds = cost_of({SLICED: 1.0, WALK: 1.1, SUMS: 0.2, **OTHERS, CODE: 9.0})
     tile, *_ = of_rows("forest", one_row(), PassManager.parse("standard")).surveys(target, costs_of(seconds), seconds)
     took = {SLICED: Kernel(5.0, 4.0, Choice("x", ())), WALK: Kernel(4.0, 2.0, Choice("y", (("rows", 4),)))}
-    found = program_of(tile, lambda task: took.get(kind_of(task), Kernel(1.0, 1.0, Choice("whole", ()))))
+    took[SUMS] = Kernel(1.0, 1.0, Choice("whole", ()))
+    found = program_of(tile, lambda task: took.get(kind_of(task), Kernel(9.0, 9.0, Choice("z", ()))))
     assert (found.rows, found.expected, found.default, found.best) == (512, 1.0, 5.0, 3.0)
     assert (found.default_form, found.best_form) == (SLICED, f"y rows=4, {SUMS}")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.codegen.analytic.windows import has_even_blocks
 from compiler.codegen.kernels import choose_template
 from compiler.codegen.schedules import SCHEDULES
 from compiler.ir import Graph
@@ -43,7 +44,10 @@ def blocked_regions() -> Iterator[Graph]:
         yield depthwise_region(window, LANES)
         if can_pool(window):
             yield from (pool_region(kind, window, LANES) for kind in (MaxPool, SumPool))
-    yield from (pair_region(case, LANES) for case in PAIRS.values())
+    # The cases count in vectors of the host, so that some have three vectors of four lanes left, which no build makes.
+    for case in PAIRS.values():
+        if has_even_blocks(case.filters, case.vectors * LANES, LANES):
+            yield pair_region(case, LANES)
     yield from (bottleneck_region(case, LANES) for case in BOTTLENECKS.values())
     for shape in GLOBAL_POOLS.values():
         yield global_pool_region(ReduceSum, shape, keep=True, blocked=True, lanes=LANES)

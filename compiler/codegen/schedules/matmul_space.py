@@ -59,7 +59,13 @@ class Product:
             return 0
         if rows >= self.rows or 2 * 4 * self.depth * self.packed > target.l2_bytes:
             return AHEAD_BYTES
-        return NEXT_PANEL if self.columns > self.packed else 0
+        return NEXT_PANEL if self.can_fetch_panel(target) else 0
+
+    def can_fetch_panel(self, target: Target) -> bool:
+        """Whether there is a next panel, with a line for each of the shortest steps."""
+        if not self.packed or self.columns <= self.packed:
+            return False
+        return 4 * self.packed * min(_steps(target)) >= target.cache_line_bytes
 
 
 def product_space(product: Product, target: Target) -> Space:
@@ -69,10 +75,14 @@ def product_space(product: Product, target: Target) -> Space:
     default_span = _default_span(product, default_rows)
     cuts = list(_cuts(product, (default_rows, vectors, default_span), target))
     rows, widths, spans = (tuple(dict.fromkeys(values)) for values in zip(*cuts, strict=True))
-    steps = (K_STEP,) if target.multiplies_by_element else (2, 4, 8, 16)
+    steps = _steps(target)
     fetch = product.fetch(default_rows, target)
     several_panels = product.panels(min(widths), target) > 1
-    distances = (0, *(NEXT_PANEL for _ in range(several_panels)), *(AHEAD_BYTES // 2 << power for power in range(4)))
+    distances = (
+        0,
+        *(NEXT_PANEL for _ in range(product.can_fetch_panel(target))),
+        *(AHEAD_BYTES // 2 << power for power in range(4)),
+    )
     return Space(
         (
             Knob("rows", rows, default_rows),
@@ -89,6 +99,11 @@ def product_space(product: Product, target: Target) -> Space:
             AtMost(("panels_last", "vectors"), product.columns - 1, target.lanes(4)),
         ),
     )
+
+
+def _steps(target: Target) -> tuple[int, ...]:
+    """Multiply-adds of a sum that may be written out."""
+    return (K_STEP,) if target.multiplies_by_element else (2, 4, 8, 16)
 
 
 def _up_to(depth: int, steps: tuple[int, ...]) -> tuple[int, ...]:
