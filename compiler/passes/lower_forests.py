@@ -66,6 +66,7 @@ from compiler.ir.types import TensorType
 from compiler.passes.base import Pass, PipelineError, Statistics
 from compiler.passes.context import CostsOf, PassContext
 from compiler.passes.forests.bitslicing import bitsliced_tables
+from compiler.passes.forests.columns import is_set_test
 from compiler.passes.forests.deep import deep_tables
 from compiler.passes.forests.leafwise import leafwise_tables
 from compiler.passes.forests.masking import masked_tables
@@ -81,6 +82,10 @@ UPPER_LEVELS = (8, 7, 6, 5)
 
 PADDING = 16
 """Places of perfect trees per leaf, on average, beyond which their tables are too large."""
+
+
+MOST_MASKS = 1 << 19
+"""Bytes of masks beyond which nearly perfect trees do without: masks take 64 bytes a split, ranks about 6."""
 
 
 @dataclass(frozen=True)
@@ -168,9 +173,14 @@ def _leafwise(forest: Forest, depth: int) -> list[_Step]:
 
 
 def _masked(forest: Forest, depth: int) -> list[_Step]:
-    """Masks of leaves, if trees have few."""
+    """Masks of leaves, if trees have few, and ranks cannot do with far less memory."""
     tables = masked_tables(forest)
-    return [] if tables is None else [_Step(MaskedForest(), tables)]
+    if tables is None:
+        return []
+    bytes_ = sum(table.nbytes for table in tables)
+    if bytes_ > MOST_MASKS and _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED) and not is_set_test(forest).any():
+        return []
+    return [_Step(MaskedForest(), tables)]
 
 
 def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:

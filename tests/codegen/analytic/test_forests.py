@@ -50,5 +50,11 @@ def test_trees_of_several_outputs_are_added_side_by_side() -> None:
     assert not {"ranked_leaves", "ordered_sum"} & chosen(one, 1, "znver4", "ranked")
 
 
+def test_masks_of_many_nearly_perfect_trees_take_too_much_memory() -> None:
+    few, many = (stumps(Comparison.LESS, np.arange(count, dtype=np.float32)) for count in (100, 10_000))
+    assert "masked_forest" in chosen(few, 1, algorithm="masked")
+    assert "masked_forest" not in chosen(many, 1, algorithm="masked")
+
+
 def test_walks_take_time_by_the_row() -> None:
     assert 100 < seconds(256) / seconds(1) <= 256
