@@ -116,8 +116,8 @@ def _is_packed(value: Value, sums: Sequence[object]) -> bool:
 def _copies(value: Value, region: Graph, constants: frozenset[Value], target: Target) -> int:
     """In how many copies a runner holds an operand.
 
-    Copies of a constant together exceed the second-level cache twice, since a network's weights come from farther away;
-    one that is small stays near in networks too. What a single row walks through fills that cache: the next row walks
+    Copies of a constant together exceed the last cache twice, since a large network's weights come from memory; one
+    that is small stays near in networks too. What a single row walks through fills that cache: the next row walks
     elsewhere.
     """
     if walks_one_row(region) and value is not region.inputs[0]:

@@ -29,7 +29,7 @@ from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
 from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables, safe_index
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal
 from compiler.ir import DType, Graph, TensorType
@@ -51,13 +51,7 @@ class BitslicedForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, BitslicedForest)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, BitslicedForest)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""

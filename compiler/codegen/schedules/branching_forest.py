@@ -14,7 +14,7 @@ import numpy as np
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, arithmetic_type, is_nan, literal
 from compiler.ir import Graph
@@ -39,13 +39,7 @@ class BranchingForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, BranchingForest)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, BranchingForest)
 
     def space(self, region: Graph, target: Target) -> Space:
         """Nothing to choose."""

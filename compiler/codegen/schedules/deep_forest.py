@@ -26,7 +26,7 @@ from tvm.ir import Expr
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, tile_sizes
 from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.schedules.linked_nodes import LinkedTree
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
@@ -55,13 +55,7 @@ class DeepForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, DeepForest)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, DeepForest)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``rows``: that walk at once."""

@@ -19,7 +19,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, block_space
 from compiler.codegen.schedules.bitsliced_tests import safe_index
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
@@ -38,13 +38,7 @@ class LeafwiseForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, LeafwiseForest)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, LeafwiseForest)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""

@@ -22,7 +22,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_sums import RowSums
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -48,13 +48,7 @@ class MaskedForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, MaskedForest)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, MaskedForest)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``groups``: whose masks are combined at once."""

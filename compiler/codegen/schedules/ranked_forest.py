@@ -27,7 +27,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.analytic.forests import permutes_bytes
 from compiler.codegen.schedules.bitsliced_leaves import TABLE, VECTOR
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_ranks import make_ranks
 from compiler.codegen.schedules.row_sums import RowSums
@@ -76,13 +76,7 @@ class RankedForests:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, RankedForest | RankedLeaves)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, RankedForest | RankedLeaves)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: walked through at once; or, where 64 take steps together, those whose leaves are added after each

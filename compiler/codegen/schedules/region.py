@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import UnionType
 
 import numpy as np
 from tvm import tirx
@@ -30,7 +31,7 @@ from compiler.codegen.tir import (
     row_major_strides,
     select,
 )
-from compiler.ir import DType, Graph, Layout, Node, Value
+from compiler.ir import DType, Graph, Layout, Node, Op, Value
 from compiler.ir.dtypes import widen_bf16
 from compiler.ir.literal import INLINE_LIMIT
 from compiler.ir.ops.constant import Constant
@@ -165,6 +166,17 @@ def physical_position(position: Position, layout: Layout) -> Position:
         outer[axis] = block
         inner.append(lane)
     return (*outer, *inner)
+
+
+def is_one_op(region: Graph, kinds: type[Op] | UnionType) -> bool:
+    """Whether a region is one op of these kinds, on its inputs in order."""
+    nodes = region.nodes
+    return (
+        len(nodes) == 1
+        and isinstance(nodes[0].op, kinds)
+        and nodes[0].operands == region.inputs
+        and nodes[0].results == region.outputs
+    )
 
 
 def parameters(builder: KernelBuilder, region: Graph) -> tuple[list[Array], list[Array]]:

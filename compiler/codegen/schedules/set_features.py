@@ -5,7 +5,7 @@ from __future__ import annotations
 from tvm import tirx
 
 from compiler.codegen.schedules.bitsliced_tests import safe_index
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_ranks import make_ranks
 from compiler.codegen.schedules.template import Config, Kernel, Space
@@ -24,13 +24,7 @@ class SetFeaturesOfRows:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, SetFeatures)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, SetFeatures)
 
     def space(self, region: Graph, target: Target) -> Space:
         """Nothing to choose."""

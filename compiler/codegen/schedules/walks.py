@@ -16,7 +16,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.schedules.linked_nodes import LinkedTree
-from compiler.codegen.schedules.region import parameters
+from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.schedules.tree_parts import FEW_ROWS, TreePart, part_count
@@ -51,13 +51,7 @@ class Walks:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
-        nodes = region.nodes
-        return (
-            len(nodes) == 1
-            and isinstance(nodes[0].op, PerfectWalk | SparseWalk)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
-        )
+        return is_one_op(region, PerfectWalk | SparseWalk)
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: walked through at once; ``rows``: of a tile."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from compiler.codegen.computes.interface import Whole
-from compiler.codegen.schedules.region import compute_of, parameters
+from compiler.codegen.schedules.region import compute_of, is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import KernelBuilder
-from compiler.ir import ROW_MAJOR, DType, Graph
+from compiler.ir import ROW_MAJOR, DType, Graph, Op
 from compiler.targets import Target
 
 
@@ -18,12 +18,9 @@ class WholeOp:
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op, on its inputs in order, all of them row-major."""
-        nodes = region.nodes
         return (
-            len(nodes) == 1
-            and isinstance(compute_of(nodes[0]), Whole)
-            and nodes[0].operands == region.inputs
-            and nodes[0].results == region.outputs
+            is_one_op(region, Op)
+            and isinstance(compute_of(region.nodes[0]), Whole)
             and all(value.type.layout == ROW_MAJOR for value in (*region.inputs, *region.outputs))
         )
 
