@@ -83,9 +83,13 @@ UPPER_LEVELS = (8, 7, 6, 5)
 PADDING = 16
 """Places of perfect trees per leaf, on average, beyond which their tables are too large."""
 
-
 MOST_MASKS = 1 << 19
-"""Bytes of masks beyond which nearly perfect trees do without: masks take 64 bytes a split, ranks about 6."""
+"""Bytes of masks that a small forest may have, or one that ranks can compute: masks take up to 90 bytes a split, ranks
+about 6, and the nodes of a walk 16."""
+
+FEW_LEAVES, MASKS_OF_LEAF = 1 << 13, 24
+"""Beyond so many leaves, which XGBoost writes into 1 MB, masks may have so many bytes per leaf: a fifth of what it
+writes."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +177,22 @@ def _leafwise(forest: Forest, depth: int) -> list[_Step]:
 
 
 def _masked(forest: Forest, depth: int) -> list[_Step]:
-    """Masks of leaves, if trees have few, and ranks cannot do with far less memory."""
+    """Masks of leaves, if trees have few, and masks not far more bytes than what else there is for single rows."""
     tables = masked_tables(forest)
     if tables is None:
         return []
-    bytes_ = sum(table.nbytes for table in tables)
-    if bytes_ > MOST_MASKS and _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED) and not is_set_test(forest).any():
+    # The leaves, which come last, are those of ``leafwise_forest``, too.
+    masks = sum(table.nbytes for table in tables[:-2])
+    if masks > _most_masks(forest) and not is_set_test(forest).any():
         return []
     return [_Step(MaskedForest(), tables)]
+
+
+def _most_masks(forest: Forest) -> int:
+    """How many bytes masks may take."""
+    if forest.leaves <= FEW_LEAVES or _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED):
+        return MOST_MASKS
+    return MASKS_OF_LEAF * forest.leaves
 
 
 def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from compiler.ir.forest import Forest, roots_and_depths
+from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
 from compiler.ir.ops.leafwise_forest import LINE, MOST_LEAVES
 from compiler.passes.forests.bitslicing import MOST_TESTS, SplitTests
-from compiler.passes.forests.selection import nodes_of
+from compiler.passes.forests.growth import Growth
 
 
 def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
@@ -24,7 +22,7 @@ def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
     tests = SplitTests.of(forest)
     if tests.tables.tests > MOST_TESTS:
         return None
-    growth = _Growth.of(forest, tests)
+    growth = Growth.of(forest, tests.swapped)
     lines = -(-np.diff(forest.first_leaf) // LINE)
     first = np.concatenate([[0], np.cumsum(lines)])
     tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
@@ -32,13 +30,6 @@ def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
     # What fills a tree's last line are copies of leaf 0.
     node, origin = np.zeros(LINE * first[-1], np.uint16), np.zeros(LINE * first[-1], np.uint8)
     node[place], origin[place] = tests.test, growth.origin
-    leaves = max(LINE, 1 << (most - 1).bit_length())
-    tree_of_leaf = np.repeat(np.arange(forest.trees), np.diff(forest.first_leaf))
-    oldest = np.zeros(forest.trees, np.int64)
-    is_oldest = growth.leaf == 0
-    oldest[tree_of_leaf[is_oldest]] = np.flatnonzero(is_oldest)
-    chosen = np.repeat(oldest[:, None], leaves, axis=1)
-    chosen[tree_of_leaf, growth.leaf] = np.arange(forest.leaves)
     t = tests.tables
     of_tests = (t.column, t.edges, t.group, t.single, t.set_column, t.sets)
     return (
@@ -46,38 +37,6 @@ def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
         node.reshape(-1, LINE),
         origin.reshape(-1, LINE),
         first.astype(np.int32),
-        forest.leaf[chosen],
+        growth.leaf_table(forest),
         forest.target,
     )
-
-
-@dataclass(frozen=True)
-class _Growth:
-    """Trees as leaves that are split one after the other, from the root down."""
-
-    number: Array
-    """i64[splits]: the leaf of its tree that a split makes, for rows for which its test does not hold."""
-    origin: Array
-    """i64[splits]: the leaf that it splits."""
-    leaf: Array
-    """i64[leaves]: the number of each leaf in the end."""
-
-    @staticmethod
-    def of(forest: Forest, tests: SplitTests) -> _Growth:
-        fails = nodes_of(forest, np.where(tests.swapped, forest.left, forest.right))
-        holds = nodes_of(forest, np.where(tests.swapped, forest.right, forest.left))
-        parent = np.full(forest.splits + forest.leaves, -1, np.int64)
-        for side in (fails, holds):
-            parent[side] = np.arange(forest.splits)
-        _, level = roots_and_depths(parent)
-        level = level[: forest.splits]
-        tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
-        # Level by level, so that a split seldom waits for the one before it.
-        order = np.lexsort((level, tree_of))
-        number = np.empty(forest.splits, np.int64)
-        number[order] = 1 + np.arange(forest.splits) - forest.first_split[tree_of[order]]
-        occupied = np.zeros(forest.splits + forest.leaves, np.int64)
-        by_level = np.argsort(level, kind="stable")
-        for here in np.split(by_level, np.flatnonzero(np.diff(level[by_level])) + 1):
-            occupied[fails[here]], occupied[holds[here]] = number[here], occupied[here]
-        return _Growth(number, occupied[: forest.splits], occupied[forest.splits :])

@@ -12,6 +12,7 @@ from compiler.ir.literal import Array
 from compiler.ir.ops.bitsliced_forest import MOST_EDGES
 from compiler.ir.ops.masked_forest import GROUP_BYTES, MOST_LEAVES, word_of
 from compiler.passes.forests.columns import Column, edge_table, is_set_test, ordered_tests, set_tests
+from compiler.passes.forests.growth import Growth
 from compiler.passes.forests.selection import nodes_of
 
 MOST_NUMBERS = 1 << 22
@@ -39,7 +40,8 @@ def masked_tables(forest: Forest) -> tuple[Array, ...] | None:
     first = np.cumsum(answers) - answers
     columns = [part for question in questions for part in question.columns]
     owner = np.repeat(np.arange(len(questions)), [len(question.columns) for question in questions])
-    closed = _Closed.of(forest)
+    growth = Growth.of(forest, _swapped(forest))
+    closed = _Closed.of(forest, growth.leaf)
     tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
     line = np.zeros((int(answers.sum()), groups), np.uint16)
     masks: list[Array] = []
@@ -50,7 +52,6 @@ def masked_tables(forest: Forest) -> tuple[Array, ...] | None:
         masks.append(own)
         line[:, group] = number.reshape(-1)
     counts = np.array([len(own) for own in masks])
-    leaves = 1 << (most - 1).bit_length()
     return (
         np.array([column.source for column in columns], np.int32),
         edge_table(columns),
@@ -59,7 +60,7 @@ def masked_tables(forest: Forest) -> tuple[Array, ...] | None:
         line,
         (np.cumsum(counts) - counts).astype(np.int32),
         np.concatenate(masks).astype(word.numpy),
-        _leaf_table(forest, leaves),
+        growth.leaf_table(forest),
         forest.target,
     )
 
@@ -73,11 +74,10 @@ class _Closed:
     if_fails: Array
 
     @staticmethod
-    def of(forest: Forest) -> _Closed:
-        """A leaf's bit is its number within its tree."""
+    def of(forest: Forest, number: Array) -> _Closed:
+        """``number``: i64[leaves], by leaf its bit."""
         children = [nodes_of(forest, side) for side in (forest.left, forest.right)]
         below = np.zeros(forest.splits + forest.leaves, np.uint64)
-        number = np.arange(forest.leaves) - np.repeat(forest.first_leaf[:-1], np.diff(forest.first_leaf))
         below[forest.splits :] = np.uint64(1) << number.astype(np.uint64)
         parent = np.full(below.size, -1, np.int64)
         for side in children:
@@ -167,9 +167,9 @@ def _questions(forest: Forest) -> list[_Question]:
     return sorted(found, key=lambda question: question.source % forest.features)
 
 
-def _leaf_table(forest: Forest, leaves: int) -> Array:
-    """``[trees, leaves, width]``; filled up with zeros."""
-    tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_leaf))
-    table = np.zeros((forest.trees, leaves, forest.width), forest.leaf.dtype)
-    table[tree_of, np.arange(forest.leaves) - forest.first_leaf[tree_of]] = forest.leaf
-    return table
+def _swapped(forest: Forest) -> Array:
+    """bool[splits]: whether rows for which a test holds, as those say that tests are made of, go right."""
+    tests = ordered_tests(forest)
+    swapped = np.zeros(forest.splits, np.bool_)
+    swapped[tests.split] = tests.swapped
+    return swapped
