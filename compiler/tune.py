@@ -27,13 +27,13 @@ from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.source import Source
 from compiler.targets import resolve
-from compiler.tuner.keep import Kept, those_that_hold
+from compiler.tuner.keep import Kept, tasks_of, those_that_hold
 from compiler.tuner.report import write_tuning_report
 from compiler.tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
 from compiler.tuner.trial import trials
 from compiler.tuner.upkeep import Selection, list_best, list_tasks, validity_of
 from compiler.tuner.view import Board, View, expectation, summary_table
-from compiler.tuner.withdraw import tasks_of, withdraw, without
+from compiler.tuner.withdraw import recorded_tasks, withdraw, without
 
 EXAMPLES = """\
 examples:
@@ -268,20 +268,20 @@ def _keep_what_holds(request: Request, database: Database, session: str, board: 
     settings = request.settings
     if not request.times_this_machine or how_to_run(settings.target).kind != "native":
         return
-    promised = tuple(board.promises(tasks_of(database, session)))
+    promised = tuple(board.promises(recorded_tasks(database, session)))
     parts = f"of {len(promised)} computations"
 
     def holds(source: Source, kept: Kept) -> bool:
         if kept == promised:
             return _is_as_fast(source, settings, database, "")
-        with without(database, settings.target.fingerprint(), session, _tasks(kept)) as records:
+        with without(database, settings.target.fingerprint(), session, tasks_of(kept)) as records:
             what = f", with the records of {len(kept)} {parts} ({_names(kept)})"
             return _is_as_fast(source, settings, records, what)
 
     kept = those_that_hold(promised, request.sources, holds)
     if kept == promised:
         return
-    path = withdraw(database, session, _tasks(kept))
+    path = withdraw(database, session, tasks_of(kept))
     if kept:
         print(f"the records of {len(kept)} {parts} stay, the others of this session were moved to {path}")
     else:
@@ -295,10 +295,6 @@ def _is_as_fast(source: Source, settings: Settings, records: Database, what: str
         batch = f", {rows} row{'s' * (rows > 1)}" if rows else ""
         print(f"{source.label}{batch}{what}: {gain}", flush=True)
     return all(gain.is_no_loss for gain in gains.values())
-
-
-def _tasks(kept: Kept) -> frozenset[str]:
-    return frozenset(task for promise in kept for task in promise.tasks)
 
 
 def _names(kept: Kept) -> str:

@@ -40,6 +40,11 @@ def those_that_hold(promised: Sequence[Promise], sources: Sequence[S], holds: Ca
     return next((kept for kept in (tuple(promised), *ever_fewer(promised)) if hold(kept)), ())
 
 
+def tasks_of(kept: Kept) -> frozenset[str]:
+    """The hashes of all tasks whose records are kept."""
+    return frozenset(task for promise in kept for task in promise.tasks)
+
+
 def ever_fewer(promised: Sequence[Promise]) -> Iterator[Kept]:
     """The sets to try when all together do not hold: the better half of what promises a gain at all, and of that again,
     at most ``RETRIES`` times; none of them is empty, and none has all."""

@@ -9,7 +9,7 @@ from compiler.autotune.database import Database, export_records
 from compiler.autotune.record import Record
 
 
-def tasks_of(database: Database, session: str) -> frozenset[str]:
+def recorded_tasks(database: Database, session: str) -> frozenset[str]:
     """The hashes of the tasks that a session has records of. Raises DatabaseError."""
     wanted = _is_of(session)
     return frozenset(record.task for record in database.records() if wanted(record))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compiler.autotune.database import Database, DatabaseError, import_records, record_text
-from compiler.tuner.withdraw import tasks_of, withdraw, without
+from compiler.tuner.withdraw import recorded_tasks, withdraw, without
 from tests.autotune.database.samples import FINGERPRINT, TASKS, record_of
 
 OURS, THEIRS = ([record_of(task, provenance={"session": name}) for task in TASKS[:3]] for name in ("ours", "theirs"))
@@ -31,9 +31,9 @@ LEFT = set(map(record_text, [OURS[1], *THEIRS]))
 
 def test_the_records_of_other_tasks_and_sessions_stay(tmp_path: Path) -> None:
     with stored(tmp_path / "t.db") as database:
-        assert tasks_of(database, "ours") == {task.hash for task in TASKS[:3]}
+        assert recorded_tasks(database, "ours") == {task.hash for task in TASKS[:3]}
         path = withdraw(database, "ours", KEPT)
-        assert texts(database) == LEFT and tasks_of(database, "ours") == KEPT
+        assert texts(database) == LEFT and recorded_tasks(database, "ours") == KEPT
         with Database.in_memory("aside") as aside:
             import_records(aside, path)
             assert texts(aside) == EVERYTHING - LEFT
