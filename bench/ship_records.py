@@ -1,9 +1,9 @@
 """``python -m bench.ship_records``: the records that ship with the package for one kind of machine, from a database.
 
 Of each task the best record and that of the default are kept, if the best one gains enough; of each network that all of
-them together make slower, none. How that is judged, ``bench.shipping.judge`` says. The same database gives the same
-bytes. ``python -m compiler.tune --target T --budget 2h`` fills a database, of measurements where T runs here or has a
-runner, else of predictions.
+them together make slower, those that promise most and make it no slower, or none. How that is judged,
+``bench.shipping.judge`` says. The same database gives the same bytes. ``python -m compiler.tune --target T --budget
+2h`` fills a database, of measurements where T runs here or has a runner, else of predictions.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _ship(options: argparse.Namespace, settings: Settings) -> int:
 def _judge(settings: Settings, validity: Validity, selection: Selection, zoo: Path) -> Judge:
     measured = any(record.source is Source.MEASURED for record in selection.records)
     if measured and how_to_run(settings.target).kind == "native":
-        return MeasuringJudge(settings, zoo)
+        return MeasuringJudge(settings, validity, zoo)
     return StaticJudge(settings, validity)
 
 

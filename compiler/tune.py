@@ -11,30 +11,29 @@ import signal
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
 from compiler.arguments import add_dynamic_batch, add_input, command_parser, positive
-from compiler.artifact import Artifact
 from compiler.autotune.database import Database, DatabaseError, default_database, import_records, merge
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
 from compiler.cli import DONE, INTERRUPTED, UsageError, check_names, load_files, run_command
 from compiler.codegen.objects import JobsFailedError, WorkerStartError
 from compiler.codegen.toolchain import how_to_run
-from compiler.driver import Settings, build, build_errors
+from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.source import Source
 from compiler.targets import resolve
-from compiler.tuner.compare import Gain, batches_of, compare
+from compiler.tuner.keep import Kept, tasks_of, those_that_hold
 from compiler.tuner.report import write_tuning_report
 from compiler.tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
+from compiler.tuner.trial import trials
 from compiler.tuner.upkeep import Selection, list_best, list_tasks, validity_of
-from compiler.tuner.view import View, expectation, summary_table
-from compiler.tuner.withdraw import withdraw
+from compiler.tuner.view import Board, View, expectation, summary_table
+from compiler.tuner.withdraw import recorded_tasks, withdraw, without
 
 EXAMPLES = """\
 examples:
@@ -62,6 +61,8 @@ OF_TUNING = (
 """Arguments that say what to tune, or how."""
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NAMED = 3
+"""Computations that a line names; of the others it says how many there are."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,11 +211,8 @@ def _run(options: argparse.Namespace, database: Database, settings: Settings) ->
         builder, validity = local_builder(settings), validity_of(settings)
         write_tuning_report(database, settings.target, validity, peak, builder, options.report, settings.ops)
         print(f"report: {options.report}")
-    for source in request.sources if not session.stopped else ():
-        if not _holds(source, request, database):
-            path = withdraw(database, session.name)
-            print(f"builds stay as they were: the records of this session were moved to {path}")
-            break
+    if not session.stopped:
+        _keep_what_holds(request, database, session.name, board)
     if session.stopped:
         print(f"interrupted: what was measured is kept in {database.path}, and the same command goes on from there")
         return INTERRUPTED
@@ -265,28 +263,43 @@ def _interruptible() -> Generator[list[Session]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _holds(source: Source, request: Request, database: Database) -> bool:
-    """Whether a model built with what was found is shown to be as fast as without: both are run if it was found on this
-    machine; with a dynamic batch on a tile of rows and on one."""
+def _keep_what_holds(request: Request, database: Database, session: str, board: Board) -> None:
+    """Put aside what makes builds slower of what a session has found for models on this machine."""
     settings = request.settings
     if not request.times_this_machine or how_to_run(settings.target).kind != "native":
-        return True
-    with (
-        build(source, replace(settings, tuning=False, verify=False)) as untuned,
-        build(source, replace(settings, tuning=database)) as tuned,
-    ):
-        gains = [_gain(source, untuned, tuned, rows) for rows in batches_of(untuned, tuned)]
-    return all(gain.is_no_loss for gain in gains)
+        return
+    promised = tuple(board.promises(recorded_tasks(database, session)))
+    parts = f"of {len(promised)} computations"
+
+    def holds(source: Source, kept: Kept) -> bool:
+        if kept == promised:
+            return _is_as_fast(source, settings, database, "")
+        with without(database, settings.target.fingerprint(), session, tasks_of(kept)) as records:
+            what = f", with the records of {len(kept)} {parts} ({_names(kept)})"
+            return _is_as_fast(source, settings, records, what)
+
+    kept = those_that_hold(promised, request.sources, holds)
+    if kept == promised:
+        return
+    path = withdraw(database, session, tasks_of(kept))
+    if kept:
+        print(f"the records of {len(kept)} {parts} stay, the others of this session were moved to {path}")
+    else:
+        print(f"builds stay as they were: the records of this session were moved to {path}")
 
 
-def _gain(source: Source, untuned: Artifact, tuned: Artifact, rows: int) -> Gain:
-    """The gain in a run of ``rows`` rows, 0 where shapes are fixed; measured longer where it may be a loss."""
-    gain = compare(untuned, tuned, rows=rows)
-    if not gain.is_no_loss:
-        gain = compare(untuned, tuned, rounds=151, rows=rows)
-    batch = f", {rows} row{'s' * (rows > 1)}" if rows else ""
-    print(f"{source.label}{batch}: {gain}")
-    return gain
+def _is_as_fast(source: Source, settings: Settings, records: Database, what: str) -> bool:
+    """Whether a model is shown to be, with records, in every size of batch that counts; prints a line for each."""
+    gains = trials(source, settings, records)
+    for rows, gain in gains.items():
+        batch = f", {rows} row{'s' * (rows > 1)}" if rows else ""
+        print(f"{source.label}{batch}{what}: {gain}", flush=True)
+    return all(gain.is_no_loss for gain in gains.values())
+
+
+def _names(kept: Kept) -> str:
+    names = ", ".join(promise.name for promise in kept[:_NAMED])
+    return f"{names} and {len(kept) - _NAMED} more" if len(kept) > _NAMED else names
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ from compiler.ir import Task
 from compiler.passes import PassManager, context_for
 from compiler.source import Source
 from compiler.tuner.compare import compare
+from compiler.tuner.forecast import ModelsSurveyed
+from compiler.tuner.keep import ever_fewer, tasks_of
 from compiler.tuner.networks import FIRST_PASS, load_network
+from compiler.tuner.promise import Promise, promises
 from compiler.tuner.survey import Model, Survey
 
 
@@ -44,6 +47,8 @@ class Verdict:
     is_no_loss: bool
     tasks: frozenset[str]
     """Hashes of the tasks of either build."""
+    promised: tuple[Promise, ...] = ()
+    """Of a loss, what the records promise, the most first."""
 
     @property
     def gain(self) -> float:
@@ -56,7 +61,8 @@ Judge: TypeAlias = Callable[[str, Selection], Verdict]
 
 
 def without_losses(networks: Sequence[str], selection: Selection, judge: Judge) -> tuple[Selection, dict[str, Verdict]]:
-    """Drop all records of a network that they make slower, until none is; what is left, and what it does to each."""
+    """Drop records of a network that they make slower, all but those that promise most and lose nothing, until none is;
+    what is left, and what it does to each."""
     verdicts: dict[str, Verdict] = {}
     waiting = list(networks)
     while waiting:
@@ -65,7 +71,9 @@ def without_losses(networks: Sequence[str], selection: Selection, judge: Judge) 
         if verdict.is_no_loss or not losing:
             waiting.pop(0)
             continue
-        selection = selection.without(losing)
+        left = [selection.without(losing - tasks_of(kept)) for kept in ever_fewer(verdict.promised)]
+        holding = (fewer for fewer in left if judge(verdict.network, fewer).is_no_loss)
+        selection = next(holding, selection.without(losing))
         waiting = list(networks)
     return selection, verdicts
 
@@ -81,18 +89,17 @@ class StaticJudge:
 
     def __call__(self, network: str, selection: Selection) -> Verdict:
         target, model = self._settings.target, standard_model(network)
-        costs = context_for(target).costs
-        assert costs is not None
-        (untuned,) = model.surveys(target, costs, estimator(target))
         with selection.database("records to ship") as database:
             choices = TunedChoices([database], target, lambda: self._validity)
-            (tuned,) = model.surveys(target, choices.costs, choices.seconds)
+            untuned, tuned = surveys(model, choices)
             chosen = {task: choice for task in tuned.calls if (choice := choices.choose(task, target))}
         tasks = frozenset(task.hash for survey in (untuned, tuned) for task in survey.calls)
         if not chosen and tuned.calls == untuned.calls:  # both builds are the same: no kernel needs to be made
             return Verdict(network, untuned.seconds, untuned.seconds, True, tasks)
         before, after = self._seconds(untuned, {}), self._seconds(tuned, chosen)
-        return Verdict(network, before, after, after <= before, tasks)
+        if after <= before:
+            return Verdict(network, before, after, True, tasks)
+        return Verdict(network, before, after, False, tasks, promised_by(selection, tasks, untuned, tuned))
 
     def _seconds(self, survey: Survey, chosen: Mapping[Task, Choice]) -> float:
         """The predicted seconds of one run, with the chosen kernels and otherwise the default ones."""
@@ -119,8 +126,8 @@ class StaticJudge:
 class MeasuringJudge:
     """Judges by running both builds in turns, on this machine, from the models below a folder ``zoo``."""
 
-    def __init__(self, settings: Settings, zoo: Path) -> None:
-        self._settings, self._zoo = settings, zoo
+    def __init__(self, settings: Settings, validity: Validity, zoo: Path) -> None:
+        self._settings, self._validity, self._zoo = settings, validity, zoo
 
     def __call__(self, network: str, selection: Selection) -> Verdict:
         with _saved(make_model(network, self._zoo)) as path, selection.database("records to ship") as database:
@@ -132,7 +139,31 @@ class MeasuringJudge:
                 gain = compare(untuned, tuned)
                 graphs = [artifact.report.optimized for artifact in (untuned, tuned)]
                 tasks = frozenset(task.hash for graph in graphs for task in graph_tasks(graph).values())
-        return Verdict(network, gain.untuned, gain.tuned, gain.is_no_loss, tasks)
+            promised: tuple[Promise, ...] = ()
+            if not gain.is_no_loss:
+                choices = TunedChoices([database], settings.target, lambda: self._validity)
+                promised = promised_by(selection, tasks, *surveys(standard_model(network), choices))
+        return Verdict(network, gain.untuned, gain.tuned, gain.is_no_loss, tasks, promised)
+
+
+def surveys(model: Model, choices: TunedChoices) -> tuple[Survey, Survey]:
+    """A network as it is built without records, and with them."""
+    costs = context_for(choices.target).costs
+    assert costs is not None
+    (untuned,) = model.surveys(choices.target, costs, estimator(choices.target))
+    (tuned,) = model.surveys(choices.target, choices.costs, choices.seconds)
+    return untuned, tuned
+
+
+def promised_by(selection: Selection, tasks: frozenset[str], untuned: Survey, tuned: Survey) -> tuple[Promise, ...]:
+    """What the records of some tasks (hashes) promise a network that is built without and with them."""
+    default = {record.task: record.seconds for record in selection.records if record.is_default}
+    best: dict[str, float] = {}
+    for record in selection.records:
+        assert record.seconds is not None
+        best[record.task] = min(record.seconds, best.get(record.task, record.seconds))
+    known = (lambda task: default.get(task.hash)), (lambda task: best.get(task.hash))
+    return tuple(promises(ModelsSurveyed([tuned], [untuned]), *known, tasks & selection.texts.keys()))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.ir import Task
@@ -40,14 +40,19 @@ def forecasts(surveyed: ModelsSurveyed, default: Known, best: Known) -> list[For
     """One per model, from the known seconds of default kernels and of the best ones; what is not known is estimated."""
     found: list[Forecast] = []
     for now, untuned in zip(surveyed.now, surveyed.untuned, strict=True):
-
-        def estimate(task: Task, now: Survey = now, untuned: Survey = untuned) -> float:
-            return now.costs[task] if task in now.costs else untuned.costs[task]
-
-        before = sum(calls * (default(task) or estimate(task)) for task, calls in untuned.calls.items())
-        after = sum(calls * (best(task) or estimate(task)) for task, calls in now.calls.items())
-        found.append(Forecast(now.model, before, after))
+        before, after = spent(untuned, now, default), spent(now, now, best)
+        found.append(Forecast(now.model, sum(before.values()), sum(after.values())))
     return found
+
+
+def spent(built: Survey, now: Survey, known: Known) -> Mapping[Task, float]:
+    """The seconds that each task takes of a run of a model, in all its calls; what is not known is estimated, as of
+    ``now`` if it was considered then."""
+
+    def estimate(task: Task) -> float:
+        return now.costs[task] if task in now.costs else built.costs[task]
+
+    return {task: calls * (known(task) or estimate(task)) for task, calls in built.calls.items()}
 
 
 def mean_gain(found: Sequence[Forecast]) -> float:

@@ -47,26 +47,31 @@ SecondsOf: TypeAlias = Callable[[Task], float]
 
 @dataclass
 class Listening:
-    """Costs that remember which tasks they were asked about, and in how many questions."""
+    """Costs that remember which tasks they were asked about, together with which, and in how many questions."""
 
     costs: CostsOf
     asked: Counter[Task] = field(default_factory=Counter[Task])
+    questions: set[frozenset[Task]] = field(default_factory=set[frozenset[Task]])
 
     def __call__(self, ways: Sequence[Sequence[Task]]) -> Sequence[float]:
-        self.asked.update(list(dict.fromkeys(task for way in ways for task in way)))
+        tasks = list(dict.fromkeys(task for way in ways for task in way))
+        self.asked.update(tasks)
+        self.questions.add(frozenset(tasks))
         return self.costs(ways)
 
 
 @dataclass(frozen=True)
 class Survey:
     """The tasks of one model as it is built with certain costs: how often each kernel is called, the name of an op that
-    it computes; and all forms that were considered: how often, and what each is expected to take, in seconds."""
+    it computes; all forms that were considered: how often, and what each is expected to take, in seconds; and which of
+    them passes chose among together."""
 
     model: str
     calls: Mapping[Task, int]
     names: Mapping[Task, str]
     considered: Mapping[Task, int]
     costs: Mapping[Task, float]
+    questions: frozenset[frozenset[Task]] = frozenset()
 
     @cached_property
     def seconds(self) -> float:
@@ -116,7 +121,7 @@ def _survey(name: str, tasks: Mapping[Node, Task], listening: Listening, seconds
     names = {task: call_name(node) for node, task in reversed(list(tasks.items()))}
     considered = dict(listening.asked)
     times = {task: seconds(task) for task in {**considered, **names}}
-    return Survey(name, Counter(tasks.values()), names, considered, times)
+    return Survey(name, Counter(tasks.values()), names, considered, times, frozenset(listening.questions))
 
 
 def of_rows(name: str, graph: Graph, manager: PassManager) -> Model:

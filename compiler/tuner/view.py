@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group
@@ -16,6 +16,7 @@ from compiler.autotune.record import Status
 from compiler.autotune.tuning_task import TuningTask
 from compiler.ir import Task
 from compiler.tuner.forecast import Forecast, ModelsSurveyed, forecasts, mean_gain
+from compiler.tuner.promise import Promise, promises
 
 ROWS = 20
 """Tasks in the live table, the heaviest."""
@@ -92,6 +93,20 @@ class Board:
     def forecasts(self) -> list[Forecast]:
         """What each model is expected to take."""
         return forecasts(self.surveyed, self._known("default"), self._known("best"))
+
+    def promises(self, recorded: Collection[str]) -> list[Promise]:
+        """What the records of this session promise, which are of these tasks (hashes). Where it found no better kernel,
+        or the default does not work, they promise nothing."""
+
+        def default(task: Task) -> float | None:
+            row = self.rows.get(task.hash)
+            return row and (row.default or row.best)
+
+        def best(task: Task) -> float | None:
+            row = self.rows.get(task.hash)
+            return row.best if row and row.choice else default(task)
+
+        return promises(self.surveyed, default, best, recorded)
 
     def _known(self, what: str) -> Callable[[Task], float | None]:
         return lambda task: getattr(self.rows.get(task.hash), what, None)

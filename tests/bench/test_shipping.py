@@ -19,6 +19,7 @@ from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task
 from compiler.targets import resolve
+from compiler.tuner.promise import Promise
 from tests.autotune.database.samples import FINGERPRINT, TASKS, TOOLCHAIN, VALIDITY, record_of
 
 OTHER = Choice.of("tiled", {"rows": 8})
@@ -100,6 +101,25 @@ def test_a_network_that_loses_loses_its_records_and_the_others_are_asked_again()
     assert all(verdict.is_no_loss for verdict in verdicts.values())
 
 
+def test_of_a_network_that_loses_those_records_are_kept_that_promise_most_and_lose_nothing() -> None:
+    records = [record for task in TASKS[:4] for record in tried(task, 1e-3, 1e-4)]
+    promised = tuple(Promise(str(place), frozenset([task.hash]), 0.1) for place, task in enumerate(TASKS[:4]))
+    asked: list[set[int]] = []
+
+    def judge(network: str, selection: Selection) -> Verdict:
+        asked.append({place for place, task in enumerate(TASKS) if task.hash in selection.texts})
+        loses = bool(asked[-1] & misleading)
+        tasks = frozenset(task.hash for task in TASKS[:4])
+        return Verdict(network, 1.0, 2.0 if loses else 1.0, not loses, tasks, promised if loses else ())
+
+    misleading = {1, 3}
+    selection, verdicts = without_losses(["a"], selection_of(*records), judge)
+    assert set(selection.texts) == {TASKS[0].hash} and verdicts["a"].is_no_loss
+    assert asked == [{0, 1, 2, 3}, {0, 1}, {0}, {0}]
+    misleading.add(0)
+    assert not without_losses(["a"], selection_of(*records), judge)[0].records
+
+
 def test_a_network_without_records_may_seem_to_lose() -> None:
     """As one that is measured twice may."""
     selection, verdicts = without_losses(
@@ -148,6 +168,7 @@ def test_the_static_model_judges_kernels_not_what_records_claim() -> None:
     alike, worse = judge(NETWORK, wide), judge(NETWORK, narrow)
     assert Task(STFT).hash in alike.tasks and alike.is_no_loss
     assert not worse.is_no_loss and worse.gain < 0.99
+    assert not alike.promised and worse.promised[0].gain > 0 and Task(STFT).hash in worse.promised[0].tasks
     assert worse.untuned == alike.untuned
     untouched = judge(NETWORK, Selection({}, ()))
     assert untouched.is_no_loss and untouched.gain == 1

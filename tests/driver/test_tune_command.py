@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import pytest
 
 import compiler
 from compiler.autotune import Database, tune
-from compiler.autotune.database import import_records, record_text
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.database import DatabaseError, import_records, merge, record_text
+from compiler.autotune.record import Record, Status
+from compiler.autotune.record import Source as TimeSource
 from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task
+from compiler.source import Source
 from compiler.targets import resolve
 from compiler.tune import budget, main
-from compiler.tuner.compare import compare
+from compiler.tuner.compare import Gain, compare, gain_of
+from compiler.tuner.promise import Promise
 from compiler.tuner.upkeep import validity_of
+from compiler.tuner.view import Board
 from compiler.tuner.withdraw import withdraw
 from tests.driver.conftest import small_model
 from tests.tuner.samples import MATMUL, tuned_database
@@ -136,14 +141,111 @@ def test_a_model_is_tuned_on_this_machine(kiln_file: Path, tmp_path: Path, capsy
     assert "expected for a run" in printed and "95% interval" in printed
     assert "What the model learned" in report.read_text()
     aside = list(tmp_path.glob("t.db.withdrawn-*.jsonl"))
-    assert ("records of this session were moved to" in printed) == bool(aside)
+    assert ("of this session were moved to" in printed) == bool(aside)
     with Database.open(path) as database:
-        if aside:
-            assert not list(database.records())
-            import_records(database, aside[0])
+        assert bool(list(database.records())) == ("builds stay as they were" not in printed)
+        for withdrawn in aside:
+            import_records(database, withdrawn)
         records = list(database.records())
     assert any(record.is_default for record in records) and len(records) >= 6
     assert {record.provenance["seed"] for record in records} == {3}
+
+
+LOSS, GAIN = gain_of([(0.9, 1.0)] * 9), gain_of([(1.1, 1.0)] * 9)
+
+
+class Trials:
+    """Builds that hold with the records of so few tasks; remembers of which models, and with the records of how many
+    tasks. The second one may be interrupted."""
+
+    def __init__(self, few: int, *, interrupted: bool = False) -> None:
+        self.few, self.interrupted = few, interrupted
+        self.asked: list[tuple[str, int]] = []
+
+    def __call__(self, source: Source, settings: Settings, records: Database) -> dict[int, Gain]:
+        if self.interrupted and self.asked:
+            raise KeyboardInterrupt
+        tasks = len({record.task for record in records.records()})
+        self.asked.append((source.label, tasks))
+        return {0: GAIN if tasks <= self.few else LOSS}
+
+
+def promises_of(_: Board, recorded: Collection[str]) -> list[Promise]:
+    """Each task for itself, in the order of hashes."""
+    return [Promise(f"op-{place}", frozenset([task]), 0.01) for place, task in enumerate(sorted(recorded))]
+
+
+@pytest.fixture
+def tune_with(kiln_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trials], int]:
+    """Tunes two models, with given trials of whole builds; returns the exit status."""
+    other = tmp_path / "other.kiln"
+    other.write_text('graph "g" (%0 "x": f32[64,3]) {\n  %1 = tanh(%0) : f32[64,3]\n  return %1 "y"\n}')
+
+    def tune_them(trials: Trials) -> int:
+        monkeypatch.setattr("compiler.tune.trials", trials)
+        monkeypatch.setattr(Board, "promises", promises_of)
+        return main([str(kiln_file), str(other), "--trials", "1", "--db", str(tmp_path / "t.db")])
+
+    return tune_them
+
+
+def tasks_in(path: Path) -> list[str]:
+    """The tasks that have records in a database or a file."""
+    with Database.in_memory("test") as database:
+        merge(database, [path])
+        return sorted({record.task for record in database.records()})
+
+
+def test_records_that_promise_most_stay_where_all_together_lose(
+    tune_with: Callable[[Trials], int], kiln_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = Trials(few=1)
+    assert tune_with(trials) == 0
+    printed = capsys.readouterr().out
+    (first, every), *others = trials.asked
+    assert first == str(kiln_file) and every >= 2
+    assert [label for label, tasks in others if tasks == 1] == [str(kiln_file), str(tmp_path / "other.kiln")]
+    assert f"{kiln_file}: {LOSS}" in printed
+    assert f"{kiln_file}, with the records of 1 of {every} computations (op-0): {GAIN}" in printed
+    (aside,) = tmp_path.glob("t.db.withdrawn-*.jsonl")
+    assert f"the records of 1 of {every} computations stay, the others of this session were moved to {aside}" in printed
+    (kept,), moved = tasks_in(tmp_path / "t.db"), tasks_in(aside)
+    assert kept < moved[0] and len(moved) == every - 1
+
+
+def test_no_records_stay_where_no_set_of_them_holds(
+    tune_with: Callable[[Trials], int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = Trials(few=0)
+    assert tune_with(trials) == 0
+    (aside,) = tmp_path.glob("t.db.withdrawn-*.jsonl")
+    assert f"builds stay as they were: the records of this session were moved to {aside}" in capsys.readouterr().out
+    assert not tasks_in(tmp_path / "t.db") and len(tasks_in(aside)) == trials.asked[0][1]
+
+
+def test_an_interrupt_while_builds_are_compared_moves_nothing(
+    tune_with: Callable[[Trials], int], tmp_path: Path
+) -> None:
+    trials = Trials(few=0, interrupted=True)
+    assert tune_with(trials) == 130
+    assert not list(tmp_path.glob("t.db.withdrawn-*")) and len(tasks_in(tmp_path / "t.db")) == trials.asked[0][1]
+
+
+def test_records_that_cannot_be_put_aside_are_an_error_and_stay(
+    tune_with: Callable[[Trials], int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(database: Database, path: Path, **_: object) -> int:
+        raise DatabaseError(path, "No space left on device")
+
+    monkeypatch.setattr("compiler.tuner.withdraw.export_records", full)
+    trials = Trials(few=1)
+    assert tune_with(trials) == 1
+    said = capsys.readouterr()
+    assert ".withdrawn-" in said.err and "No space left" in said.err
+    assert "were moved" not in said.out and len(tasks_in(tmp_path / "t.db")) == trials.asked[0][1]
 
 
 def test_without_a_board_records_are_predictions_and_builds_use_them(
@@ -189,7 +291,7 @@ def test_the_best_records_of_one_machine_are_exported_and_kept(
     task = Task(MATMUL)
     sample = Record(
         *(task.hash, target.fingerprint(), Choice.of("matmul_tiled", {}), valid.versions["matmul_tiled"]),
-        *(valid.toolchain, Status.OK, Source.MEASURED, 1.0),
+        *(valid.toolchain, Status.OK, TimeSource.MEASURED, 1.0),
     )
     good = [replace(sample, choice=Choice.of("matmul_tiled", {"rows": n}), seconds=float(n)) for n in range(1, 5)]
     default = replace(sample, seconds=9.0, is_default=True)

@@ -56,7 +56,9 @@ def test_the_command_compares_builds_on_a_tile_and_on_a_row(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = str(FIXTURES / "softprob.json")
-    monkeypatch.setattr("compiler.tune.compare", lambda a, b, rounds=0, rows=0: compare(a, b, rounds=3, rows=rows))
+    monkeypatch.setattr(
+        "compiler.tuner.trial.compare", lambda a, b, rounds=0, rows=0: compare(a, b, rounds=3, rows=rows)
+    )
     assert main([path, "--trials", "2", "--db", str(tmp_path / "t.db")]) == 0
     printed = capsys.readouterr().out
     assert f"{path}, 1 row: " in printed and " rows: " in printed
