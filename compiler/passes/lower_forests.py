@@ -72,6 +72,7 @@ from compiler.passes.forests.leafwise import leafwise_tables
 from compiler.passes.forests.masking import masked_tables
 from compiler.passes.forests.ranking import ranked_tables, rounds_of_trees
 from compiler.passes.forests.set_features import with_set_features
+from compiler.passes.forests.walk_steps import walk_steps
 from compiler.passes.forests.walking import perfect_tables, sparse_tables, walk_tables
 
 AUTO, BITSLICED, LEAFWISE, MASKED, RANKED = "auto", "bitsliced", "leafwise", "masked", "ranked"
@@ -82,6 +83,9 @@ UPPER_LEVELS = (8, 7, 6, 5)
 
 PADDING = 16
 """Places of perfect trees per leaf, on average, beyond which their tables are too large."""
+
+TOGETHER = 12
+"""Trees whose walks end together, as ``walks`` takes them."""
 
 MOST_MASKS = 1 << 19
 """Bytes of masks that a small forest may have, or one that ranks can compute: masks take up to 90 bytes a split, ranks
@@ -305,7 +309,7 @@ def _walks_over_keys(forest: Forest, before: _Step | None) -> list[_Walk]:
         found.append(_Walk(PerfectWalk(depth), (node,), before, leaf=leaf.reshape(-1)))
     if (sparse := sparse_tables(forest)) is not None:
         tables, leaf = sparse
-        found.append(_Walk(SparseWalk(depth), tables, before, leaf=leaf))
+        found.append(_Walk(SparseWalk(*walk_steps(forest, 0, TOGETHER)), tables, before, leaf=leaf))
     return found
 
 

@@ -514,7 +514,7 @@ def _walk(region: Region, x: Value) -> Value:
         return region.emit(perfect_walk.PerfectWalk(depth), x, node)
     if region.chance(2):
         first, node = (region.input(TensorType(DType.I32, shape)) for shape in ((trees,), (splits + 1, 2)))
-        return region.emit(sparse_walk.SparseWalk(region.number(0, 5)), x, first, node)
+        return region.emit(sparse_walk.SparseWalk(*sorted(region.number(0, 5) for _ in range(2))), x, first, node)
     by_split = ((DType.I32, splits), (DType.U8, splits), (DType.F32, splits), (DType.I32, splits), (DType.I32, splits))
     types = [TensorType(dtype, (size,)) for dtype, size in ((DType.I32, trees), *by_split)]
     sets = [TensorType(DType.I32, (size,)) for size in (splits + 1, 4)]

@@ -60,12 +60,13 @@ def test_trees_of_few_leaves_grow_leaf_by_leaf() -> None:
     check_choice(30, LeafwiseForest)
 
 
-@pytest.mark.parametrize(("rows", "op"), [(1, SparseWalk), (600, DeepForest)])
-def test_sets_of_large_trees_become_features(rows: int, op: type[Op]) -> None:
+@pytest.mark.parametrize(("algorithm", "op"), [("auto", SparseWalk), ("bitsliced", DeepForest)])
+def test_sets_of_large_trees_become_features(algorithm: str, op: type[Op]) -> None:
     text = re.sub(r"x1 < (\d+)\.0", r"x1 in {\1}", chain_text(MOST_LEAVES))
     forest = parse_forest(text)
+    rows = 1 if algorithm == "auto" else 600
     graph = forest_graph(forest, rows, starts=False)
-    lowered = PassManager.parse("lower-forests").run(graph, "x86-64-v3")
+    lowered = PassManager.parse(f"lower-forests{{algorithm={algorithm}}}").run(graph, "x86-64-v3")
     kinds = {type(node.op) for node in lowered}
     assert {SetFeatures, op} <= kinds and ForestWalk not in kinds
     for seed in range(3):

@@ -125,7 +125,8 @@ def forest_cycles(node: Node, target: Target) -> float:
         case PerfectWalk(steps):
             far = FAR_BLOCK * _far_share(node, target) * len(block_levels(steps))
             return _walk_cycles(node, steps, STEP * steps + far)
-        case SparseWalk(steps):
+        case SparseWalk(usual, most):
+            steps = usual + LATE_STEPS * (usual < most)
             return _walk_cycles(node, steps, (STEP + FAR_STEP * _far_share(node, target)) * steps)
         case ForestWalk(steps):
             return _walk_cycles(node, steps, SLOW_STEP * steps)
@@ -207,7 +208,7 @@ def _far_share(node: Node, target: Target) -> float:
     return max(0.0, 1 - target.l2_bytes / node.operands[-1].type.bytes)
 
 
-def _walk_cycles(node: Node, steps: int, by_tree: float) -> float:
+def _walk_cycles(node: Node, steps: float, by_tree: float) -> float:
     rows, trees = node.result.type.shape
     walking = max(trees * by_tree, LONE_STEP * steps)
     return rows * (KEY * node.operands[0].type.shape[1] + walking)

@@ -25,7 +25,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, tile_sizes
 from compiler.codegen.schedules.bitsliced_tests import safe_index
-from compiler.codegen.schedules.linked_nodes import LinkedTree
+from compiler.codegen.schedules.linked_nodes import LinkedTree, take_steps
 from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -146,19 +146,11 @@ class _Walk:
     def emit(self, nodes: LinkedTree, tree: Expr, entered: Sequence[Expr], keys: Array, row: Expr) -> list[Expr]:
         """The leaves that the rows from ``row`` on reach in all steps, from the places of the tree's last upper level
         that they enter."""
-        k, op = self.k, self.op
+        k = self.k
         places = k.registers("places", DType.U32, (self.count,))
         for number, place in enumerate(entered):
             places[number] = nodes.limited(cast(self.entry[tree, cast(place, k.index_type)], "uint32"))
-        if op.usual:
-            with k.serial(op.usual, "step"):
-                self._step(nodes, places, keys, row)
-        if op.most > op.usual:
-            moved, left = k.registers("moved", DType.U32, (1,)), k.registers("left", DType.I32, (1,))
-            moved[0], left[0] = literal(1, "uint32"), literal(op.most - op.usual, "int32")
-            with k.while_(tirx.And(tirx.NE(moved[0], literal(0, "uint32")), left[0] > 0)):
-                moved[0] = self._step(nodes, places, keys, row)
-                left[0] = left[0] - 1
+        take_steps(k, self.op.usual, self.op.most, lambda: self._step(nodes, places, keys, row))
         return [nodes.content(places[number]) for number in range(self.count)]
 
     def _step(self, nodes: LinkedTree, places: Array, keys: Array, row: Expr) -> Expr:

@@ -1,7 +1,8 @@
-"""A step of a walk through linked nodes, which ``sparse_walk`` and ``deep_forest`` have."""
+"""Walks through linked nodes, which ``sparse_walk`` and ``deep_forest`` have."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -9,6 +10,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.tir import Array, KernelBuilder, cast, literal
+from compiler.ir import DType
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,17 @@ class LinkedTree:
     def content(self, place: Expr) -> Expr:
         """The edge of a node."""
         return self.nodes[self.base + cast(place, self.k.index_type), 0]
+
+
+def take_steps(k: KernelBuilder, usual: int, most: int, step: Callable[[], Expr]) -> None:
+    """As many steps as are usual, and further ones, up to ``most`` in all, for as long as the one before has moved
+    something: ``step`` makes the code of one, and its result is not zero if a walk has left its place."""
+    if usual:
+        with k.serial(usual, "step"):
+            step()
+    if most > usual:
+        moved, left = k.registers("moved", DType.U32, (1,)), k.registers("left", DType.I32, (1,))
+        moved[0], left[0] = literal(1, "uint32"), literal(most - usual, "int32")
+        with k.while_(tirx.And(tirx.NE(moved[0], literal(0, "uint32")), left[0] > 0)):
+            moved[0] = step()
+            left[0] = left[0] - 1

@@ -2,7 +2,8 @@
 
 A step waits for two or three loads, one after the other, and a compare; several trees, a step of each in turn, fill the
 time. What a step costs then is the loads that a core can make. The rows of a tile pass the same trees one after the
-other, so that these come from a near cache however many trees there are. There is no branch that depends on data.
+other, so that these come from a near cache however many trees there are. There is no branch that depends on data but
+one: behind the usual steps of a ``sparse_walk``, whether one of the trees is not through.
 
 Threads share the tiles, and where there are few rows parts of the trees.
 """
@@ -15,7 +16,7 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.linked_nodes import LinkedTree
+from compiler.codegen.schedules.linked_nodes import LinkedTree, take_steps
 from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -47,7 +48,7 @@ class Walks:
     """A region of one walk."""
 
     name = "walks"
-    version = 4
+    version = 5
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -78,7 +79,7 @@ class Walks:
         if isinstance(node.op, PerfectWalk):
             walk = _PerfectTrees(k, tables[0], keys, node.op.depth)
         else:
-            walk = _SparseTrees(k, tables[0], tables[1], keys, as_type(SparseWalk, node.op).steps)
+            walk = _SparseTrees(k, tables[0], tables[1], keys, as_type(SparseWalk, node.op))
         with k.parallel(-(-rows // tile) * parts, "tile") as number:
             part = TreePart(k, number, parts)
             first = k.let(part.tile * tile, "first_row")
@@ -98,8 +99,8 @@ class Walks:
 
 
 def _steps_of(node: Node) -> int:
-    """Of a walk through one tree."""
-    return node.op.depth if isinstance(node.op, PerfectWalk) else as_type(SparseWalk, node.op).steps
+    """Of a walk through one tree, usually."""
+    return node.op.depth if isinstance(node.op, PerfectWalk) else as_type(SparseWalk, node.op).usual
 
 
 class _PerfectTrees:
@@ -132,8 +133,8 @@ class _PerfectTrees:
 
 
 class _SparseTrees:
-    def __init__(self, k: KernelBuilder, first: Array, node: Array, keys: Array, steps: int) -> None:
-        self.k, self.first, self.node, self.keys, self.steps = k, first, node, keys, steps
+    def __init__(self, k: KernelBuilder, first: Array, node: Array, keys: Array, op: SparseWalk) -> None:
+        self.k, self.first, self.node, self.keys, self.op = k, first, node, keys, op
 
     def emit(self, trees: Sequence[Expr], result: Array, begin: Expr, line: Expr) -> None:
         """Some trees at once for row ``line`` of the tile whose rows begin at ``begin``."""
@@ -142,12 +143,20 @@ class _SparseTrees:
         places = k.registers("place", DType.U32, (max(1, len(trees)),))
         for number in range(len(trees)):
             places[number] = literal(0, "uint32")
-        if self.steps and trees:
-            with k.serial(self.steps, "step"):
-                for number, tree in enumerate(nodes):
-                    places[number] = tree.step(k.let(places[number], "before"), self.keys, line)
+        if trees:
+            take_steps(k, self.op.usual, self.op.most, lambda: self._step(nodes, places, line))
         for number, tree in enumerate(trees):
             result[begin + line, tree] = nodes[number].content(places[number])
+
+    def _step(self, nodes: Sequence[LinkedTree], places: Array, line: Expr) -> Expr:
+        """A step through each tree. The result is not zero if one of them leads elsewhere."""
+        moved: Expr = literal(0, "uint32")
+        for number, tree in enumerate(nodes):
+            place = self.k.let(places[number], "before")
+            after = tree.step(place, self.keys, line)
+            places[number] = after
+            moved = moved | (after ^ place)
+        return moved
 
 
 def key_of(k: KernelBuilder, keys: Array, line: Expr, source: Expr) -> Expr:

@@ -1,4 +1,4 @@
-"""``sparse_walk``: where rows end in trees of any shape, by as many steps for every row; a row waits in its leaf.
+"""``sparse_walk``: where rows end in trees of any shape; a row that is there early waits in its leaf.
 
 The op is one algorithm, spelled out in its tables, so that a kernel depends on their sizes only.
 """
@@ -22,7 +22,7 @@ LEAF_KEY = 0x7FFFFFFF
 
 @dataclass(frozen=True)
 class SparseWalk(Op):
-    """``x f32[rows, features]`` to ``i32[rows, trees]``: the edge of the node in which each row is after all steps.
+    """``x f32[rows, features]`` to ``i32[rows, trees]``: the edge of the node where each row is after ``most`` steps.
 
     ``node i32[nodes, 2]`` are the nodes of all trees, those of a tree from ``first i32[trees]`` on, its root, which is
     added to the numbers of nodes. A node has an edge and a link, whose lower ``source_bits`` are the number of a key,
@@ -30,15 +30,17 @@ class SparseWalk(Op):
     number beyond the last node but one is that of this one.
 
     The keys of a row are ``row_keys`` (``compiler.ir.forest.keys``), filled up with ``LEAF_KEY`` to ``2**source_bits``:
-    a leaf is its own child and tests the last one, so that its edge may be any number.
+    a leaf is its own child and tests the last one, so that its edge may be any number. The result does not depend on
+    ``usual``: as many steps nearly all rows need, and after them a kernel may see who still moves.
     """
 
     name = "sparse_walk"
 
-    steps: int
+    usual: int
+    most: int
 
     def infer(self, x: TensorType, first: TensorType, node: TensorType) -> tuple[TensorType, ...]:
-        require(self.steps >= 0, "steps must not be negative")
+        require(0 <= self.usual <= self.most, "there must be no fewer steps than the usual ones")
         require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
         require(first.dtype is DType.I32 and first.rank == 1, "first must be i32[trees]")
         require(node.dtype is DType.I32 and node.rank == 2 and node.shape[1] == 2, "node must be i32[nodes, 2]")
@@ -49,11 +51,11 @@ class SparseWalk(Op):
     def evaluate(self, x: Array, first: Array, node: Array) -> tuple[Array, ...]:
         keys, base = keys_with_leaf(x), np.clip(first, 0, len(node) - 2)
         at = np.zeros((len(x), first.size), np.uint32)
-        return (node[base + stepped(keys, np.arange(len(x))[:, None], node, base, at, self.steps), 0],)
+        return (node[base + stepped(keys, np.arange(len(x))[:, None], node, base, at, self.most), 0],)
 
     @classmethod
     def samples(cls) -> list[Sample]:
-        return [_sample(9, 3, 21, 4), _sample(2, 1, 1, 0), _sample(1, 5, 16, 13), _sample(2, 3, 83, 50)]
+        return [_sample(9, 3, 21, 2, 4), _sample(2, 1, 1, 0, 0), _sample(1, 5, 16, 13, 13), _sample(2, 3, 83, 8, 50)]
 
 
 def source_bits(features: int) -> int:
@@ -88,7 +90,7 @@ def sample_links(generator: np.random.Generator, x: Array, nodes: int, leaves: i
     return np.stack([edges, links.astype(np.int32)], axis=1)
 
 
-def _sample(rows: int, features: int, trees: int, steps: int) -> Sample:
-    generator, nodes, x = np.random.default_rng((rows, trees, steps)), 40, sample_rows(rows, features)
+def _sample(rows: int, features: int, trees: int, usual: int, most: int) -> Sample:
+    generator, nodes, x = np.random.default_rng((rows, trees, most)), 40, sample_rows(rows, features)
     node = sample_links(generator, x, nodes, 9)
-    return Sample(SparseWalk(steps), (x, generator.integers(-1, nodes + 1, trees, np.int32), node))
+    return Sample(SparseWalk(usual, most), (x, generator.integers(-1, nodes + 1, trees, np.int32), node))

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.forest import Forest, numbering, roots_and_depths
-from compiler.ir.forest.profile import leaf_depths, leaf_shares
 from compiler.ir.literal import Array
 from compiler.passes.forests.bitslicing import TestTables, bitsliced_tables
 from compiler.passes.forests.linking import linked_nodes
 from compiler.passes.forests.selection import Leaves, nodes_of, selected
+from compiler.passes.forests.walk_steps import walk_steps
 
 TOGETHER = 8
-"""Rows whose steps end together: as long as one of them has not reached its leaf, all take another one."""
-
-LATE = 1.4
-"""What a step costs that is taken only where a row needs it, in steps that all take."""
+"""Rows whose steps end together."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def deep_tables(forest: Forest, depth: int) -> DeepTables | None:
         return None
     tree = np.arange(forest.trees)[:, None]
     entry = lower.place[below[upper.leaf[:, :, 0].astype(np.int64)]] - lower.first[tree]
-    usual, most = _steps(forest, depth)
+    usual, most = walk_steps(forest, depth, TOGETHER)
     return DeepTables(
         depth,
         usual,
@@ -91,16 +88,3 @@ def _upper_levels(forest: Forest, depth: int) -> tuple[Forest, Array]:
     nothing = np.zeros(count, np.int32)
     leaves = Leaves(np.zeros(1), np.zeros_like(forest.target), values, nothing, nothing.astype(np.float32))
     return selected(forest, number, leaves), number.leaves
-
-
-def _steps(forest: Forest, depth: int) -> tuple[int, int]:
-    """Steps below the cut that rows take in any case, so that few are left to take; and the most."""
-    depths = leaf_depths(forest)
-    shares = leaf_shares(forest, depths) / forest.trees
-    below = np.maximum(depths - depth, 0)
-    most = int(below.max())
-    longer = 1 - np.cumsum(np.bincount(below, shares, most + 1))
-    # Of as many rows, at least one needs the step.
-    needed = 1 - (1 - np.clip(longer, 0, 1)) ** TOGETHER
-    costs = [usual + LATE * float(needed[usual:].sum() + (usual < most)) for usual in range(most + 1)]
-    return int(np.argmin(costs)), most

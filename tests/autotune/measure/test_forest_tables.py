@@ -122,7 +122,7 @@ PARTS: dict[str, tuple[Op, tuple[TensorType, ...]]] = {
         (TensorType(F32, (ROWS, FEATURES)), TensorType(I32, (TREES, blocks_of_tree(DEPTH), 8, 2))),
     ),
     "sparse": (
-        SparseWalk(DEPTH),
+        SparseWalk(DEPTH, DEPTH),
         (
             TensorType(F32, (ROWS, FEATURES)),
             TensorType(I32, (TREES,)),

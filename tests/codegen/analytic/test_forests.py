@@ -9,11 +9,11 @@ import numpy as np
 from compiler.codegen.analytic.estimate import estimate
 from compiler.codegen.plan import graph_tasks
 from compiler.ir import DType, Graph, Rewriter, TensorType
-from compiler.ir.forest import Comparison, Forest
+from compiler.ir.forest import Comparison, Forest, parse_forest
 from compiler.ir.ops.forest import ForestSums
 from compiler.passes import PassManager
 from compiler.targets import resolve
-from tests.ir.forest.examples import EXAMPLE, full_tree
+from tests.ir.forest.examples import EXAMPLE, chains_text, full_tree
 from tests.passes.forests.test_bitslicing import stumps
 
 
@@ -54,6 +54,14 @@ def test_masks_of_many_nearly_perfect_trees_take_too_much_memory() -> None:
     few, many = (stumps(Comparison.LESS, np.arange(count, dtype=np.float32)) for count in (100, 10_000))
     assert "masked_forest" in chosen(few, 1, algorithm="masked")
     assert "masked_forest" not in chosen(many, 1, algorithm="masked")
+
+
+def test_masks_of_large_unbalanced_trees_take_too_much_memory() -> None:
+    """Chains of 40 tests, each with a mask of its own."""
+    few, many = (parse_forest(chains_text(trees, 40)) for trees in (20, 400))
+    assert "masked_forest" in chosen(few, 1, algorithm="masked")
+    assert "masked_forest" not in chosen(many, 1, algorithm="masked")
+    assert "sparse_walk" in chosen(many, 1)
 
 
 def test_walks_take_time_by_the_row() -> None:

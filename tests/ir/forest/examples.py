@@ -40,13 +40,24 @@ EXAMPLE = Forest(
 
 def chain_text(splits: int) -> str:
     """The text of a tree of two features in which each split has a leaf on its left and the next split on its right."""
-    below = [f"s{number + 1}" for number in range(splits - 1)] + [f"v{splits}"]
+    return chains_text(1, splits)
+
+
+def chains_text(trees: int, splits: int) -> str:
+    """The text of such trees, none of which compares with a number of another one."""
+    chains = " ".join(f"tree 0 {{ {_chain(splits * tree, (splits + 1) * tree, splits)} }}" for tree in range(trees))
+    return f"f32[2] -> [0.5] width 1 {{ {chains} }}"
+
+
+def _chain(split: int, leaf: int, splits: int) -> str:
+    """The nodes of a tree, numbered from ``split`` and ``leaf`` on."""
+    below = [f"s{split + number + 1}" for number in range(splits - 1)] + [f"v{leaf + splits}"]
     lines = [
-        f"s{number}: x{number % 2} < {number}.0 ? v{number} : {child}, missing {('left', 'right')[number % 3 > 0]}"
+        f"s{split + number}: x{number % 2} < {split + number}.0 ? v{leaf + number} : {child},"
+        f" missing {('left', 'right')[number % 3 > 0]}"
         for number, child in enumerate(below)
     ]
-    lines += [f"v{number}: {number}.5, id {number}" for number in range(splits + 1)]
-    return "f32[2] -> [0.5] width 1 { tree 0 { " + " ".join(lines) + " } }"
+    return " ".join(lines + [f"v{leaf + number}: {number}.5, id {number}" for number in range(splits + 1)])
 
 
 def full_tree(depth: int) -> Forest:

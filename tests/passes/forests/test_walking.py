@@ -25,7 +25,7 @@ def reached(forest: Forest, x: Array, depth: int) -> list[Array]:
     if perfect is None or sparse is None:
         return []
     (places,) = PerfectWalk(depth).evaluate(x, perfect[0])
-    return [perfect[1].reshape(-1)[places], sparse[1][SparseWalk(depth).evaluate(x, *sparse[0])[0]]]
+    return [perfect[1].reshape(-1)[places], sparse[1][SparseWalk(0, depth).evaluate(x, *sparse[0])[0]]]
 
 
 @given(st.data())
