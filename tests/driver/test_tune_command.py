@@ -82,6 +82,16 @@ def test_what_would_be_ignored_is_wrong_usage(
     assert not path.exists()
 
 
+def test_an_unwritable_report_is_found_before_anything_is_tuned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["net.onnx", "--report", str(tmp_path / "file" / "r.html"), "--db", str(tmp_path / "t.db")]
+    assert main(arguments) == 1
+    assert "file is not a directory that can be written" in capsys.readouterr().err
+    assert not (tmp_path / "t.db").exists()
+
+
 @pytest.mark.parametrize("arguments", [["--list"], ["--best"], ["--export", "r.jsonl"], ["--prune"]])
 def test_looking_at_a_database_that_is_not_there_does_not_make_it(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
