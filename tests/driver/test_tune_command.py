@@ -236,6 +236,12 @@ def test_tune_from_python(kiln_file: Path, tmp_path: Path) -> None:
     assert tuned.forecasts[0].before > 0
 
 
+def test_an_unknown_search_is_one_error(kiln_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(compiler.BuildError, match="unknown search 'psychic'; known are guided, "):
+        tune(kiln_file, trials=1, search="psychic", database=tmp_path / "t.db")
+    assert not (tmp_path / "t.db").exists()
+
+
 def test_withdrawn_records_can_be_had_again(tmp_path: Path) -> None:
     with tuned_database() as source, Database.open(tmp_path / "t.db") as database:
         database.add_all(source.tasks(), source.records())
