@@ -12,7 +12,7 @@ from pathlib import Path
 
 import compiler
 from bench.models.catalog import make_model
-from bench.models.zoo import DEFAULT_ZOO, MissingZoo
+from bench.models.zoo import DEFAULT_ZOO, ZOO_MODELS, MissingZoo, path_of
 from bench.suites import SUITES
 from compiler.passes import PassManager
 from compiler.tuner.networks import FIRST_PASS, save_network
@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     passes = PassManager.parse("standard").passes
     before = PassManager(passes[: [step.name for step in passes].index(FIRST_PASS)])
     try:
+        for model in ZOO_MODELS:  # before anything is written
+            path_of(model, options.zoo)
         for name in NAMES:
             path = save_network(before.run(compiler.load(make_model(name, options.zoo))), name)
             print(f"{path.name}: {path.stat().st_size} bytes")

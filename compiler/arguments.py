@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
+from compiler.errors import os_error_text
 from compiler.ir import DType, TensorType
 from compiler.ir.literal import Array
 
@@ -39,9 +41,26 @@ def command_parser(
     p.add_argument("--target", default="host", help="what to compile for (default: host; see compiler.targets)")
     add_bind(p)
     p.add_argument("--passes", default="standard", metavar="TEXT", help="the pipeline (default: standard)")
-    add_load(p, "PASSES, OPS and SCHEDULES")
+    add_load(p, "PASSES, OPS, COMPUTES and SCHEDULES")
     p.add_argument("--jobs", type=positive, metavar="N", help="processes that compile (default: one per CPU)")
     return p
+
+
+class _ByName(argparse.Action):
+    """Appends pairs of a name and something to a list; a name given twice is wrong usage."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        given = list[tuple[str, object]](getattr(namespace, self.dest))
+        name, value = cast("tuple[str, object]", values)
+        if name in dict(given):
+            raise argparse.ArgumentError(self, f"{name!r} is given twice")
+        setattr(namespace, self.dest, [*given, (name, value)])
 
 
 def add_input(p: argparse.ArgumentParser) -> None:
@@ -49,7 +68,7 @@ def add_input(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--input",
         type=input_type,
-        action="append",
+        action=_ByName,
         default=[],
         metavar="NAME:SHAPE[:DTYPE]",
         help="shape of an input, such as image:1,3,224,224 or ids:1,128:i64; sets symbolic dimensions",
@@ -61,7 +80,7 @@ def add_bind(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--bind",
         type=binding,
-        action="append",
+        action=_ByName,
         default=[],
         metavar="NAME=VALUE",
         help="fix an input: a number, a list such as [1,2], or @FILE.npy",
@@ -120,5 +139,7 @@ def binding(text: str) -> tuple[str, Array]:
         if value.startswith("@"):
             return name, np.load(value[1:], allow_pickle=False)
         return name, np.asarray(json.loads(value))
-    except (OSError, ValueError, EOFError) as error:
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {os_error_text(error)}") from error
+    except (ValueError, EOFError) as error:
         raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error

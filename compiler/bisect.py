@@ -11,8 +11,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from compiler.arguments import command_parser
 from compiler.bisection import bisect
 from compiler.cli import DONE, FAILED, check_names, load_files, run_command
@@ -24,6 +22,7 @@ from compiler.ir.literal import Array
 from compiler.source import Source
 from compiler.targets import resolve
 from compiler.verification import sample_inputs
+from runtime.npz import read_npz
 
 EXAMPLES = """\
 examples:
@@ -76,10 +75,9 @@ def _read(path: Path) -> dict[str, Array]:
     if not path.is_file():
         raise BuildError(f"{path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise BuildError(f"{path}: not an .npz file of arrays") from error
+        return read_npz(path)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BuildError(f"{path}: not an .npz file of arrays by name") from error
 
 
 def _check_inputs(graph: Graph, given: Mapping[str, Array], path: Path) -> None:

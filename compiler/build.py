@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from compiler.arguments import add_dynamic_batch, add_input, command_parser
-from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination
+from compiler.artifact import ARCHIVE_SUFFIX, Artifact, check_destination, check_report
 from compiler.cache import default_cache
 from compiler.cli import DONE, check_names, load_files, run_command
 from compiler.driver import PRECISIONS, build_errors, compile
@@ -57,6 +57,8 @@ def _build(options: argparse.Namespace) -> int:
     model = Path(options.model)
     output: Path = options.output or Path(model.stem + ARCHIVE_SUFFIX)
     check_destination(output)
+    if options.report:
+        check_report(options.report)
     loaded = load_files(options.load)
     check_names(options, loaded)
     with ProgressBar("compiling kernels") as bar:

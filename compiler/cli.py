@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
 
 from compiler.artifact import SaveError
 from compiler.codegen.extensions import ExtensionError, load_file
@@ -38,7 +40,40 @@ class Extensions:
     schedules: list[type[object]] = field(default_factory=list)
 
 
-_TABLES = ("PASSES", "OPS", "SCHEDULES")
+_MEMBERS = ("name", "version", "matches", "space", "emit")
+"""What a schedule template has; it derives from nothing."""
+
+
+def _is_pass(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Pass)
+
+
+def _is_op(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Op)
+
+
+def _is_template(thing: object) -> bool:
+    return isinstance(thing, type) and all(hasattr(thing, member) for member in _MEMBERS)
+
+
+_TABLES: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "PASSES": (_is_pass, "class derived from Pass"),
+    "OPS": (_is_op, "class derived from Op"),
+    "SCHEDULES": (_is_template, f"class with {', '.join(_MEMBERS)}"),
+}
+"""What the entries of each tuple must be."""
+
+
+def _table(module: ModuleType, path: Path, name: str) -> tuple[Any, ...]:
+    """The tuple ``name`` of a file, empty if there is none. Raises ExtensionError for one of other things."""
+    entries: object = getattr(module, name, ())
+    if not isinstance(entries, tuple | list):
+        raise ExtensionError(f"{path}: {name} is no tuple; one of a single class has a comma, as in (MyClass,)")
+    is_right, what = _TABLES[name]
+    for entry in cast("Sequence[object]", entries):
+        if not is_right(entry):
+            raise ExtensionError(f"{path}: {name} has {entry!r}, which is no {what}")
+    return tuple(cast("Sequence[object]", entries))
 
 
 def load_files(paths: Sequence[Path]) -> Extensions:
@@ -48,9 +83,9 @@ def load_files(paths: Sequence[Path]) -> Extensions:
         module = load_file(path)
         if not any(hasattr(module, table) for table in _TABLES):
             raise ExtensionError(f"{path}: defines none of {', '.join(_TABLES)}, the tuples of what it brings")
-        loaded.passes += getattr(module, "PASSES", ())
-        loaded.ops += getattr(module, "OPS", ())
-        loaded.schedules += getattr(module, "SCHEDULES", ())
+        loaded.passes += _table(module, path, "PASSES")
+        loaded.ops += _table(module, path, "OPS")
+        loaded.schedules += _table(module, path, "SCHEDULES")
     return loaded
 
 

@@ -46,6 +46,17 @@ _ABOUT_PICKLES = """{path}: a pickle runs code when it is loaded, so this comman
   model = joblib.load({quoted})
   compiler.compile(model).save("{name}.tar.gz")"""
 
+OTHER_FORMATS = {
+    (".tflite", ".lite"): "TensorFlow Lite",
+    (".h5", ".hdf5", ".keras"): "Keras",
+    (".pt", ".pth", ".th", ".pt2", ".safetensors"): "PyTorch",
+    (".caffemodel", ".prototxt"): "Caffe",
+    (".mlmodel", ".mlpackage"): "Core ML",
+    (".cfg", ".weights"): "Darknet",
+    (".pmml",): "PMML",
+}
+"""What files with these suffixes surely are, none of which a frontend reads."""
+
 FRONTENDS: tuple[Frontend, ...] = (
     Frontend(
         name="ONNX",
@@ -99,6 +110,8 @@ def frontend_for(model: object) -> Frontend:
         path = Path(model)
         if path.suffix.lower() in PICKLES:
             raise UnknownModelError(_ABOUT_PICKLES.format(path=path, quoted=repr(str(path)), name=path.stem))
+        if other := next((name for suffixes, name in OTHER_FORMATS.items() if path.suffix.lower() in suffixes), None):
+            raise UnknownModelError(f"{path}: a file of {other}, which Kiln does not read; export the model to ONNX")
         by_suffix = next((row for row in FRONTENDS if path.suffix.lower() in row.suffixes), None)
         return by_suffix or _by_content(_beginning(path))
     if isinstance(model, bytes):
@@ -107,8 +120,24 @@ def frontend_for(model: object) -> Frontend:
     for row in FRONTENDS:
         if module.startswith((f"{row.package}.", f"{row.module}.")):
             return row
-    known = ", ".join(f"{row.name} ({', '.join(row.suffixes) or 'objects'})" for row in FRONTENDS)
-    raise UnknownModelError(f"a {type(model).__module__}.{type(model).__name__} is no model; known are {known}")
+    raise UnknownModelError(f"a {type(model).__module__}.{type(model).__name__} is no model; known are {_known()}")
+
+
+def about_unknown_name(model: object) -> str:
+    """What to say beside an error about a file that was taken for ONNX for want of anything else; empty for others."""
+    if not isinstance(model, str | os.PathLike) or not Path(model).is_file():
+        return ""
+    path = Path(model)
+    if any(path.suffix.lower() in row.suffixes for row in FRONTENDS) or _beginning(path).startswith(
+        tuple(beginning for row in FRONTENDS for beginning in row.beginnings)
+    ):
+        return ""
+    files = ", ".join(f"{row.name} ({', '.join(row.suffixes)})" for row in FRONTENDS if row.suffixes)
+    return f"; Kiln reads {files}"
+
+
+def _known() -> str:
+    return ", ".join(f"{row.name} ({', '.join(row.suffixes) or 'objects'})" for row in FRONTENDS)
 
 
 def _by_content(data: bytes) -> Frontend:

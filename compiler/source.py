@@ -16,10 +16,11 @@ from typing import Protocol, cast
 import numpy as np
 
 from compiler.errors import os_error_text
-from compiler.frontend_table import Frontend, frontend_for
+from compiler.frontend_table import Frontend, about_unknown_name, frontend_for
 from compiler.ir import ROW_MAJOR, Graph, Op, TensorType, evaluate, load_graph
 from compiler.ir.literal import Array
 from compiler.verification import Answer
+from frontends.errors import UnreadableModel
 from runtime.digest import sha256_file
 
 TEXT_SUFFIX = ".kiln"
@@ -76,6 +77,8 @@ class Source:
             graph = self._read()
             self._check_types(graph)
             _check_layouts(graph)
+        except UnreadableModel as error:
+            raise LoadError(_message(self.label, error) + about_unknown_name(self.model)) from error
         except (ValueError, OSError) as error:
             raise LoadError(_message(self.label, error)) from error
         return graph

@@ -17,6 +17,7 @@ from types import FrameType
 from rich.console import Console
 
 from compiler.arguments import add_dynamic_batch, add_input, command_parser, positive
+from compiler.artifact import check_report
 from compiler.autotune.database import Database, DatabaseError, default_database, import_records, merge
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
@@ -126,6 +127,8 @@ def _tune(options: argparse.Namespace) -> int:
     options.target = options.target or HOST
     loaded = load_files(options.load)
     check_names(options, loaded)
+    if options.report:
+        check_report(options.report)
     path = options.db or default_database()
     with build_errors():
         settings = Settings(

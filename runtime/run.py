@@ -4,6 +4,7 @@ Owns arguments, text and exit codes; everything else is `Model` and its neighbou
 """
 
 import argparse
+import math
 import os
 import sys
 import zipfile
@@ -35,10 +36,15 @@ exit status: 0 done, 1 failed, 2 wrong usage; KILN_DEBUG=1 shows tracebacks
 """
 
 DONE, FAILED, USAGE = 0, 1, 2
+_NPY_BEGINNING = b"\x93NUMPY"
 
 
 class InputFileError(KilnError):
     """A file given with --input cannot be used."""
+
+
+class FixedRowsError(KilnError):
+    """--rows asks for a number of rows that the shapes of a model do not leave open."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--profile", action="store_true", help="time each kernel")
     p.add_argument("--selftest", action="store_true", help="verify all digests and replay the golden vectors")
     p.add_argument("--rows", type=_positive, help="rows of a dynamic batch that --bench and --profile run (default: 1)")
-    p.add_argument("--seconds", type=float, default=1.0, help="duration of --bench (default: 1)")
+    p.add_argument("--seconds", type=_duration, default=1.0, help="duration of --bench (default: 1)")
     return p
 
 
@@ -64,6 +70,16 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
     return int(text)
+
+
+def _duration(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,6 +117,8 @@ def _execute(model: Model, options: argparse.Namespace) -> int:
         if options.output:
             write_npz(Path(options.output), outputs)
     else:
+        if options.rows and not model.row_tile:
+            raise FixedRowsError(f"--rows {options.rows}: {options.artifact} was not built with a dynamic batch")
         inputs = _default_inputs(model, options.rows or 1)
     if options.bench:
         _print_timing(model, inputs, options.seconds)
@@ -123,7 +141,10 @@ def _default_inputs(model: Model, rows: int) -> Mapping[str, Array]:
 def _read_inputs(specs: Mapping[str, TensorSpec], arguments: Sequence[str]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for argument in arguments:
-        arrays |= _read_argument(specs, argument)
+        more = _read_argument(specs, argument)
+        if twice := arrays.keys() & more.keys():
+            raise InputFileError(f"--input {argument}: input {min(twice)!r} is given twice")
+        arrays |= more
     return arrays
 
 
@@ -142,9 +163,17 @@ def _read_argument(specs: Mapping[str, TensorSpec], argument: str) -> dict[str, 
 
 
 def _load(path: Path) -> Array | dict[str, Array]:
+    """Raises InputFileError. What begins like neither format is told here, since numpy takes it for a pickle."""
     try:
-        return read_npz(path) if zipfile.is_zipfile(path) else np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        if zipfile.is_zipfile(path):
+            return read_npz(path)
+        with path.open("rb") as file:
+            if not file.read(len(_NPY_BEGINNING)).startswith(_NPY_BEGINNING):
+                raise ValueError("it is neither")
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise InputFileError(f"--input {path}: cannot be read as .npy or .npz: {error.strerror or error}") from error
+    except (ValueError, EOFError) as error:
         raise InputFileError(f"--input {path}: cannot be read as .npy or .npz: {error}") from error
 
 

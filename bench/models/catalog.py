@@ -46,7 +46,9 @@ class UnknownModel(ValueError):
     """A name that is not in the catalog, of which some others are known."""
 
     def __init__(self, name: str, known: Sequence[str] = ()) -> None:
-        super().__init__(f"no model named {name!r}; known: {', '.join(known or model_names())}")
+        is_file = name.endswith((".json", ".ubj", ".txt", ".onnx"))
+        what = f"{name}: no such file" if is_file else f"no model named {name!r}"
+        super().__init__(f"{what}; known: {', '.join(known or model_names())}")
 
 
 def model_names() -> list[str]:

@@ -52,12 +52,17 @@ class MissingZoo(FileNotFoundError):
         super().__init__(f"{name} is a model of the zoo, and there is no file {path}; --zoo DIR says where the zoo is")
 
 
-def load_zoo_model(model: ZooModel, zoo: Path) -> onnx.ModelProto:
-    """The model with its shapes set and its bound inputs stored; raises MissingZoo."""
+def path_of(model: ZooModel, zoo: Path) -> Path:
+    """The model's file; raises MissingZoo."""
     path = zoo / model.file
     if not path.is_file():
         raise MissingZoo(model.name, path)
-    proto = onnx.load(path)
+    return path
+
+
+def load_zoo_model(model: ZooModel, zoo: Path) -> onnx.ModelProto:
+    """The model with its shapes set and its bound inputs stored; raises MissingZoo."""
+    proto = onnx.load(path_of(model, zoo))
     _set_shapes(proto.graph, model.shapes)
     _bind(proto.graph, model.bound)
     return proto

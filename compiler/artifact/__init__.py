@@ -7,6 +7,7 @@ from compiler.artifact.artifact import (
     BuildReport,
     SaveError,
     check_destination,
+    check_report,
 )
 from compiler.artifact.library import compile_cached, link_model
 from compiler.artifact.staging import Staging
@@ -19,6 +20,7 @@ __all__ = [
     "SaveError",
     "Staging",
     "check_destination",
+    "check_report",
     "compile_cached",
     "link_model",
     "tensor_spec",

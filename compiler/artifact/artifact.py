@@ -11,12 +11,15 @@ from pathlib import Path
 
 from compiler.artifact.staging import Staging, put_in_place
 from compiler.codegen.plan import Plan
+from compiler.errors import why_unwritable
 from compiler.ir import Graph
 from compiler.targets import Target
 from runtime.archive import pack
 from runtime.manifest import MANIFEST, Manifest
 
 ARCHIVE_SUFFIX = ".tar.gz"
+OTHER_SUFFIXES = (".zip", ".tgz", ".tar", ".gz", ".xz", ".so")
+"""With these a name is surely not meant to be that of a directory."""
 
 
 class SaveError(Exception):
@@ -91,9 +94,10 @@ class Artifact:
 def check_destination(destination: Path) -> None:
     """Raise SaveError where ``save`` would: nothing but an artifact of ours is ever replaced."""
     archive = _is_archive(destination)
-    existing = next(path for path in destination.absolute().parents if path.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise SaveError(destination, f"{existing} is not a directory that can be written")
+    if reason := why_unwritable(destination):
+        raise SaveError(destination, reason)
+    if destination.suffix in OTHER_SUFFIXES and not archive:
+        raise SaveError(destination, f"archives end in {ARCHIVE_SUFFIX}; other names are those of directories")
     if archive and destination.is_dir():
         raise SaveError(destination, "there is a directory of that name")
     if archive or not destination.exists():
@@ -102,6 +106,14 @@ def check_destination(destination: Path) -> None:
         raise SaveError(destination, f"there is a file of that name (archives end in {ARCHIVE_SUFFIX})")
     if any(destination.iterdir()) and not (destination / MANIFEST).is_file():
         raise SaveError(destination, "there is a directory with other things in it")
+
+
+def check_report(path: Path) -> None:
+    """Raise SaveError where a report cannot be written, so that it is known before there is something to report."""
+    if path.is_dir():
+        raise SaveError(path, "there is a directory of that name")
+    if reason := why_unwritable(path):
+        raise SaveError(path, reason)
 
 
 def _is_archive(destination: Path) -> bool:

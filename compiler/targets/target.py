@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Final, cast
 
 from compiler.targets.features import BF16_FEATURES, BY_ELEMENT_FEATURES, DOT_PRODUCTS, FMA_FEATURES, LLVM_ATTRIBUTES
@@ -191,7 +191,9 @@ class Target:
         try:
             return cls(**values)  # pyright: ignore[reportArgumentType]  # __post_init__ checks the types
         except TypeError as error:
-            raise TargetError(f"a target lacks a key: {error}") from error
+            needed = {field.name for field in fields(cls) if field.default is MISSING}
+            missing = ", ".join(sorted(needed - given.keys()))
+            raise TargetError(f"a target lacks a key: {missing}") from error
 
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {

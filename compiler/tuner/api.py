@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from compiler.autotune.database import Database, default_database
+from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort
 from compiler.driver import Settings, build_errors
+from compiler.errors import BuildError
 from compiler.ir import TensorType
 from compiler.source import Source
 from compiler.targets import Target, resolve
@@ -64,8 +66,10 @@ def tune(
         listener: told of every event.
 
     Raises:
-        BuildError: a model cannot be read, or what is needed to build or measure is not there.
+        BuildError: a model cannot be read, there is no such search, or what is needed to build or measure is not there.
     """
+    if search is not None and search not in SEARCHES:
+        raise BuildError(f"unknown search {search!r}; known are {', '.join(SEARCHES)}")
     with build_errors():
         settings = Settings(resolve(target) if isinstance(target, str) else target)
         given = list(models) if isinstance(models, list | tuple) else [models]

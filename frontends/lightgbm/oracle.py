@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 
 import lightgbm
 import numpy as np
@@ -25,17 +27,19 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     model = read_model(text)
     begin, end = model.range_of(wanted.iterations_of(model.best_iteration))
     try:
-        booster = lightgbm.Booster(model_str=text.data.decode())
-        result = booster.predict(
-            np.asarray(inputs[DATA], np.float32),
-            start_iteration=begin,
-            num_iteration=end - begin,
-            raw_score=wanted.output == "margin",
-            pred_leaf=wanted.output == "leaf",
-            validate_features=False,
-            num_threads=1,
-            predict_disable_shape_check=True,
-        )
+        # LightGBM prints warnings of parameters of training, among what the command itself prints.
+        with redirect_stdout(io.StringIO()):
+            booster = lightgbm.Booster(model_str=text.data.decode())
+            result = booster.predict(
+                np.asarray(inputs[DATA], np.float32),
+                start_iteration=begin,
+                num_iteration=end - begin,
+                raw_score=wanted.output == "margin",
+                pred_leaf=wanted.output == "leaf",
+                validate_features=False,
+                num_threads=1,
+                predict_disable_shape_check=True,
+            )
     except lightgbm.basic.LightGBMError as error:
         raise NoAnswerError(f"LightGBM {lightgbm.__version__}: {str(error).splitlines()[0]}") from error
     array = np.asarray(result)

@@ -57,6 +57,8 @@ def read_document(data: bytes, name: str) -> dict[str, object]:
     start = data.lstrip()[:2]
     if not data:
         raise UnreadableModel(f"{name}: the file is empty")
+    if start[:1] == b"[":
+        raise UnreadableModel(f"{name}: a list, as a dump of trees is; Kiln reads what Booster.save_model writes")
     if start[:1] != b"{":
         raise UnreadableModel(
             f"{name}: neither JSON nor UBJSON. If it is a model in XGBoost's old binary format,"

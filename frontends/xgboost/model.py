@@ -82,6 +82,8 @@ class XGBoostModel:
 def read_model(document: dict[str, object], name: str) -> XGBoostModel:
     """The model in a document. Raises MalformedModel, UnsupportedModel."""
     root = Field(document, name)
+    if "tree_info" in document:
+        root.fail("a dump of LightGBM, not an XGBoost model; Kiln reads the text that Booster.save_model writes")
     learner = root.get("learner") or root.fail("not an XGBoost model: it has no learner")
     parameters = learner["learner_model_param"]
     features = parameters["num_feature"].count()

@@ -37,15 +37,16 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
         )
     margin = inputs.get(BASE_MARGIN)
     try:
-        booster = xgboost.Booster(model_file=bytearray(data))
-        rows = xgboost.DMatrix(inputs[DATA], missing=wanted.missing_value, base_margin=margin, nthread=1)
-        result = booster.predict(
-            rows,
-            output_margin=wanted.output == "margin",
-            pred_leaf=wanted.output == "leaf",
-            iteration_range=wanted.iterations_of(model.best_iteration),
-            validate_features=False,
-        )
+        with xgboost.config_context(verbosity=0):  # it warns of files of older releases, which are no concern here
+            booster = xgboost.Booster(model_file=bytearray(data))
+            rows = xgboost.DMatrix(inputs[DATA], missing=wanted.missing_value, base_margin=margin, nthread=1)
+            result = booster.predict(
+                rows,
+                output_margin=wanted.output == "margin",
+                pred_leaf=wanted.output == "leaf",
+                iteration_range=wanted.iterations_of(model.best_iteration),
+                validate_features=False,
+            )
     except xgboost.core.XGBoostError as error:
         raise NoAnswerError(f"XGBoost {xgboost.__version__}: {str(error).splitlines()[0]}") from error
     if wanted.column is not None:

@@ -308,7 +308,7 @@ def test_the_command(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     ("arguments", "complaint"),
     [
         (["--models", "abalon"], "no model named 'abalon'; known: abalone"),
-        (["--models", "absent.json"], "no model named 'absent.json'"),
+        (["--models", "absent.json"], "absent.json: no such file"),
         (["--peers", "openvino"], "no peer named 'openvino'"),
         (["--models", "airline", "--zoo", "absent"], "there is no file absent/"),
     ],

@@ -4,6 +4,7 @@ together in one build, from Python and from the command line."""
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 import compiler
 import runtime
 from compiler.cli import load_files
+from compiler.codegen.extensions import ExtensionError
 from compiler.codegen.toolchain import how_to_run
 from compiler.targets import resolve
 from tests.docs.markdown import REPOSITORY
@@ -112,3 +114,19 @@ def test_a_file_that_brings_nothing_is_refused(model: Path, tmp_path: Path) -> N
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "defines none of PASSES, OPS, SCHEDULES" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("PASSES = (1,)", "PASSES has 1, which is no class derived from Pass"),
+        ("from compiler.passes import Pass\nPASSES = (Pass)", "PASSES is no tuple"),
+        ("class Empty: ...\nOPS = (Empty,)", "Empty'>, which is no class derived from Op"),
+        ("class Empty: ...\nSCHEDULES = (Empty,)", "Empty'>, which is no class with name, version, matches"),
+    ],
+)
+def test_tables_of_other_things_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong_table.py"
+    path.write_text(text)
+    with pytest.raises(ExtensionError, match=re.escape(message)):
+        load_files([path])

@@ -125,5 +125,7 @@ def test_exposed_results_are_those_of_kernels() -> None:
 
 def test_a_file_that_is_no_npz(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.npz").write_text("nothing")
-    assert main([str(model), "--input", str(tmp_path / "bad.npz")]) == 1
-    assert "bad.npz" in capsys.readouterr().err
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    for name in ("bad.npz", "one.npy"):
+        assert main([str(model), "--input", str(tmp_path / name)]) == 1
+        assert f"{name}: not an .npz file of arrays by name" in capsys.readouterr().err

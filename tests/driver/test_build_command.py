@@ -26,6 +26,8 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
         [],
         ["m.onnx", "--input", "x"],
         ["m.onnx", "--input", "x:1,2:f23"],
+        ["m.onnx", "--input", "x:1,2", "--input", "x:1,3"],
+        ["m.onnx", "--bind", "x=1", "--bind", "x=2"],
         ["m.onnx", "--bind", "x"],
         ["m.onnx", "--bind", "x=[1"],
         ["m.onnx", "--bind", "x=@/no/such/file.npy"],

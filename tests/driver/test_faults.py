@@ -14,7 +14,7 @@ import pytest
 
 import compiler
 import runtime
-from compiler.artifact import SaveError, Staging
+from compiler.artifact import SaveError, Staging, check_destination
 from compiler.build import main
 
 SHAPE = ["--input", "x:2,4"]
@@ -114,6 +114,25 @@ def test_unwritable_destination_is_found_before_anything_is_compiled(
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
+def test_an_unwritable_report_is_found_before_anything_is_compiled(model_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    cache = tmp_path / "cache"
+    report = tmp_path / "file" / "report.html"
+    done = build(
+        *(str(model_file), *SHAPE, "-o", str(tmp_path / "x.tar.gz"), "--report", str(report)),
+        environment={"KILN_CACHE": str(cache)},
+    )
+    assert_one_error(done, str(report))
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["model.zip", "model.tgz", "model.so"])
+def test_a_name_of_another_kind_of_file_is_no_directory(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SaveError, match=r"archives end in \.tar\.gz"):
+        check_destination(tmp_path / name)
+    check_destination(tmp_path / "model.v2")
+
+
 def test_a_directory_with_other_things_is_never_replaced(model_file: Path, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.jpg").write_bytes(b"precious")
@@ -144,6 +163,30 @@ def test_not_a_model(content: bytes, message: str, tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert str(path) in error and message in error
     assert left_in(tmp_path) == ["model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.tflite", b"\x20\0\0\0TFL3", "a file of TensorFlow Lite, which Kiln does not read"),
+        ("model.pt", b"PK\3\4", "a file of PyTorch, which Kiln does not read; export the model to ONNX"),
+        (
+            "model.bin",
+            b"\0\0\0\x3f",
+            "not an ONNX model, or a truncated one; Kiln reads ONNX (.onnx), XGBoost (.json, .ubj)",
+        ),
+        ("model.json", b'{"name": "tree", "tree_info": []}', "a dump of LightGBM"),
+        ("model.json", b'[{"nodeid": 0}]', "a list, as a dump of trees is"),
+    ],
+)
+def test_models_of_other_formats_are_known_for_what_they_are(
+    name: str, content: bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert main([str(path), "-o", str(tmp_path / "out.tar.gz")]) == 1
+    error = capsys.readouterr().err
+    assert f"{path}: {message}" in error and error.count("\n") == 1
 
 
 def test_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

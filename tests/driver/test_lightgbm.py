@@ -11,7 +11,7 @@ import pytest
 import compiler
 import runtime
 from compiler import build
-from frontends.lightgbm import Prediction
+from frontends.lightgbm import Prediction, oracle
 
 ROWS = 30
 
@@ -60,3 +60,14 @@ def test_pickles_are_not_loaded(tmp_path: Path, suffix: str, capsys: pytest.Capt
     message = capsys.readouterr().err
     assert "a pickle runs code when it is loaded" in message
     assert "joblib.load(" in message
+
+
+def test_what_lightgbm_thinks_of_a_file_is_not_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    talkative = train(objective="regression", verbosity=1).model_to_string()
+    (tmp_path / "old.txt").write_text(talkative.replace("parameters:\n", "parameters:\n[of_old: 1]\n"))
+    capfd.readouterr()
+    lightgbm.Booster(model_file=tmp_path / "old.txt")
+    assert "of_old" in capfd.readouterr().out, "LightGBM itself warns"
+    outputs, authority = oracle.run(tmp_path / "old.txt", {"data": rows()})
+    assert outputs["prediction"].shape == (ROWS,) and authority.startswith("lightgbm")
+    assert capfd.readouterr() == ("", "")

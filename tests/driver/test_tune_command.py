@@ -87,6 +87,16 @@ def test_what_would_be_ignored_is_wrong_usage(
     assert not path.exists()
 
 
+def test_an_unwritable_report_is_found_before_anything_is_tuned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["net.onnx", "--report", str(tmp_path / "file" / "r.html"), "--db", str(tmp_path / "t.db")]
+    assert main(arguments) == 1
+    assert "file is not a directory that can be written" in capsys.readouterr().err
+    assert not (tmp_path / "t.db").exists()
+
+
 @pytest.mark.parametrize("arguments", [["--list"], ["--best"], ["--export", "r.jsonl"], ["--prune"]])
 def test_looking_at_a_database_that_is_not_there_does_not_make_it(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -326,6 +336,12 @@ def test_tune_from_python(kiln_file: Path, tmp_path: Path) -> None:
         assert tuned.trials == database.count() >= 4
         assert {record.provenance["session"] for record in database.records()} == {tuned.session}
     assert tuned.forecasts[0].before > 0
+
+
+def test_an_unknown_search_is_one_error(kiln_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(compiler.BuildError, match="unknown search 'psychic'; known are guided, "):
+        tune(kiln_file, trials=1, search="psychic", database=tmp_path / "t.db")
+    assert not (tmp_path / "t.db").exists()
 
 
 def test_withdrawn_records_can_be_had_again(tmp_path: Path) -> None:

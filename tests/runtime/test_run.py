@@ -15,12 +15,13 @@ from tests.runtime.affine import example_inputs, expected, write_manifest
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
-    """x.npy, offset.npy and both.npz in the current directory."""
+    """x.npy, offset.npy, both.npz, and a text.npy that is none, in the current directory."""
     monkeypatch.chdir(tmp_path)
     inputs = example_inputs()
     for name, array in inputs.items():
         np.save(name, array)
     write_npz(Path("both.npz"), inputs)
+    Path("text.npy").write_text("1, 2, 3")
     return inputs
 
 
@@ -63,6 +64,8 @@ def test_selftest(artifact: Path, capsys) -> None:
         (["ARTIFACT", "--input", "both.npz", "--input", "z=x.npy"], "input 'z': the model has no such input"),
         (["ARTIFACT", "--input", "x=both.npz"], "a .npz holds several arrays"),
         (["ARTIFACT", "--input", "x=x.npy", "--input", "offset=x.npy"], "'offset': expected shape []"),
+        (["ARTIFACT", "--input", "x=x.npy", "--input", "both.npz"], "--input both.npz: input 'x' is given twice"),
+        (["ARTIFACT", "--input", "text.npy"], "text.npy: cannot be read as .npy or .npz: it is neither"),
     ],
 )
 def test_failures_are_one_line(
@@ -74,6 +77,11 @@ def test_failures_are_one_line(
     assert captured.err.startswith("error: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_rows_are_for_a_dynamic_batch(built: Path, capsys) -> None:
+    assert main([str(built), "--bench", "--rows", "3"]) == 1
+    assert f"--rows 3: {built} was not built with a dynamic batch" in capsys.readouterr().err
 
 
 def test_pickles_are_refused(built: Path, tmp_path: Path, capsys) -> None:
@@ -90,7 +98,8 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["a"], ["a", "--bogus"], ["a", "--threads", "0", "--bench"], ["a", "--bench", "--output", "o"]],
+    [[], ["a"], ["a", "--bogus"], ["a", "--threads", "0", "--bench"], ["a", "--bench", "--output", "o"]]
+    + [["a", "--bench", "--seconds", seconds] for seconds in ("0", "-1", "nan", "inf", "x")],
 )
 def test_wrong_usage(arguments: list[str], capsys) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -133,7 +133,7 @@ def test_a_feature_nobody_could_check_is_refused() -> None:
     [
         ("{", "not JSON"),
         ("[]", "a JSON object"),
-        ('{"name": "x"}', "lacks a key"),
+        ('{"name": "x"}', "lacks a key: description, features, fma_latency"),
         (json.dumps({**json.loads(A72.to_json()), "colour": 1}), "unknown keys: colour"),
     ],
 )

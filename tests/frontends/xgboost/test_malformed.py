@@ -187,7 +187,7 @@ def test_features_that_a_file_only_names() -> None:
         (b"{i\x01a[#i\x02TT", "announced|left"),
         (b"binf\x00\x00", "neither JSON nor UBJSON"),
         (b'{"learner": {', "truncated"),
-        (b"[1]", "neither"),
+        (b"[1]", "a list, as a dump of trees is"),
         (b'{"a":' * 100_000, "not a model in JSON"),
         (b"{" + b"L\x00\x00\x00\x00\x00\x00\x00\x01a[" + b"[" * 100_000, "nested more than 64 deep"),
         (b"{L" + struct.pack(">q", 2**62), "announced"),
