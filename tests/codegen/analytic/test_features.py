@@ -11,6 +11,7 @@ from compiler.codegen.analytic.assembly import read_code
 from compiler.codegen.analytic.features import kernel_features, predicted_seconds
 from compiler.codegen.kernels import choose_template, emit_kernel
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.space import Choice
 from compiler.codegen.tir import assembly
 from compiler.ir import Graph, Task, print_graph
 from compiler.targets import Target, resolve
@@ -26,7 +27,7 @@ NAMES = [template.name for template in SCHEDULES]
 def features_of(region: Graph, target: Target, **knobs: int) -> dict[str, float]:
     template = choose_template(region, target, SCHEDULES)
     config = {**template.space(region, target).default, **knobs}
-    emitted = emit_kernel(Task(print_graph(region)), target, (template.name, config), "kernel")
+    emitted = emit_kernel(Task(print_graph(region)), target, Choice.of(template.name, config), "kernel")
     code = read_code(assembly(emitted.kernel.func, llvm_target_dict(target)), target.isa)
     return kernel_features(region, template.name, config, code, emitted.info, target)
 
