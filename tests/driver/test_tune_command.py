@@ -10,7 +10,7 @@ import pytest
 import compiler
 from compiler.autotune import Database, tune
 from compiler.autotune.database import import_records, record_text
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task
@@ -189,7 +189,7 @@ def test_the_best_records_of_one_machine_are_exported_and_kept(
     task = Task(MATMUL)
     sample = Record(
         *(task.hash, target.fingerprint(), Choice.of("matmul_tiled", {}), valid.versions["matmul_tiled"]),
-        *(valid.toolchain, Status.OK, Source.MEASURED, 1.0),
+        *(valid.toolchain, Status.OK, TimeSource.MEASURED, 1.0),
     )
     good = [replace(sample, choice=Choice.of("matmul_tiled", {"rows": n}), seconds=float(n)) for n in range(1, 5)]
     default = replace(sample, seconds=9.0, is_default=True)
