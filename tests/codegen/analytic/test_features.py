@@ -4,9 +4,11 @@ whatever its constants are."""
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from compiler.codegen.analytic import mca
 from compiler.codegen.analytic.assembly import read_code
 from compiler.codegen.analytic.features import kernel_features, predicted_seconds
 from compiler.codegen.kernels import choose_template, emit_kernel
@@ -75,3 +77,18 @@ def test_a_tile_of_one_column_is_slow_and_its_features_say_why(target: Target) -
 def test_knobs_are_features() -> None:
     features = features_of(convolution(64, 64, 14, X86), X86, tile=7)
     assert features["knob_tile"] == 3
+
+
+def test_what_llvm_mca_says_is_one_feature_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "llvm-mca"
+    tool.write_text("#!/bin/sh\ncat > /dev/null; echo 'Total Cycles:      800'\n")
+    tool.chmod(0o755)
+    region = convolution(64, 64, 14, X86)
+    monkeypatch.setattr(mca, "find_mca", lambda: None)
+    without = features_of(region, X86)
+    monkeypatch.setattr(mca, "find_mca", lambda: str(tool))
+    found = features_of(region, X86)
+    assert found.pop("mca_cycles") == 8 / found["multiply_adds"]
+    assert found == without
