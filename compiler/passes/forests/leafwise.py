@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.forest import Forest, roots_and_depths
+from compiler.ir.forest import Forest
+from compiler.ir.forest.profile import node_depths
 from compiler.ir.literal import Array
 from compiler.ir.ops.leafwise_forest import LINE, MOST_LEAVES
 from compiler.passes.forests.bitslicing import MOST_TESTS, SplitTests
@@ -39,10 +40,8 @@ def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
     oldest[tree_of_leaf[is_oldest]] = np.flatnonzero(is_oldest)
     chosen = np.repeat(oldest[:, None], leaves, axis=1)
     chosen[tree_of_leaf, growth.leaf] = np.arange(forest.leaves)
-    t = tests.tables
-    of_tests = (t.column, t.edges, t.group, t.single, t.set_column, t.sets)
     return (
-        *of_tests,
+        *tests.tables.operands,
         node.reshape(-1, LINE),
         origin.reshape(-1, LINE),
         first.astype(np.int32),
@@ -66,11 +65,7 @@ class _Growth:
     def of(forest: Forest, tests: SplitTests) -> _Growth:
         fails = nodes_of(forest, np.where(tests.swapped, forest.left, forest.right))
         holds = nodes_of(forest, np.where(tests.swapped, forest.right, forest.left))
-        parent = np.full(forest.splits + forest.leaves, -1, np.int64)
-        for side in (fails, holds):
-            parent[side] = np.arange(forest.splits)
-        _, level = roots_and_depths(parent)
-        level = level[: forest.splits]
+        level = node_depths(forest)[: forest.splits]
         tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
         # Level by level, so that a split seldom waits for the one before it.
         order = np.lexsort((level, tree_of))
