@@ -18,7 +18,7 @@ from bench.shipping.judge import Judge, MeasuringJudge, StaticJudge, Verdict, wi
 from bench.shipping.select import Selection
 from compiler.autotune.database import Database, default_database, export_records
 from compiler.autotune.database.shipped import FOLDER
-from compiler.autotune.record import Source
+from compiler.autotune.record import TimeSource
 from compiler.autotune.validity import Validity, toolchain_id
 from compiler.codegen.template_versions import template_versions
 from compiler.codegen.toolchain import how_to_run
@@ -93,7 +93,7 @@ def _ship(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _judge(settings: Settings, validity: Validity, selection: Selection, zoo: Path) -> Judge:
-    measured = any(record.source is Source.MEASURED for record in selection.records)
+    measured = any(record.source is TimeSource.MEASURED for record in selection.records)
     if measured and how_to_run(settings.target).kind == "native":
         return MeasuringJudge(settings, validity, zoo)
     return StaticJudge(settings, validity)

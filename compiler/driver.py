@@ -40,7 +40,7 @@ from compiler.passes import Pass, PassError, PassManager, PipelineError
 from compiler.passes.rows import NotRowWise
 from compiler.proof import Proof
 from compiler.source import LoadError, Source
-from compiler.steps import Progress, Steps
+from compiler.steps import StepListener, Steps
 from compiler.targets import Target, TargetError, resolve
 from compiler.tuning import RecordsUsed, Tuning, context_of, open_tuning, records_used
 from compiler.verification import RunError, tolerance_for
@@ -119,7 +119,7 @@ def compile(
     tuning: Tuning = True,
     workers: int | None = None,
     cache_dir: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: StepListener | None = None,
 ) -> Artifact:
     """Compile a model for a target and prove the result.
 
@@ -158,7 +158,7 @@ def compile(
         return build(_source(model, inputs, bind, ops), settings, progress)
 
 
-def build(source: Source, settings: Settings, progress: Progress | None = None) -> Artifact:
+def build(source: Source, settings: Settings, progress: StepListener | None = None) -> Artifact:
     """The whole way from a model to an artifact, step by step.
 
     Raises BuildError, and what ``build_errors`` turns into one.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Progress = Callable[[str, int, int], None]
+StepListener = Callable[[str, int, int], None]
 """Called with (step, done, total): (name, 0, 1) when a step begins, (name, total, total) when it has
 ended."""
 
@@ -14,7 +14,7 @@ ended."""
 class Steps:
     """Records the wall time of each step, in seconds."""
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: StepListener | None = None) -> None:
         self._progress = progress
         self.seconds: dict[str, float] = {}
 

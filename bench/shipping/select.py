@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from compiler.autotune.database import Database, TaskSummary, summaries
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import Validity
 
-LEAST_GAIN = {Source.MEASURED: 1.0, Source.PREDICTED: 1.005}
+LEAST_GAIN = {TimeSource.MEASURED: 1.0, TimeSource.PREDICTED: 1.005}
 """Default by best, in seconds: predictions that are closer say nothing, and the default was chosen with care. What was
 measured ships whole: it tells which form of a computation is the fastest."""
 ALIKE = 1.001
@@ -57,7 +57,7 @@ def _worth_shipping(row: TaskSummary, database: Database, validity: Validity) ->
     assert best.seconds is not None and default.seconds is not None
     if default.seconds < LEAST_GAIN[best.source] * best.seconds:
         return
-    if best.source is Source.PREDICTED:
+    if best.source is TimeSource.PREDICTED:
         best = _most_like(default, _as_good_as(best, database, validity))
     yield _bare(best)
     if not best.is_default:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from compiler.autotune.measure.interface import Builder, Device
-from compiler.autotune.record import Record, Source
+from compiler.autotune.record import Record, TimeSource
 from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Model, Sample
 from compiler.autotune.search.table import Factory
@@ -76,9 +76,9 @@ class Kit:
     timed: bool = True
 
     @property
-    def source(self) -> Source:
+    def source(self) -> TimeSource:
         """Where the times of this session come from."""
-        return Source.MEASURED if self.device is not None and self.timed else Source.PREDICTED
+        return TimeSource.MEASURED if self.device is not None and self.timed else TimeSource.PREDICTED
 
     def known(self, task: Task, spaces: Spaces) -> dict[Choice, Record]:
         """The records of a task that still hold and answer what this session would find out, by choice."""

@@ -25,7 +25,7 @@ class Status(StrEnum):
     """It asked for more memory than it was allowed."""
 
 
-class Source(StrEnum):
+class TimeSource(StrEnum):
     """Where a time comes from. A predicted one always loses to a measured one."""
 
     MEASURED = "measured"
@@ -63,7 +63,7 @@ class Record:
     version: int
     toolchain: str
     status: Status
-    source: Source
+    source: TimeSource
     seconds: float | None
     times: tuple[float, ...] = ()
     detail: str = ""

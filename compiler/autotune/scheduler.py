@@ -19,7 +19,7 @@ MEMORY = 16
 
 
 @dataclass(frozen=True)
-class Progress:
+class TaskProgress:
     """What is known of a task.
 
     Args:
@@ -44,13 +44,13 @@ class Progress:
         return len(self.best) - 1
 
 
-def next_task(tasks: Mapping[str, Progress]) -> str | None:
+def next_task(tasks: Mapping[str, TaskProgress]) -> str | None:
     """The task with the largest expected gain, of equals the first; None when all are done."""
     open_tasks = [name for name, progress in tasks.items() if not progress.done]
     return max(open_tasks, key=lambda name: expected_gain(tasks[name]), default=None)
 
 
-def expected_gain(progress: Progress) -> float:
+def expected_gain(progress: TaskProgress) -> float:
     """Seconds per execution of the models that the next trials may save; infinite while no kernel works."""
     now = progress.best[-1]
     if math.isinf(now):
@@ -59,7 +59,7 @@ def expected_gain(progress: Progress) -> float:
     return progress.calls * max(0.0, now * min(room, expected_improvement(progress)) - progress.behind)
 
 
-def expected_improvement(progress: Progress) -> float:
+def expected_improvement(progress: TaskProgress) -> float:
     """The part of a task's time that the next ``MEMORY`` trials may save.
 
     What the last ``MEMORY`` trials saved is expected again; ``OPTIMISM`` stands for those of them that have not

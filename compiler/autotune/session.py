@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from compiler.autotune.events import DeviceBack, DeviceLost, Listener, TaskKnown, TasksAdopted, TrialDone
 from compiler.autotune.kit import Kit
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
-from compiler.autotune.record import Fact, Record, Source, Status
+from compiler.autotune.record import Fact, Record, Status, TimeSource
 from compiler.autotune.related import related_samples
 from compiler.autotune.scheduler import next_task
 from compiler.autotune.search.interface import Features
@@ -156,7 +156,7 @@ class Session:
     @property
     def _compares(self) -> bool:
         """Whether candidates are timed, beside the best one so far."""
-        return self.kit.source is Source.MEASURED
+        return self.kit.source is TimeSource.MEASURED
 
     # -- proposing and building ---------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from compiler.autotune.kit import Kit, Spaces
 from compiler.autotune.measure.interface import Incumbent
 from compiler.autotune.record import Record
 from compiler.autotune.related import RELATED
-from compiler.autotune.scheduler import Progress, expected_gain
+from compiler.autotune.scheduler import TaskProgress, expected_gain
 from compiler.autotune.search.interface import Features, Observation, Search, Workload
 from compiler.autotune.search.model import Sample
 from compiler.autotune.tuning_task import TuningTask
@@ -63,7 +63,7 @@ class TaskState:
         return min((r for r in self.results.values() if r.seconds is not None), key=_seconds, default=None)
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> TaskProgress:
         """For the scheduler; an estimate where there is no result yet. A task of which nothing more is expected is
         done, unless that is said by an estimate."""
         history = self._history
@@ -71,7 +71,7 @@ class TaskState:
             history = [self.tuning.rival]
         behind = 0.0 if self.tuning.chosen else max(0.0, history[-1] - self.tuning.rival)
         hopeless = math.isinf(history[-1]) and len(self.results) >= HOPELESS
-        progress = Progress(self.tuning.weight, self.tuning.bound, tuple(history), behind=behind)
+        progress = TaskProgress(self.tuning.weight, self.tuning.bound, tuple(history), behind=behind)
         at_the_bound = bool(self.results) and expected_gain(progress) <= 0
         done = self.done or self.in_flight or hopeless or at_the_bound
         return replace(progress, done=done)

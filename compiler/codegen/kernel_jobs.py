@@ -6,7 +6,7 @@ Owns the form of a request to the worker (``kernel_worker``) and where what it s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -46,7 +46,7 @@ class KernelRequest:
     task: str
     ops: tuple[Extension, ...] = ()
     schedules: tuple[Extension, ...] = ()
-    choice: tuple[str, Mapping[str, int]] | None = None
+    choice: Choice | None = None
 
     def to_json(self) -> str:
         """JSON text with sorted keys: it is part of the cache key."""
@@ -57,8 +57,9 @@ class KernelRequest:
         """The inverse of ``to_json``."""
         fields = json.loads(text)
         ops, schedules = (tuple(Extension(**row) for row in fields[key]) for key in ("ops", "schedules"))
-        choice = fields["choice"]
-        return KernelRequest(fields["task"], ops, schedules, (choice[0], choice[1]) if choice else None)
+        wanted = fields["choice"]
+        choice = Choice.of(wanted["template"], dict(wanted["knobs"])) if wanted else None
+        return KernelRequest(fields["task"], ops, schedules, choice)
 
 
 def compile_kernels(
@@ -82,8 +83,7 @@ def compile_kernels(
     wanted = {task.hash: task for task in tasks}
     jobs: list[Job] = []
     for key, task in wanted.items():
-        chosen = choose(task, target) if choose else None
-        choice = (chosen.template, chosen.config) if chosen else None
+        choice = choose(task, target) if choose else None
         jobs.append(Job(key, EMITTER, KernelRequest(task.text, ops, schedules, choice).to_json()))
     made = run_jobs(jobs, target, cache_dir=cache, workers=workers, progress=progress)
     return {task: _kernel(made[key]) for key, task in wanted.items()}

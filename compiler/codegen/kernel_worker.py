@@ -47,7 +47,7 @@ def _fits(request: KernelRequest, target: Target, ops: Sequence[type[Op]], sched
         return False
     task, outside = Task(request.task), {template.name for template in schedules}
     default = choose_template(task.graph(ops), target, (*schedules, *SCHEDULES))
-    if default.name in outside and request.choice[0] not in outside:
+    if default.name in outside and request.choice.template not in outside:
         return False
     try:
         check_choice(task, target, request.choice, ops=ops, schedules=schedules)
@@ -80,7 +80,7 @@ def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
     assert request.choice is not None, "a candidate has a template and knobs"
     task = Task(request.task)
     check_choice(task, target, request.choice, ops=ops, schedules=schedules)
-    symbol = f"k_{task.hash}_{_digest(json.dumps(request.choice, sort_keys=True))}"
+    symbol = f"k_{task.hash}_{_digest(str(request.choice))}"
     emitted = emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
     code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
     read = read_code(text, target.isa)

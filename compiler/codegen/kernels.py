@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.schedules import SCHEDULES, Config, Kernel, Template
+from compiler.codegen.space import Choice
 from compiler.codegen.tir import build_object, parallel_extent
 from compiler.codegen.work import region_bytes, region_flops
 from compiler.ir import Graph, Op, Task
@@ -30,16 +31,16 @@ class IllegalConfigError(Exception):
 def build_kernel(
     task: Task,
     target: Target,
-    choice: tuple[str, Config] | None = None,
+    choice: Choice | None = None,
     *,
     ops: Sequence[type[Op]] = (),
     schedules: Sequence[Template] = (),
 ) -> tuple[bytes, KernelInfo]:
     """The object that computes ``task`` on ``target``, and what a caller must know of it.
 
-    ``choice`` names a template and gives its knobs; without it the first template that matches is taken with its
-    analytic default. ``ops`` and ``schedules`` come from outside the tree; those templates are tried first. Whether the
-    template's space has the knobs is not checked: see ``check_choice``. Raises NoTemplateError.
+    Without a ``choice`` the first template that matches is taken with its analytic default. ``ops`` and ``schedules``
+    come from outside the tree; those templates are tried first. Whether the template's space has the knobs of the
+    choice is not checked: see ``check_choice``. Raises NoTemplateError.
     """
     emitted = emit_kernel(task, target, choice, f"k_{task.hash}", ops=ops, schedules=schedules)
     return build_object([emitted.kernel.func], llvm_target_dict(target)), emitted.info
@@ -59,7 +60,7 @@ class Emitted:
 def emit_kernel(
     task: Task,
     target: Target,
-    choice: tuple[str, Config] | None,
+    choice: Choice | None,
     symbol: str,
     *,
     ops: Sequence[type[Op]] = (),
@@ -67,8 +68,8 @@ def emit_kernel(
 ) -> Emitted:
     """The kernel of ``build_kernel`` before it is machine code, exported as ``symbol``."""
     region = task.graph(ops)
-    template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0] if choice else None)
-    knobs = choice[1] if choice else template.space(region, target).default
+    template = choose_template(region, target, (*schedules, *SCHEDULES), choice.template if choice else None)
+    knobs = choice.config if choice else template.space(region, target).default
     kernel = template.emit(region, knobs, target, symbol)
     info = KernelInfo(
         symbol=symbol,
@@ -86,16 +87,16 @@ def emit_kernel(
 def check_choice(
     task: Task,
     target: Target,
-    choice: tuple[str, Config],
+    choice: Choice,
     *,
     ops: Sequence[type[Op]] = (),
     schedules: Sequence[Template] = (),
 ) -> None:
     """Raise NoTemplateError or IllegalConfigError for a choice that cannot be made, such as that of a stale record."""
     region = task.graph(ops)
-    template = choose_template(region, target, (*schedules, *SCHEDULES), choice[0])
-    if choice[1] not in template.space(region, target):
-        raise IllegalConfigError(f"the space of {template.name}/{template.version} for this task lacks {choice[1]}")
+    template = choose_template(region, target, (*schedules, *SCHEDULES), choice.template)
+    if choice.config not in template.space(region, target):
+        raise IllegalConfigError(f"the space of {template.name}/{template.version} for this task lacks {choice.config}")
 
 
 def choose_template(region: Graph, target: Target, templates: Sequence[Template], name: str | None = None) -> Template:

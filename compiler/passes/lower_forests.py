@@ -11,21 +11,25 @@ After, for many rows and shallow trees::
     %10 = broadcast(...) : f32[1024,3]       the base values of each row
     %11 = bitsliced_forest(%0, %10, %1, ...) {depth = 8} : f32[1024,3]
 
-for many rows and trees of few leaves in any shape ``leafwise_forest``, for deeper ones ``deep_forest``, with tables of
-the levels below; for few rows ``masked_forest``, by the leaves that features leave open, or ``ranked_forest``, where
-features have ranks of a byte, or, where there are several outputs::
+In its place may be
+
+- ``leafwise_forest``, for many rows and trees of few leaves in any shape;
+- ``deep_forest``, for many rows and deep trees, of which some upper levels are bit-sliced;
+- ``masked_forest``, for few rows and trees of few leaves, by the leaves that features leave open;
+- ``ranked_forest``, for few rows and nearly perfect trees, where the ranks of features are bytes;
+- ``branching_forest``, for tiny forests, which become code: the op has the forest as its attribute.
+
+Where there are several outputs, what ranks lead to may be added afterwards::
 
     %7 = ranked_leaves(%0, %1, ...) {depth = 6} : f32[1,2600,1]
     %8 = reshape(%7) : f32[1,100,26]
     %11 = ordered_sum(%10, %8) : f32[1,26]
 
-for tiny forests ``branching_forest``, which has the forest as its attribute; else, with ``sparse_walk`` in place of
-``perfect_walk`` for deep trees, and behind ``set_features``, or with ``forest_walk``, for sets::
+Else rows walk, in deep trees by ``sparse_walk`` in place of ``perfect_walk``, and where trees test sets behind
+``set_features``, or by ``forest_walk``::
 
     %9 = perfect_walk(%0, %1) {depth = 8} : i32[64,100]
     %11 = sum_leaves(%9, %10, ...) : f32[64,3]
-
-A tiny forest may become code, ``branching_forest(%0, %10) {forest = forest<...>}``.
 
 ``forest_leaves`` becomes a walk and a ``gather`` of the names of leaves.
 """

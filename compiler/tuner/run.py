@@ -19,7 +19,7 @@ from compiler.autotune.measure.clock import measure_hertz
 from compiler.autotune.measure.device import KernelDevice
 from compiler.autotune.measure.interface import Builder, Device
 from compiler.autotune.measure.transport import Local, Transport, TransportError, transport_for
-from compiler.autotune.record import Source as TimeSource
+from compiler.autotune.record import TimeSource
 from compiler.autotune.search.table import SEARCHES
 from compiler.autotune.session import Effort, Session
 from compiler.autotune.tuning_task import TuningTask

@@ -15,7 +15,7 @@ from frontends.errors import InputError, MalformedModel, ModelError, UnreadableM
 from frontends.onnx.errors import ConversionError, UnsupportedModel, UnsupportedNode
 from frontends.onnx.importer import import_model
 from frontends.onnx.inputs import resolve_inputs
-from frontends.onnx.loader import Source, read_model
+from frontends.onnx.loader import GivenModel, read_model
 
 __all__ = [
     "ConversionError",
@@ -31,7 +31,7 @@ __all__ = [
 
 
 def load(
-    source: Source,
+    source: GivenModel,
     *,
     inputs: Mapping[str, Sequence[int]] | None = None,
     bind: Mapping[str, ArrayLike] | None = None,

@@ -16,10 +16,11 @@ from frontends.errors import MalformedModel, UnreadableModel
 from frontends.onnx.legacy import OLDEST_OPSET, upgraded
 from frontends.onnx.structure import normal_domain
 
-Source = str | os.PathLike[str] | bytes | ModelProto
+GivenModel = str | os.PathLike[str] | bytes | ModelProto
+"""A model as the user gave it: the path of a file, its bytes, or the object."""
 
 
-def read_model(source: Source) -> tuple[ModelProto, str]:
+def read_model(source: GivenModel) -> tuple[ModelProto, str]:
     """The model and what to call it in messages. ``source``'s own message is never changed.
 
     Raises:

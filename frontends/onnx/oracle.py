@@ -18,7 +18,7 @@ from onnx import ModelProto, TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from frontends.errors import NoAnswerError
-from frontends.onnx.loader import Source, read_model
+from frontends.onnx.loader import GivenModel, read_model
 
 if importlib.util.find_spec("onnxruntime") is not None:
     import onnxruntime
@@ -28,7 +28,7 @@ else:
 Array = NDArray[Any]
 
 
-def run(source: Source, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:
+def run(source: GivenModel, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], str]:
     """All outputs of the model by name, and who computed them. bfloat16 travels as uint16 bits.
 
     Raises NoAnswerError with the reason of each of them, or the loader's ModelError.

@@ -13,7 +13,7 @@ PRODUCT = ("compiler", "frontends", "runtime", "bench")
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """One module of the product."""
 
     name: str
@@ -38,10 +38,10 @@ def _named(node: ast.AST) -> Iterator[str]:
 
 
 @cache
-def sources(*packages: str) -> tuple[Source, ...]:
+def sources(*packages: str) -> tuple[SourceFile, ...]:
     """The modules of these packages ("compiler.ir"), in order of their paths."""
     found = [
-        Source(_module_name(path), path, path.read_text())
+        SourceFile(_module_name(path), path, path.read_text())
         for package in packages
         for path in sorted((REPOSITORY / package.replace(".", "/")).rglob("*.py"))
     ]

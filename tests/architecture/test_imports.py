@@ -8,14 +8,14 @@ import sys
 
 import pytest
 
-from tests.architecture.sources import REPOSITORY, Source, sources
+from tests.architecture.sources import REPOSITORY, SourceFile, sources
 
 HEAVY = ("tvm", "onnx", "xgboost", "lightgbm", "scipy", "onnxruntime", "openvino", "sklearn")
 
 
 @pytest.mark.parametrize("package", ["compiler.ir", "runtime"])
 def test_numpy_is_all_that_comes_from_outside(package: str) -> None:
-    def foreign(source: Source) -> set[str]:
+    def foreign(source: SourceFile) -> set[str]:
         roots = {name.partition(".")[0] for name in source.imported() if not _inside(name, package)}
         return roots - sys.stdlib_module_names - {"numpy"}
 

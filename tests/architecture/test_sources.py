@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.architecture.sources import PRODUCT, Source, sources
+from tests.architecture.sources import PRODUCT, SourceFile, sources
 
 MOST_LINES = 500
 MOST_FUNCTION_LINES = 80
@@ -15,7 +15,7 @@ every_module = pytest.mark.parametrize("source", sources(*PRODUCT), ids=lambda s
 
 
 @every_module
-def test_a_module_says_what_it_owns(source: Source) -> None:
+def test_a_module_says_what_it_owns(source: SourceFile) -> None:
     docstring = ast.get_docstring(source.tree)
     assert docstring and len(docstring) >= 10, f"{source.path} has no docstring that says what it owns"
 
@@ -28,13 +28,13 @@ def test_every_folder_is_a_package(package: str) -> None:
 
 
 @every_module
-def test_a_file_can_be_read_in_one_sitting(source: Source) -> None:
+def test_a_file_can_be_read_in_one_sitting(source: SourceFile) -> None:
     lines = source.text.count("\n")
     assert lines <= MOST_LINES, f"{source.path} has {lines} lines"
 
 
 @every_module
-def test_a_function_fits_on_a_page(source: Source) -> None:
+def test_a_function_fits_on_a_page(source: SourceFile) -> None:
     functions = [n for n in ast.walk(source.tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     long = [f"{f.name} (line {f.lineno})" for f in functions if _lines(f) > MOST_FUNCTION_LINES]
     assert not long, f"{source.path}: more than {MOST_FUNCTION_LINES} lines: {', '.join(long)}"
@@ -45,7 +45,7 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 @every_module
-def test_no_handler_swallows_every_exception(source: Source) -> None:
+def test_no_handler_swallows_every_exception(source: SourceFile) -> None:
     handlers = [n for n in ast.walk(source.tree) if isinstance(n, ast.ExceptHandler)]
     silent = [h.lineno for h in handlers if _catches_everything(h) and _does_nothing(h)]
     assert not silent, f"{source.path}: lines {silent}"

@@ -8,7 +8,7 @@ import dataclasses
 import pytest
 
 from compiler.debug import Debug
-from tests.architecture.sources import REPOSITORY, Source, sources
+from tests.architecture.sources import REPOSITORY, SourceFile, sources
 
 MOST_SWITCHES = 8
 
@@ -17,7 +17,7 @@ MOST_SWITCHES = 8
 PLACES = {"KILN_CACHE", "KILN_DATABASE", "KILN_TUNING"}
 
 
-def environment_names(source: Source) -> set[str]:
+def environment_names(source: SourceFile) -> set[str]:
     """Every KILN_* variable that the module looks up in os.environ or through os.getenv."""
     constants = {
         constant.value
@@ -73,5 +73,5 @@ def test_switches_are_few_and_fixed_once_read() -> None:
     ],
 )
 def test_every_way_to_look_up_a_variable_is_seen(text: str) -> None:
-    source = Source("m", REPOSITORY, f"import os\nx = {text}\ny = 'KILN_NOT'\n")
+    source = SourceFile("m", REPOSITORY, f"import os\nx = {text}\ny = 'KILN_NOT'\n")
     assert environment_names(source) == {"KILN_X"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from compiler.autotune.events import Event
 from compiler.autotune.kit import Kit, Records, Spaces
 from compiler.autotune.measure.interface import Built, DeviceLostError, Incumbent, Measured
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.search.interface import Features
 from compiler.autotune.search.model import Estimate, Kernel, Sample
 from compiler.autotune.search.table import SEARCHES
@@ -102,7 +102,7 @@ class FakeRecords:
 
     def lowered(self, limit: int, before: float) -> list[tuple[Record, Features]]:
         rows = [(row, found) for row, found in zip(self.rows, self.features, strict=True) if found]
-        measured = [(row, found) for row, found in rows if row.source is Source.MEASURED]
+        measured = [(row, found) for row, found in rows if row.source is TimeSource.MEASURED]
         return [(row, found) for row, found in measured if float(row.provenance["unix_time"]) < before][-limit:]
 
 
@@ -131,7 +131,7 @@ def _record(row: dict[str, object]) -> Record:
     choice = row.pop("choice")
     assert isinstance(choice, dict)
     knobs = tuple((name, value) for name, value in choice["knobs"])
-    status, source = Status(str(row.pop("status"))), Source(str(row.pop("source")))
+    status, source = Status(str(row.pop("status"))), TimeSource(str(row.pop("source")))
     return Record(choice=Choice(choice["template"], knobs), status=status, source=source, **row)  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from compiler.autotune.calibration import Calibration, calibrate, kind_of
 from compiler.autotune.database import Database
 from compiler.autotune.lookup import APART, TunedChoices
-from compiler.autotune.record import Record, Source
+from compiler.autotune.record import Record, TimeSource
 from compiler.autotune.validity import Validity
 from compiler.codegen.analytic import estimator
 from compiler.codegen.space import Choice
@@ -70,7 +70,7 @@ def test_a_choice_and_its_cost_are_those_of_the_best_record() -> None:
 
 
 def test_the_first_database_with_a_measurement_decides() -> None:
-    predicted, measured = known(TASKS[0], 1e-9, source=Source.PREDICTED), known(TASKS[0], 1e-3)
+    predicted, measured = known(TASKS[0], 1e-9, source=TimeSource.PREDICTED), known(TASKS[0], 1e-3)
     mine = known(TASKS[0], 2e-3)
     own, shipped = database_of((TASKS[0], predicted)), database_of((TASKS[1], known(TASKS[1])))
     assert tuned(own, shipped).best(TASKS[0]) == predicted
@@ -110,7 +110,7 @@ def test_only_good_defaults_say_how_far_estimates_are_off(changes: dict[str, obj
 
 
 def test_predicted_times_of_defaults_count_where_nothing_was_measured() -> None:
-    predicted = known(TASKS[0], 7 * ESTIMATE(TASKS[0]), is_default=True, source=Source.PREDICTED)
+    predicted = known(TASKS[0], 7 * ESTIMATE(TASKS[0]), is_default=True, source=TimeSource.PREDICTED)
     assert tuned(database_of((TASKS[0], predicted))).seconds(TASKS[1]) == pytest.approx(7 * ESTIMATE(TASKS[1]))
 
 
@@ -187,7 +187,7 @@ def test_times_of_other_origin_are_not_compared() -> None:
     first, second = FORMS[:2]
     estimates = [ESTIMATE(first), ESTIMATE(second)]
     measured = (first, known(first, 1.0))
-    predicted = (second, known(second, 1e-9, source=Source.PREDICTED))
+    predicted = (second, known(second, 1e-9, source=TimeSource.PREDICTED))
     assert tuned(database_of(measured, predicted)).costs([[first], [second]]) == pytest.approx(estimates)
     elsewhere = database_of((second, known(second, 1e-9)))
     assert tuned(database_of(measured), elsewhere).costs([[first], [second]]) == pytest.approx(estimates)

@@ -7,15 +7,15 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compiler.autotune.scheduler import MEMORY, Progress, expected_gain, expected_improvement, next_task
+from compiler.autotune.scheduler import MEMORY, TaskProgress, expected_gain, expected_improvement, next_task
 
 
-def fresh(calls: float, seconds: float, bound: float = 0.0) -> Progress:
-    return Progress(calls, bound, (seconds,))
+def fresh(calls: float, seconds: float, bound: float = 0.0) -> TaskProgress:
+    return TaskProgress(calls, bound, (seconds,))
 
 
-def flat(seconds: float, trials: int, calls: float = 1.0, bound: float = 0.0) -> Progress:
-    return Progress(calls, bound, (seconds,) * (trials + 1))
+def flat(seconds: float, trials: int, calls: float = 1.0, bound: float = 0.0) -> TaskProgress:
+    return TaskProgress(calls, bound, (seconds,) * (trials + 1))
 
 
 def test_the_heaviest_comes_first() -> None:
@@ -43,22 +43,22 @@ def test_a_task_at_its_bound_gets_nothing() -> None:
 
 
 def test_what_improves_goes_on_and_what_stalls_waits() -> None:
-    falling = Progress(1.0, 0.0, tuple(1e-3 * 0.97**trial for trial in range(21)))
+    falling = TaskProgress(1.0, 0.0, tuple(1e-3 * 0.97**trial for trial in range(21)))
     assert next_task({"stalled": flat(1e-3, 20), "falling": falling}) == "falling"
 
 
 def test_improvement_before_the_memory_is_forgotten() -> None:
-    jumped = Progress(1.0, 0.0, (2e-3, *(1e-3,) * (MEMORY + 1)))
+    jumped = TaskProgress(1.0, 0.0, (2e-3, *(1e-3,) * (MEMORY + 1)))
     assert expected_improvement(jumped) == expected_improvement(flat(1e-3, MEMORY + 1))
 
 
 def test_first_success_is_no_improvement() -> None:
-    found = Progress(1.0, 0.0, (math.inf, math.inf, 1e-3))
+    found = TaskProgress(1.0, 0.0, (math.inf, math.inf, 1e-3))
     assert expected_improvement(found) == expected_improvement(flat(1e-3, 2))
 
 
 progresses = st.builds(
-    lambda calls, bound, falls: Progress(calls, bound, tuple(math.prod(falls[: i + 1]) for i in range(len(falls)))),
+    lambda calls, bound, falls: TaskProgress(calls, bound, tuple(math.prod(falls[: i + 1]) for i in range(len(falls)))),
     st.floats(0.1, 1000),
     st.floats(0, 1),
     st.lists(st.floats(0.5, 1), min_size=1, max_size=40),
@@ -66,13 +66,13 @@ progresses = st.builds(
 
 
 @given(progresses)
-def test_no_more_can_be_saved_than_there_is_above_the_bound(progress: Progress) -> None:
+def test_no_more_can_be_saved_than_there_is_above_the_bound(progress: TaskProgress) -> None:
     now = progress.best[-1]
     assert 0 <= expected_gain(progress) <= progress.calls * max(0.0, now - progress.bound) * (1 + 1e-9)
 
 
 @given(progresses)
-def test_another_trial_without_success_never_raises_the_gain(progress: Progress) -> None:
+def test_another_trial_without_success_never_raises_the_gain(progress: TaskProgress) -> None:
     longer = replace(progress, best=(*progress.best, progress.best[-1]))
     assert expected_gain(longer) <= expected_gain(progress) * (1 + 1e-9)
 

@@ -17,7 +17,7 @@ import pytest
 
 from compiler.autotune.events import DeviceBack, DeviceLost, TrialDone
 from compiler.autotune.measure.interface import Built
-from compiler.autotune.record import Source, Status
+from compiler.autotune.record import Status, TimeSource
 from compiler.autotune.replay import replay
 from compiler.autotune.search.model import Sample
 from compiler.autotune.session import DEFAULT, Effort, Session
@@ -76,7 +76,7 @@ def test_a_record_says_how_it_was_found() -> None:
     for row in records.rows:
         assert row.fingerprint == TARGET.fingerprint() and row.toolchain == "toolchain 1"
         assert row.version == SPACES[row.choice.template].version
-        assert row.source is Source.MEASURED and set(row.times) == {row.seconds}
+        assert row.source is TimeSource.MEASURED and set(row.times) == {row.seconds}
         assert row.provenance["seed"] == 7 and row.provenance["machine"] == "a machine"
     by_task = [[row.provenance["trial"] for row in records.rows if row.task == t.task.hash] for t in TASKS]
     assert all(trials == list(range(len(trials))) for trials in by_task)
@@ -207,7 +207,7 @@ def test_without_a_device_predictions_are_kept_as_such() -> None:
     records = FakeRecords()
     tuned(Session(kit(records=records), Effort()))
     assert len(records.rows) == len(TASKS) * ALL_CHOICES
-    assert {row.source for row in records.rows} == {Source.PREDICTED} and not any(row.times for row in records.rows)
+    assert {row.source for row in records.rows} == {TimeSource.PREDICTED} and not any(row.times for row in records.rows)
     assert records.rows[0].seconds == 1.1 * seconds_of(records.rows[0].choice)
 
 
@@ -226,7 +226,7 @@ def test_an_emulator_checks_candidates_and_times_nothing() -> None:
     records = FakeRecords()
     device = FakeDevice(fails_often(Status.WRONG, 3))
     tuned(Session(kit(device=device, records=records, timed=False), Effort()))
-    assert {row.source for row in records.rows} == {Source.PREDICTED}
+    assert {row.source for row in records.rows} == {TimeSource.PREDICTED}
     assert {row.status for row in records.rows} == {Status.OK, Status.WRONG}
     assert all(row.seconds in (None, 1.1 * seconds_of(row.choice)) for row in records.rows)
 
@@ -235,7 +235,7 @@ def test_predictions_do_not_count_as_known_once_there_is_a_device() -> None:
     records = FakeRecords()
     tuned(Session(kit(records=records), Effort()))
     tuned(Session(kit(device=FakeDevice(), records=records), Effort()))
-    assert Counter(row.source for row in records.rows) == dict.fromkeys(Source, len(TASKS) * ALL_CHOICES)
+    assert Counter(row.source for row in records.rows) == dict.fromkeys(TimeSource, len(TASKS) * ALL_CHOICES)
 
 
 def test_listeners_hear_of_a_record_when_it_is_safe() -> None:

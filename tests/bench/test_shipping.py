@@ -12,7 +12,7 @@ from bench.ship_records import main
 from bench.shipping.judge import StaticJudge, Verdict, without_losses
 from bench.shipping.select import Selection
 from compiler.autotune.database import Database, import_records
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import Validity, toolchain_id
 from compiler.codegen.schedules import SCHEDULES
 from compiler.codegen.space import Choice
@@ -31,7 +31,7 @@ def selection_of(*records: Record) -> Selection:
     return Selection.of(database, FINGERPRINT, VALIDITY)
 
 
-def tried(task: Task, default: float, best: float, source: Source = Source.PREDICTED) -> list[Record]:
+def tried(task: Task, default: float, best: float, source: TimeSource = TimeSource.PREDICTED) -> list[Record]:
     """The record of a default, and that of another choice."""
     return [
         record_of(task, default, is_default=True, source=source),
@@ -40,7 +40,7 @@ def tried(task: Task, default: float, best: float, source: Source = Source.PREDI
 
 
 def test_the_best_record_and_the_default_s_are_kept_without_their_history() -> None:
-    slower = record_of(TASKS[0], 9e-4, choice=Choice.of("tiled", {"rows": 2}), source=Source.PREDICTED)
+    slower = record_of(TASKS[0], 9e-4, choice=Choice.of("tiled", {"rows": 2}), source=TimeSource.PREDICTED)
     found = selection_of(*tried(TASKS[0], 1e-3, 1.23456789e-4), slower)
     assert {(record.choice, record.seconds) for record in found.records} == {
         (Choice.of("tiled", {"rows": 4}), 1e-3),
@@ -50,13 +50,15 @@ def test_the_best_record_and_the_default_s_are_kept_without_their_history() -> N
     assert found.texts == {TASKS[0].hash: TASKS[0].text}
 
 
-@pytest.mark.parametrize(("source", "kept"), [(Source.PREDICTED, 0), (Source.MEASURED, 2)])
-def test_a_prediction_must_gain_more_than_it_errs(source: Source, kept: int) -> None:
+@pytest.mark.parametrize(("source", "kept"), [(TimeSource.PREDICTED, 0), (TimeSource.MEASURED, 2)])
+def test_a_prediction_must_gain_more_than_it_errs(source: TimeSource, kept: int) -> None:
     assert len(selection_of(*tried(TASKS[0], 1e-3, 0.997e-3, source)).records) == kept
 
 
 def test_of_predictions_that_are_alike_the_one_like_the_default_ships() -> None:
-    default = record_of(TASKS[0], choice=Choice.of("tiled", {"a": 1, "b": 1}), is_default=True, source=Source.PREDICTED)
+    default = record_of(
+        TASKS[0], choice=Choice.of("tiled", {"a": 1, "b": 1}), is_default=True, source=TimeSource.PREDICTED
+    )
     others = [
         replace(default, choice=Choice.of("tiled", knobs), seconds=seconds, is_default=False)
         for knobs, seconds in (({"a": 2, "b": 2}, 5e-4), ({"a": 2, "b": 1}, 5.001e-4), ({"a": 1, "b": 1, "c": 0}, 6e-4))
@@ -77,7 +79,7 @@ def test_what_does_not_hold_or_has_no_default_beside_it_stays() -> None:
     default, best = tried(TASKS[0], 1e-3, 1e-4)
     assert not selection_of(best).records
     assert not selection_of(default, replace(best, version=9)).records
-    assert not selection_of(default, replace(best, source=Source.MEASURED)).records
+    assert not selection_of(default, replace(best, source=TimeSource.MEASURED)).records
     assert not selection_of(replace(default, fingerprint="other"), replace(best, fingerprint="other")).records
     refuted = replace(best, status=Status.WRONG, seconds=None)
     assert not selection_of(default, best, refuted).records
@@ -147,8 +149,8 @@ def predictions(knobs: dict[str, int]) -> list[Record]:
     made = {"fingerprint": A72.fingerprint(), "version": template.version, "toolchain": toolchain_id()}
     first, second = (Choice.of(template.name, config) for config in (default, default | knobs))
     return [
-        record_of(task, 1e-4, choice=first, is_default=True, source=Source.PREDICTED, **made),
-        record_of(task, 1e-6, choice=second, source=Source.PREDICTED, **made),
+        record_of(task, 1e-4, choice=first, is_default=True, source=TimeSource.PREDICTED, **made),
+        record_of(task, 1e-6, choice=second, source=TimeSource.PREDICTED, **made),
     ]
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from compiler.codegen.plan.packing import pack, unpack
+from compiler.codegen.space import Choice
 from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType, Value
 from compiler.ir.interpreter import run_graph
 from compiler.ir.literal import Array
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.sampling import random_array
-from tests.codegen.task_kernels import HOST, Choice, LoadedKernel, blank_results, load_kernels
+from tests.codegen.task_kernels import HOST, LoadedKernel, blank_results, load_kernels
 from tests.differential.guarded import Arena, call_guarded
 
 LANES = HOST.lanes(4)

@@ -18,13 +18,12 @@ from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.kernels import build_kernel
 from compiler.codegen.plan.packing import pack, unpack
 from compiler.codegen.schedules import Config, Template
+from compiler.codegen.space import Choice
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
 from compiler.targets import Target, resolve
 
 HOST = resolve("host")
-Choice = tuple[str, Config]
-"""A template's name and the values of its knobs."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def sampled_choices(template: Template, graph: Graph, target: Target, count: int
     """The default of a template's space and ``count`` random configurations of it."""
     space, rng = template.space(graph, target), random.Random(seed)
     configs = [space.default, *(space.sample(rng) for _ in range(count))]
-    return [(template.name, config) for config in configs if config is not None]
+    return [Choice.of(template.name, config) for config in configs if config is not None]
 
 
 def check_that_knobs_matter(template: Template, graph: Graph, target: Target, seed: int = 0) -> None:

@@ -11,6 +11,7 @@ from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
 from compiler.codegen.schedules.bitsliced_leaves import looks_up_bytes
+from compiler.codegen.space import Choice
 from compiler.ir import DType, Sample, TensorType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.literal import Array
@@ -42,7 +43,8 @@ def assert_same_bits(got: Array, want: Array, case: str) -> None:
 def check_here(cases: list[tuple[Sample, Config]], target: Target) -> None:
     """The kernels of samples with configurations, run on this machine."""
     graphs = [sample_graph(sample) for sample, _ in cases]
-    wanted = [(graph, (BitslicedForests.name, config)) for graph, (_, config) in zip(graphs, cases, strict=True)]
+    choices = [Choice.of(BitslicedForests.name, config) for _, config in cases]
+    wanted = list(zip(graphs, choices, strict=True))
     for kernel, (sample, config) in zip(load_kernels(wanted, target), cases, strict=True):
         (got,), (want,) = run_kernel(kernel, sample.operands), run_graph(kernel.graph, sample.operands)
         assert_same_bits(got, want, f"{config} on {target.name}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.space import Choice
 from compiler.ir import DType, Graph, Rewriter, TensorType, Value
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.binary import Add, Maximum, Mul
@@ -26,7 +27,7 @@ from tests.codegen.blocked_regions import (
 )
 from tests.codegen.task_kernels import HOST, load_kernel, packed_operands
 
-CHOICES = [None, ("elementwise_blocked", {"vectors": 1}), ("elementwise_blocked", {"vectors": 8})]
+CHOICES = [None, Choice.of("elementwise_blocked", {"vectors": 1}), Choice.of("elementwise_blocked", {"vectors": 8})]
 SHAPES = {
     "image": (2, 3 * LANES, 5, 7),
     "tail of channels": (1, 2 * LANES + 5, 6, 11),
@@ -49,7 +50,9 @@ def test_flat_pointwise_region_equals_reference(name: str) -> None:
         one = rewriter.constant(np.array(1, np.float32))
         return rewriter.emit(Add(), rewriter.emit(Mul(), rewriter.emit(Sigmoid(), x), x), one)
 
-    check_blocked(blocked_region(result), "elementwise_blocked", [None, ("elementwise_blocked", {"vectors": 1})])
+    check_blocked(
+        blocked_region(result), "elementwise_blocked", [None, Choice.of("elementwise_blocked", {"vectors": 1})]
+    )
 
 
 @pytest.mark.parametrize("name", SHAPES)

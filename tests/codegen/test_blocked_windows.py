@@ -11,6 +11,7 @@ import pytest
 from compiler.codegen.schedules import Template
 from compiler.codegen.schedules.depthwise_blocked import DepthwiseBlocked
 from compiler.codegen.schedules.pool_blocked import PoolBlocked
+from compiler.codegen.space import Choice
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Rewriter, Shape, TensorType, Value
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.binary import Add, Maximum, Mul
@@ -27,7 +28,7 @@ from tests.codegen.blocked_regions import (
     per_channel,
     row_major_region,
 )
-from tests.codegen.task_kernels import HOST, Choice, load_kernel, run_kernel
+from tests.codegen.task_kernels import HOST, load_kernel, run_kernel
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def tilings(template: Template, graph: Graph) -> list[Choice | None]:
     """The default, the narrowest and the widest tile, and a middling one, for spans of one row and of several."""
     tiles = template.space(graph, HOST).knobs[0].values
     some = {min(tiles): 3, max(tiles): 1, tiles[len(tiles) // 2]: 2}
-    return [None, *((template.name, {"tile": tile, "span": span}) for tile, span in some.items())]
+    return [None, *(Choice.of(template.name, {"tile": tile, "span": span}) for tile, span in some.items())]
 
 
 def depthwise_region(window: Window, lanes: int = LANES) -> Graph:
@@ -170,4 +171,4 @@ def global_pool_region(kind: type[Reduce], shape: Shape, *, keep: bool, blocked:
 def test_global_pool_equals_reference(name: str, keep: bool, blocked: bool) -> None:
     for kind, chains in ((ReduceSum, 1), (ReduceMax, 16)):
         graph = global_pool_region(kind, GLOBAL_POOLS[name], keep=keep, blocked=blocked)
-        check_blocked(graph, "global_pool_blocked", [None, ("global_pool_blocked", {"chains": chains})])
+        check_blocked(graph, "global_pool_blocked", [None, Choice.of("global_pool_blocked", {"chains": chains})])

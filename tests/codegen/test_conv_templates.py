@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.conv_blocked import ConvBlocked
+from compiler.codegen.space import Choice
 from compiler.ir import Graph, Layout, Rewriter, TensorType
 from compiler.ir.dtypes import DType
 from compiler.ir.interpreter import run_graph
@@ -182,7 +183,7 @@ def test_passes_over_the_channels_change_no_bit(name: str) -> None:
     base = next(config for config in space if (config["rows"] > 1) == (name == "joined rows"))
     operands = [random_array(*v.type.shape, seed=i) for i, v in enumerate(graph.inputs)]
     configs = [{**base, "passes": count} for count in counts]
-    kernels = load_kernels([(graph, (ConvBlocked.name, config)) for config in configs])
+    kernels = load_kernels([(graph, Choice.of(ConvBlocked.name, config)) for config in configs])
     results = [run_kernel(kernel, operands)[0] for kernel in kernels]
     (expected,) = run_graph(graph, operands)
     assert_close(results[0] / np.abs(expected).max(), expected / np.abs(expected).max())

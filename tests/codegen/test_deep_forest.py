@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from compiler.codegen.schedules.deep_forest import DeepForests
+from compiler.codegen.space import Choice
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.targets import Target
@@ -22,7 +23,7 @@ def test_every_configuration() -> None:
     graph = sample_graph(sample)
     (want,) = run_graph(graph, sample.operands)
     configs = list(DeepForests().space(graph, HOST))
-    for kernel in load_kernels((graph, (DeepForests.name, config)) for config in configs):
+    for kernel in load_kernels((graph, Choice.of(DeepForests.name, config)) for config in configs):
         assert_same_bits(run_kernel(kernel, sample.operands)[0], want, str(configs))
 
 

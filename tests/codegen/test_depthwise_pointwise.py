@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.depthwise_pointwise import DepthwisePointwise
+from compiler.codegen.space import Choice
 from compiler.codegen.tir import assembly
 from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType, Value
 from compiler.ir.ops.binary import Add, Maximum, Minimum
@@ -76,7 +77,9 @@ def test_pair_equals_reference_in_all_tilings(name: str) -> None:
     graph = pair_region(CASES[name])
     rows, tiles = (knob.values for knob in DepthwisePointwise().space(graph, HOST).knobs)
     configs = [{"rows": rows[0], "tile": tiles[-1]}, {"rows": rows[-1], "tile": max(tiles)}]
-    check_blocked(graph, "depthwise_pointwise", [None, *(("depthwise_pointwise", config) for config in configs)])
+    check_blocked(
+        graph, "depthwise_pointwise", [None, *(Choice.of("depthwise_pointwise", config) for config in configs)]
+    )
 
 
 @pytest.mark.parametrize(("filters", "vectors"), [(3 * LANES, 3), (7 * LANES, 4)])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.inverted_bottleneck import InvertedBottleneck
+from compiler.codegen.space import Choice
 from compiler.ir import DType, Graph, Layout, Rewriter, Shape, TensorType, Value
 from compiler.ir.ops.binary import Add, Maximum, Minimum
 from compiler.ir.ops.contraction import Conv
@@ -84,4 +85,6 @@ def test_bottleneck_equals_reference_in_all_tilings(name: str) -> None:
     graph = bottleneck_region(CASES[name])
     knobs = InvertedBottleneck().space(graph, HOST).knobs
     configs = [{knob.name: pick(knob.values) for knob in knobs} for pick in (min, max)]
-    check_blocked(graph, "inverted_bottleneck", [None, *(("inverted_bottleneck", config) for config in configs)])
+    check_blocked(
+        graph, "inverted_bottleneck", [None, *(Choice.of("inverted_bottleneck", config) for config in configs)]
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.masked_forest import MaskedForests
+from compiler.codegen.space import Choice
 from compiler.ir import Sample
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.masked_forest import MaskedForest
@@ -22,7 +23,8 @@ from tests.differential.emulated import Job, run_emulated
 def check_here(cases: list[tuple[Sample, Config]], target: Target) -> None:
     """The kernels of samples with configurations, run on this machine."""
     graphs = [sample_graph(sample) for sample, _ in cases]
-    wanted = [(graph, (MaskedForests.name, config)) for graph, (_, config) in zip(graphs, cases, strict=True)]
+    choices = [Choice.of(MaskedForests.name, config) for _, config in cases]
+    wanted = list(zip(graphs, choices, strict=True))
     for kernel, (sample, config) in zip(load_kernels(wanted, target), cases, strict=True):
         (got,), (want,) = run_kernel(kernel, sample.operands), run_graph(kernel.graph, sample.operands)
         assert_same_bits(got, want, f"{config} on {target.name}")

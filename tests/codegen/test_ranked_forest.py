@@ -9,6 +9,7 @@ import pytest
 from compiler.codegen.analytic.forests import permutes_bytes
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.ranked_forest import RankedForests
+from compiler.codegen.space import Choice
 from compiler.ir import Sample
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.ranked_forest import RankedForest
@@ -27,7 +28,8 @@ FIRST = (RankedForest.samples()[0], RankedLeaves.samples()[0])
 def check_here(cases: list[tuple[Sample, Config]], target: Target) -> None:
     """The kernels of samples with configurations, run on this machine."""
     graphs = [sample_graph(sample) for sample, _ in cases]
-    wanted = [(graph, (RankedForests.name, config)) for graph, (_, config) in zip(graphs, cases, strict=True)]
+    choices = [Choice.of(RankedForests.name, config) for _, config in cases]
+    wanted = list(zip(graphs, choices, strict=True))
     for kernel, (sample, config) in zip(load_kernels(wanted, target), cases, strict=True):
         (got,), (want,) = run_kernel(kernel, sample.operands), run_graph(kernel.graph, sample.operands)
         assert_same_bits(got, want, f"{sample.op} with {config} on {target.name}")

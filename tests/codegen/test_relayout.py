@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.plan.packing import pack
+from compiler.codegen.space import Choice
 from compiler.ir import ROW_MAJOR, DType, Graph, Layout, Rewriter, Shape, TensorType
 from compiler.ir.literal import Array
 from compiler.ir.ops.movement import Relayout
@@ -61,7 +62,7 @@ def test_blocks_are_made_with_zeros_behind_the_channels_and_taken_apart(name: st
     layout = Layout(((1, block),))
     operand = random_array(*shape, dtype=dtype)
     made, apart = relayout_graph(dtype, shape, ROW_MAJOR, layout), relayout_graph(dtype, shape, layout, ROW_MAJOR)
-    chunked = ("relayout", {"pixels": 128})
+    chunked = Choice.of("relayout", {"pixels": 128})
     for kernel in load_kernels([(made, None), (apart, None), (made, chunked), (apart, chunked)]):
         (y,) = kernel.graph.outputs
         for flush_end in (True, False):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compiler.codegen.schedules.walks import Walks
+from compiler.codegen.space import Choice
 from compiler.ir import Graph, Sample
 from compiler.ir.interpreter import run_graph
 from compiler.ir.ops.perfect_walk import PerfectWalk
@@ -29,7 +30,7 @@ def test_every_configuration(sample: Sample) -> None:
     graph = sample_graph(sample)
     (want,) = run_graph(graph, sample.operands)
     configs = list(Walks().space(graph, HOST))
-    for kernel in load_kernels((graph, (Walks.name, config)) for config in configs):
+    for kernel in load_kernels((graph, Choice.of(Walks.name, config)) for config in configs):
         np.testing.assert_array_equal(run_kernel(kernel, sample.operands)[0], want)
 
 
@@ -43,7 +44,7 @@ def test_tiles_of_rows(sample: Sample, rows: int) -> None:
     space = Walks().space(graph, HOST)
     configs = [config for config in space if config["rows"] > 1 and config["trees"] in (1, 4)]
     assert configs
-    for kernel in load_kernels((graph, (Walks.name, config)) for config in configs):
+    for kernel in load_kernels((graph, Choice.of(Walks.name, config)) for config in configs):
         np.testing.assert_array_equal(run_kernel(kernel, operands)[0], want)
 
 
@@ -51,7 +52,7 @@ def test_tiles_of_rows(sample: Sample, rows: int) -> None:
 def test_threads_share_the_trees_of_few_rows(sample: Sample) -> None:
     graph = sample_graph(sample)
     (want,) = run_graph(graph, sample.operands)
-    for kernel in load_kernels((graph, (Walks.name, config)) for config in Walks().space(graph, HOST)):
+    for kernel in load_kernels((graph, Choice.of(Walks.name, config)) for config in Walks().space(graph, HOST)):
         assert kernel.info.extent > len(want)
         np.testing.assert_array_equal(run_kernel(kernel, sample.operands)[0], want)
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from compiler.codegen.plan.packing import pack
+from compiler.codegen.space import Choice
 from compiler.ir import Graph
 from compiler.ir.literal import Array
 from compiler.targets import Target
-from tests.codegen.task_kernels import HOST, Choice, LoadedKernel, blank_results, load_kernel, packed_operands
+from tests.codegen.task_kernels import HOST, LoadedKernel, blank_results, load_kernel, packed_operands
 from tests.differential.guarded import Arena, call_guarded
 from tests.differential.sensitivity import Expected, assert_as_expected, expectations
 

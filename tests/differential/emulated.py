@@ -13,11 +13,11 @@ import pytest
 
 from compiler.codegen.kernel_info import KernelInfo
 from compiler.codegen.kernels import build_kernel
+from compiler.codegen.space import Choice
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
 from compiler.targets import Target
 from tests.codegen.blocked_regions import poisoned
-from tests.codegen.task_kernels import Choice
 
 ALIGNMENT = 64
 

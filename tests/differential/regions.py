@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.space import Choice
 from compiler.ir import DType, Graph, Layout, Shape, TensorType, Value
 from compiler.ir.ops import binary, contraction, indexing, movement, pooling, reduction, resampling, unary
 from compiler.targets import Target
-from tests.codegen.task_kernels import Choice
 from tests.differential.drawing import (
     DATA,
     DTYPES,
@@ -37,7 +37,7 @@ def choices(draw: st.DrawFn, graph: Graph, target: Target) -> Choice:
     """Any template that matches, with any legal value of each of its knobs."""
     template = draw(st.sampled_from([t for t in SCHEDULES if t.matches(graph, target)]))
     knobs = template.space(graph, target).knobs
-    return template.name, {knob.name: draw(st.sampled_from(knob.values)) for knob in knobs}
+    return Choice.of(template.name, {knob.name: draw(st.sampled_from(knob.values)) for knob in knobs})
 
 
 @st.composite

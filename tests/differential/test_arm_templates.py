@@ -10,12 +10,12 @@ import pytest
 from compiler.codegen.analytic.windows import has_even_blocks
 from compiler.codegen.kernels import choose_template
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.space import Choice
 from compiler.ir import Graph
 from compiler.ir.ops.pooling import MaxPool, SumPool
 from compiler.ir.ops.reduction import ReduceSum
 from compiler.targets import Target, resolve
 from tests.codegen.blocked_regions import random_operands
-from tests.codegen.task_kernels import Choice
 from tests.codegen.test_blocked_windows import (
     GLOBAL_POOLS,
     WINDOWS,
@@ -56,7 +56,8 @@ def blocked_regions() -> Iterator[Graph]:
 def farthest(graph: Graph, target: Target) -> Choice:
     """The template that an untuned build takes, with the last value of each of its knobs."""
     template = choose_template(graph, target, SCHEDULES)
-    return template.name, {knob.name: knob.values[-1] for knob in template.space(graph, target).knobs}
+    knobs = template.space(graph, target).knobs
+    return Choice.of(template.name, {knob.name: knob.values[-1] for knob in knobs})
 
 
 @pytest.mark.parametrize("target", CORES, ids=lambda target: target.name)

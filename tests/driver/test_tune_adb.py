@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compiler.autotune import Database
-from compiler.autotune.record import Source, Status
+from compiler.autotune.record import Status, TimeSource
 from compiler.tune import main
 
 FOLDER = "/data/local/tmp"
@@ -82,7 +82,7 @@ def test_a_device_behind_adb_that_goes_away_once(kiln_file: Path, log: Path, tmp
     with Database.open(path, read_only=True) as database:
         records = list(database.records())
     assert len(records) >= 8
-    assert {(record.status, record.source) for record in records} == {(Status.OK, Source.MEASURED)}
+    assert {(record.status, record.source) for record in records} == {(Status.OK, TimeSource.MEASURED)}
 
 
 def test_the_name_of_a_device_is_part_of_the_prefix(

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from compiler.autotune import Database
-from compiler.autotune.record import Source
+from compiler.autotune.record import TimeSource
 from compiler.driver import Settings
 from compiler.targets import resolve
 from compiler.tune import main
@@ -108,7 +108,7 @@ def test_two_sessions_share_a_board_of_a_cluster(kiln_file: Path, board: Path, a
         for task in database.tasks():
             known = [record for record in database.records(task) if record.seconds is not None]
             best = database.best(task, target.fingerprint(), validity_of(Settings(target)))
-            assert best is not None and best.source is Source.MEASURED
+            assert best is not None and best.source is TimeSource.MEASURED
             assert best.seconds == min(record.seconds or 0.0 for record in known)
     for printed, _, _ in ended:
         assert "expected for a run" in printed

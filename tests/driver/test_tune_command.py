@@ -11,8 +11,7 @@ import pytest
 import compiler
 from compiler.autotune import Database, tune
 from compiler.autotune.database import DatabaseError, import_records, merge, record_text
-from compiler.autotune.record import Record, Status
-from compiler.autotune.record import Source as TimeSource
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task

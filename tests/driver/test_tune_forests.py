@@ -11,7 +11,7 @@ import xgboost
 import compiler
 import runtime
 from compiler.autotune import Database, tune
-from compiler.autotune.record import Source
+from compiler.autotune.record import TimeSource
 from compiler.codegen.plan import KernelCall
 from compiler.tune import main
 from compiler.tuner.compare import compare
@@ -37,7 +37,7 @@ def test_a_session_ends_with_records_for_tiles_and_for_a_row(tmp_path: Path) -> 
         assert [forecast.model.split(", ")[-1] for forecast in tuned.forecasts][-1] == "a row"
         records = list(database.records())
         texts = {record.task: database.task(record.task).text for record in records}
-    assert {record.source for record in records} == {Source.MEASURED}
+    assert {record.source for record in records} == {TimeSource.MEASURED}
     known = {task for task in texts if any(f" {kernel}(" in texts[task] for kernel in KERNELS)}
     with compiler.compile(path, tuning=tmp_path / "t.db") as artifact:
         plan = artifact.report.plan

@@ -14,7 +14,7 @@ import compiler
 import runtime
 from compiler.artifact import Artifact
 from compiler.autotune.database import Database
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import toolchain_id
 from compiler.bisect import main as bisect
 from compiler.build import main as build
@@ -53,7 +53,7 @@ def record(product_task: Task, shared_cache: Path) -> Record:
         version=found.version,
         toolchain=toolchain_id(),
         status=Status.OK,
-        source=Source.MEASURED,
+        source=TimeSource.MEASURED,
         seconds=1e-6,
     )
 

@@ -11,7 +11,7 @@ import pytest
 from bench.ship_records import MOST_BYTES
 from compiler.autotune.database import Database, shipped_records
 from compiler.autotune.database.shipped import FOLDER
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import Validity, toolchain_id
 from compiler.codegen.schedules import SCHEDULES
 from compiler.codegen.space import Choice
@@ -82,7 +82,7 @@ def test_a_stale_record_is_named_with_the_commands_that_renew_it() -> None:
         template.version,
         toolchain_id(),
         Status.OK,
-        Source.PREDICTED,
+        TimeSource.PREDICTED,
         1e-6,
         is_default=True,
     )

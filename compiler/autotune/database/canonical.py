@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from compiler.autotune.record import Fact, Record, Source, Status
+from compiler.autotune.record import Fact, Record, Status, TimeSource
 from compiler.codegen.space import Choice
 
 DIGEST_DIGITS = 32
@@ -75,7 +75,7 @@ def parse_record(fields: Mapping[str, object]) -> Record:
             version=_integer(fields, "version"),
             toolchain=_text(fields, "toolchain"),
             status=Status(_text(fields, "status")),
-            source=Source(_text(fields, "source")),
+            source=TimeSource(_text(fields, "source")),
             seconds=None if fields["seconds"] is None else _number(fields["seconds"], "seconds"),
             times=_times(fields["times"]),
             detail=_text(fields, "detail"),

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from compiler.autotune.database.canonical import digest_of
 from compiler.autotune.database.database import Database
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import Validity
 
 Wanted: TypeAlias = Callable[[Record], bool]
@@ -46,7 +46,7 @@ def summaries(database: Database, validity: Validity, fingerprint: str | None = 
 def _summary(text: str, records: list[Record], best: Record | None, validity: Validity) -> TaskSummary:
     held = [record for record in records if validity.holds(record)]
     good = [record for record in held if record.status is Status.OK]
-    measured = sum(record.source is Source.MEASURED for record in good)
+    measured = sum(record.source is TimeSource.MEASURED for record in good)
     return TaskSummary(
         task=records[0].task,
         text=text,

@@ -73,7 +73,7 @@ class WorkerBuilder:
         ]
 
     def _job(self, task: Task, choice: Choice) -> Job:
-        request = KernelRequest(task.text, self.ops, self.schedules, (choice.template, choice.config))
+        request = KernelRequest(task.text, self.ops, self.schedules, choice)
         return Job(f"{task.hash} {choice}", EMITTER, request.to_json())
 
 

@@ -15,7 +15,7 @@ from compiler.ir.forest import Forest
 from compiler.ir.forest.keys import NO_EDGE, keys_of
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
-from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves, Ways
@@ -25,6 +25,7 @@ from compiler.ir.ops.perfect_walk import PerfectWalk
 from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
+from compiler.ir.ops.tree_tables import FAN, tests_of
 
 Operands = Sequence[TensorType]
 

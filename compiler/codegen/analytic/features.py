@@ -2,7 +2,8 @@
 
 Most are ratios: cycles of a part by the cycles of all multiply-adds at the peak, loads per multiply-add, working sets
 by the sizes of caches. These mean the same in another shape and on another target, so that what a model learned from
-some kernels says something of others. ``cycles`` alone is absolute.
+some kernels says something of others. ``cycles`` alone is absolute. What ``llvm-mca`` makes of the main loop is one
+more, where it is installed and knows the processor; a model takes a feature that a kernel lacks as unknown.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from compiler.codegen.analytic.assembly import Code, Kind, Loop
 from compiler.codegen.analytic.kernel_time import KernelTime, NoSumsError, kernel_time, sums_of
 from compiler.codegen.analytic.loop_time import LoopTime, loop_time
 from compiler.codegen.analytic.machine import HERTZ
+from compiler.codegen.analytic.mca import mca_features
 from compiler.codegen.analytic.moving_time import MovingTime, moving_time
 from compiler.codegen.analytic.working_sets import working_sets
 from compiler.codegen.kernel_info import KernelInfo
@@ -29,7 +31,8 @@ def kernel_features(
 ) -> Features:
     """Features of the kernel that a template made of a region, by name; all finite.
 
-    Which there are depends on what the kernel computes: one that multiplies and adds no vectors has no tiles.
+    Which there are depends on what the kernel computes: one that multiplies and adds no vectors has no tiles. The
+    static model's answer does not depend on ``llvm-mca``.
     """
     features = {f"template_{template}": 1.0}
     features |= {f"knob_{name}": math.log2(1 + max(0, value)) for name, value in config.items()}
@@ -106,7 +109,7 @@ def _of_loop(loop: Loop, time: LoopTime, target: Target) -> Features:
         "fetched_ahead": counts[Kind.PREFETCH] / unit,
         "overhead": (counts[Kind.SCALAR] + counts[Kind.BRANCH]) / unit,
         "other_arithmetic": counts[Kind.SIMD] / unit,
-    }
+    } | mca_features(loop, target)
 
 
 def _of_caches(region: Graph, template: str, config: Config, info: KernelInfo, target: Target) -> Features:

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.ir import Node
 from compiler.ir.forest import Forest, node_shares
-from compiler.ir.ops.bitsliced_forest import BitslicedForest, tests_of
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
@@ -20,6 +20,7 @@ from compiler.ir.ops.ranked_forest import RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.set_features import SetFeatures
 from compiler.ir.ops.sparse_walk import SparseWalk
+from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 # Fitted to trained forests on one core of Zen 4; all but the slow step are about what the instructions take.

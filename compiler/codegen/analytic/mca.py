@@ -1,5 +1,5 @@
-"""``llvm-mca``'s opinion of an innermost loop: a feature where the tool is installed, and asked only on demand, as it
-runs a program for every loop.
+"""``llvm-mca``'s opinion of an innermost loop: one feature where the tool is installed. It runs a program, which takes
+a few hundredths of a second.
 
 Its tables of a processor are another source than ours; it sees no caches, and takes branches as not there.
 """

@@ -14,7 +14,7 @@ from compiler.codegen.objects.job import Job, JobError, JobsFailedError, ObjectF
 from compiler.codegen.objects.pool import SHARED, JobLimits, Outcome, available_cpus
 from compiler.targets import Target
 
-Progress = Callable[[int, int], None]
+JobListener = Callable[[int, int], None]
 """Called with (jobs done, jobs in all) as a batch advances."""
 
 DEFAULT_LIMIT_SECONDS = 300.0
@@ -31,7 +31,7 @@ def run_jobs(
     workers: int | None = None,
     limit_seconds: float = DEFAULT_LIMIT_SECONDS,
     limit_bytes: int | None = None,
-    progress: Progress | None = None,
+    progress: JobListener | None = None,
 ) -> dict[str, ObjectFile]:
     """What all jobs make, by their keys, in the order of the jobs.
 
@@ -72,7 +72,7 @@ class _Batch:
     """The state of one call: what is wanted, what is there, what failed."""
 
     def __init__(
-        self, wanted: dict[str, Job], target: Target, store: ObjectCache | None, progress: Progress | None
+        self, wanted: dict[str, Job], target: Target, store: ObjectCache | None, progress: JobListener | None
     ) -> None:
         self._wanted = wanted
         self._store = store

@@ -33,7 +33,8 @@ from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal
 from compiler.ir import DType, Graph, TensorType
-from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest, tests_of
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.tree_tables import FAN, tests_of
 from compiler.targets import Target
 
 ALIGNMENT = 64

@@ -33,7 +33,7 @@ from compiler.codegen.tir import (
     with_lanes,
 )
 from compiler.ir import DType
-from compiler.ir.ops.bitsliced_forest import FAN, SETS_PER_GROUP
+from compiler.ir.ops.tree_tables import FAN, SETS_PER_GROUP
 
 BITS = 8
 """Of a rank, and of a byte."""

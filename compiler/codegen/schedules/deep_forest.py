@@ -31,9 +31,9 @@ from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
-from compiler.ir.ops.bitsliced_forest import tests_of
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.sparse_walk import LEAF_KEY, source_bits
+from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 ROWS_AT_ONCE = (1, 2, 4, 8, 16)

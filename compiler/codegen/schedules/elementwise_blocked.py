@@ -25,8 +25,8 @@ from compiler.codegen.schedules.blocks import blocked_output, reads_channels_at_
 from compiler.codegen.schedules.elementwise import Elementwise, in_place_operands, is_elementwise
 from compiler.codegen.schedules.merging import flatten_blocks, flatten_pixels
 from compiler.codegen.schedules.region import (
+    ElementAt,
     RegionReader,
-    Source,
     as_result,
     compute_of,
     input_sources,
@@ -138,7 +138,7 @@ def _row_steps(k: KernelBuilder, first: int, width: int, step: int) -> Iterator[
         yield first + width - width % step, width % step
 
 
-def _taps(reader: RegionReader, node: Node) -> Source:
+def _taps(reader: RegionReader, node: Node) -> ElementAt:
     """Reads the result of a resampling: the sum of its taps, spelled out."""
     compute, types = compute_of(node), [operand.type for operand in node.operands]
     assert isinstance(compute, Reduction)

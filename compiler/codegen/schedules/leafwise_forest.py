@@ -23,8 +23,8 @@ from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
-from compiler.ir.ops.bitsliced_forest import tests_of
 from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
+from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 LINE_BITS = LINE.bit_length() - 1

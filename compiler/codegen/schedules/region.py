@@ -36,7 +36,8 @@ from compiler.ir.dtypes import widen_bf16
 from compiler.ir.literal import INLINE_LIMIT
 from compiler.ir.ops.constant import Constant
 
-Source = Callable[[Position], Expr]
+ElementAt = Callable[[Position], Expr]
+"""The element of a value at a logical position, in the value's arithmetic type."""
 
 
 class RegionReader:
@@ -46,9 +47,9 @@ class RegionReader:
     computed or stored itself. Constants inside the region are inlined.
     """
 
-    def __init__(self, builder: KernelBuilder, sources: Mapping[Value, Source]) -> None:
+    def __init__(self, builder: KernelBuilder, sources: Mapping[Value, ElementAt]) -> None:
         self.builder = builder
-        self.sources: dict[Value, Source] = dict(sources)
+        self.sources: dict[Value, ElementAt] = dict(sources)
         self._scopes: list[dict[tuple[object, ...], Expr]] = [{}]
         self._kept: list[Position] = []
 
@@ -60,7 +61,7 @@ class RegionReader:
         self._scopes.pop()
 
     @contextmanager
-    def override(self, value: Value, source: Source) -> Iterator[None]:
+    def override(self, value: Value, source: ElementAt) -> Iterator[None]:
         """Within the block, read ``value`` from ``source``."""
         before = self.sources.get(value)
         self.sources[value] = source
@@ -152,7 +153,7 @@ def inline_constant(op: Constant, position: Position) -> Expr:
     return result
 
 
-def load_from(array: Array, value: Value) -> Source:
+def load_from(array: Array, value: Value) -> ElementAt:
     """Read a value from memory of its physical layout."""
     layout = value.type.layout
     return lambda position: array[physical_position(position, layout)]
@@ -186,7 +187,7 @@ def parameters(builder: KernelBuilder, region: Graph) -> tuple[list[Array], list
     return inputs, outputs
 
 
-def input_sources(region: Graph, arrays: Sequence[Array]) -> dict[Value, Source]:
+def input_sources(region: Graph, arrays: Sequence[Array]) -> dict[Value, ElementAt]:
     """Sources that load the region's inputs from their arrays."""
     return {value: load_from(array, value) for value, array in zip(region.inputs, arrays, strict=True)}
 

@@ -11,8 +11,8 @@ from compiler.codegen.schedules.row_ranks import make_ranks
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import KernelBuilder, broadcast, cast, lanes, literal, select
 from compiler.ir import DType, Graph
-from compiler.ir.ops.bitsliced_forest import SETS_PER_GROUP
 from compiler.ir.ops.set_features import SetFeatures
+from compiler.ir.ops.tree_tables import SETS_PER_GROUP
 from compiler.targets import Target
 
 

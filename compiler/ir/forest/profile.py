@@ -72,8 +72,13 @@ def profile_of(forest: Forest) -> Profile:
 
 def leaf_depths(forest: Forest) -> Array:
     """i64[leaves]: the number of splits above each leaf."""
+    return node_depths(forest)[forest.splits :]
+
+
+def node_depths(forest: Forest) -> Array:
+    """i64[splits + leaves]: the number of splits above each split, then above each leaf."""
     _, depth = roots_and_depths(_parents(forest))
-    return depth[forest.splits :]
+    return depth
 
 
 def _parents(forest: Forest) -> Array:

@@ -6,31 +6,31 @@ tables: numbers out of range are clamped.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest.keys import NO_EDGE, row_keys
+from compiler.ir.forest.keys import NO_EDGE
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.forest import sample_rows
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.tree_tables import (
+    FAN,
+    SETS_PER_GROUP,
+    answers_to_tests,
+    require_sums,
+    require_tables,
+    require_tests,
+    sample_edges,
+    with_leaves,
+)
 from compiler.ir.types import TensorType
-
-FAN = 16
-"""Edges that are counted at once."""
-
-MOST_EDGES = FAN * FAN - 1
-"""Of a column: a rank is a byte."""
 
 DEEPEST = 8
 """The number of a leaf within its tree is a byte."""
-
-SETS_PER_GROUP = 8
-"""The answers to as many sets are the bits of a byte."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,6 @@ class BitslicedForest(Op):
         target: TensorType,
     ) -> tuple[TensorType, ...]:
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
-        require_rows(x, start)
         require_tests(column, edges, group, single, set_column, sets)
         require(node.rank == 2 and leaf.rank == 3, "nodes must be of rank 2, leaves of rank 3")
         trees, width = node.shape[0], leaf.shape[-1]
@@ -83,7 +82,7 @@ class BitslicedForest(Op):
             (leaf, start.dtype, (trees, 1 << self.depth, width)),
             (target, DType.I32, (trees,)),
         )
-        require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
+        require_sums(x, start, width)
         return (start,)
 
     def evaluate(
@@ -101,16 +100,7 @@ class BitslicedForest(Op):
         target: Array,
     ) -> tuple[Array, ...]:
         tests = answers_to_tests(x, column, edges, group, single, set_column, sets)
-        return (self._sums(tests, start, node, leaf, target),)
-
-    def _sums(self, tests: Array, start: Array, node: Array, leaf: Array, target: Array) -> Array:
-        result = start.copy()
-        firsts = np.clip(target, 0, start.shape[1] - leaf.shape[2])
-        with np.errstate(all="ignore"):
-            for tree, place in enumerate(places_reached(tests, node, self.depth)):
-                first = firsts[tree]
-                result[:, first : first + leaf.shape[2]] += leaf[tree, place]
-        return result
+        return (with_leaves(start, leaf, target, places_reached(tests, node, self.depth)),)
 
     @classmethod
     def samples(cls) -> list[Sample]:
@@ -123,70 +113,6 @@ class BitslicedForest(Op):
         ]
 
 
-def tests_of(group: TensorType, single: TensorType, sets: TensorType) -> int:
-    """How many tests the tables describe."""
-    return FAN * group.shape[0] + single.shape[0] + SETS_PER_GROUP * sets.shape[0]
-
-
-def require_rows(x: TensorType, start: TensorType) -> None:
-    """Raise unless these can be the rows of a forest, and what their sums start at."""
-    require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
-    require(start.dtype in (DType.F32, DType.F64), "sums are of f32 or f64")
-    require(start.rank == 2 and start.shape[0] == x.shape[0], "start must be [rows, outputs]")
-
-
-def require_tests(
-    column: TensorType,
-    edges: TensorType,
-    group: TensorType,
-    single: TensorType,
-    set_column: TensorType,
-    sets: TensorType,
-) -> None:
-    """Raise unless these are tables of tests, as ``BitslicedForest`` has them."""
-    for table in (column, edges, group, single, set_column, sets):
-        require(table.rank > 0, "a table is a scalar")
-    require_tables(
-        (column, DType.I32, column.shape[:1]),
-        (edges, DType.I32, (column.shape[0], 1 + FAN, FAN)),
-        (group, DType.I32, group.shape[:1]),
-        (single, DType.I32, (single.shape[0], 2)),
-        (set_column, DType.I32, sets.shape[:1]),
-        (sets, DType.U8, (sets.shape[0], FAN * FAN)),
-    )
-    require(column.shape[0] > 0 or group.shape[0] + sets.shape[0] == 0, "tests of columns need one")
-    require(tests_of(group, single, sets) > 0, "there are no tests")
-
-
-def require_tables(*wanted: tuple[TensorType, DType, tuple[int, ...]]) -> None:
-    """Raise unless each table has its type and shape."""
-    for table, dtype, shape in wanted:
-        require(table == TensorType(dtype, shape), f"a table is {table}, expected {TensorType(dtype, shape)}")
-
-
-def answers_to_tests(
-    x: Array, column: Array, edges: Array, group: Array, single: Array, set_column: Array, sets: Array
-) -> Array:
-    """i64[rows, tests]: 1 where a row's test holds, by the tables of ``BitslicedForest``."""
-    keys, last = row_keys(x), 2 * x.shape[1] - 1
-    ranks = ranks_of(keys[:, np.clip(column, 0, last)], edges)
-    owner = np.clip(group >> 4, 0, len(column) - 1)
-    high = ranks[:, owner, None] <= (group[:, None] & 15) * FAN + np.arange(FAN)
-    less = keys[:, np.clip(single[:, 0], 0, last)] < single[:, 1]
-    bits = answers_to_sets(ranks, set_column, sets)
-    parts = [part.reshape(len(x), math.prod(part.shape[1:])) for part in (high, less, bits)]
-    return np.concatenate(parts, axis=1).astype(np.int64)
-
-
-def answers_to_sets(ranks: Array, set_column: Array, sets: Array) -> Array:
-    """``u8[rows, sets, 8]``: 1 where a test of a set holds, by the ranks of rows in columns."""
-    owner = np.clip(np.where(set_column < 0, ~set_column, set_column), 0, ranks.shape[1] - 1)
-    answers = sets[np.arange(len(sets)), ranks[:, owner]]
-    for number in np.flatnonzero(set_column[1:] < 0) + 1:
-        answers[:, number] |= answers[:, number - 1]
-    return (answers[:, :, None] >> np.arange(SETS_PER_GROUP)) & 1
-
-
 def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
     """For each perfect tree ``i64[rows]``: the place below its last level, of 2**depth, that each row reaches."""
     rows = np.arange(len(tests))
@@ -195,13 +121,6 @@ def places_reached(tests: Array, node: Array, depth: int) -> Iterator[Array]:
         for _ in range(depth):
             place = 2 * place + tests[rows, heap[place]]
         yield place - (1 << depth)
-
-
-def ranks_of(keys: Array, edges: Array) -> Array:
-    """``u8[rows, columns]`` of keys in the columns."""
-    line = (edges[:, 0] <= keys[:, :, None]).sum(-1) % FAN
-    within = edges[np.arange(len(edges)), 1 + line]
-    return (FAN * line + (within <= keys[:, :, None]).sum(-1)).astype(np.uint8)
 
 
 def _sample(
@@ -219,14 +138,11 @@ def _sample(
     """Tables that are in order but for a few numbers out of range, and sources that come in any order."""
     generator = np.random.default_rng((rows, columns, singles, depth))
     groups, sources, set_tables = 3 * columns, (-1, 2 * features + 1), min(2 * columns, 4)
-    edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
-    edges[:, -1] = NO_EDGE
-    lines = edges.reshape(columns, FAN, FAN)
     single = np.stack([generator.integers(*sources, singles), random_array(singles).view(np.int32)], axis=1)
     single[::7, 1] = NO_EDGE
     tables = (
         generator.integers(*sources, columns, np.int32),
-        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        sample_edges(columns),
         generator.integers(-9, FAN * columns + 9, groups if columns else 0, np.int32),
         single.astype(np.int32),
         generator.integers(-1, columns + 1, set_tables, np.int32),

@@ -13,17 +13,10 @@ import numpy as np
 from compiler.ir.dtypes import DType
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
-from compiler.ir.ops.bitsliced_forest import (
-    DEEPEST,
-    BitslicedForest,
-    answers_to_tests,
-    places_reached,
-    require_rows,
-    require_tables,
-    require_tests,
-)
+from compiler.ir.ops.bitsliced_forest import DEEPEST, BitslicedForest, places_reached
 from compiler.ir.ops.sampling import random_array
 from compiler.ir.ops.sparse_walk import keys_with_leaf, sample_links, source_bits, stepped
+from compiler.ir.ops.tree_tables import answers_to_tests, require_sums, require_tables, require_tests
 from compiler.ir.types import TensorType
 
 
@@ -66,10 +59,10 @@ class DeepForest(Op):
     ) -> tuple[TensorType, ...]:
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
         require(0 <= self.usual <= self.most, "usual must be 0 to most")
-        require_rows(x, start)
         require_tests(column, edges, group, single, set_column, sets)
         require(node.rank == 2 and lower.rank == 2 and leaf.rank == 2, "nodes and leaves must be of rank 2")
         trees, (leaves, width) = node.shape[0], leaf.shape
+        require_sums(x, start, width)
         require_tables(
             (node, DType.U16, (trees, 1 << self.depth)),
             (entry, DType.I32, (trees, 1 << self.depth)),
@@ -80,7 +73,6 @@ class DeepForest(Op):
         )
         require(lower.shape[0] > 1 and leaves > 0, "there must be two nodes and a leaf")
         require(source_bits(x.shape[1]) < 31, "there are too many features")
-        require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
         return (start,)
 
     def evaluate(

@@ -16,6 +16,7 @@ from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.forest import sample_rows
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.tree_tables import require_rows
 from compiler.ir.types import TensorType
 
 
@@ -57,7 +58,7 @@ class ForestWalk(Op):
         categories: TensorType,
     ) -> tuple[TensorType, ...]:
         require(self.depth >= 0, "depth must not be negative")
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+        require_rows(x)
         require(roots.dtype is DType.I32 and roots.rank == 1, "roots must be i32[trees]")
         splits = feature.elements
         require(splits > 0 and categories.elements > 0, "tables must not be empty")

@@ -14,14 +14,9 @@ import numpy as np
 from compiler.ir.dtypes import DType
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
-from compiler.ir.ops.bitsliced_forest import (
-    BitslicedForest,
-    answers_to_tests,
-    require_rows,
-    require_tables,
-    require_tests,
-)
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.tree_tables import answers_to_tests, require_sums, require_tables, require_tests, with_leaves
 from compiler.ir.types import TensorType
 
 LINE = 8
@@ -66,7 +61,6 @@ class LeafwiseForest(Op):
         leaf: TensorType,
         target: TensorType,
     ) -> tuple[TensorType, ...]:
-        require_rows(x, start)
         require_tests(column, edges, group, single, set_column, sets)
         require(node.rank == 2 and leaf.rank == 3, "nodes must be of rank 2, leaves of rank 3")
         lines, (trees, leaves, width) = node.shape[0], leaf.shape
@@ -80,7 +74,7 @@ class LeafwiseForest(Op):
         require(lines > 0, "there must be a line")
         sizes = [LINE << more for more in range((MOST_LEAVES // LINE).bit_length())]
         require(leaves in sizes, f"a tree must have places for {LINE} to {MOST_LEAVES} leaves, a power of two")
-        require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
+        require_sums(x, start, width)
         return (start,)
 
     def evaluate(
@@ -100,12 +94,7 @@ class LeafwiseForest(Op):
         target: Array,
     ) -> tuple[Array, ...]:
         tests = answers_to_tests(x, column, edges, group, single, set_column, sets)
-        result, width = start.copy(), leaf.shape[2]
-        targets = np.clip(target, 0, start.shape[1] - width)
-        with np.errstate(all="ignore"):
-            for tree, reached in enumerate(_leaves_reached(tests, node, origin, first, leaf.shape[1])):
-                result[:, targets[tree] : targets[tree] + width] += leaf[tree, reached]
-        return (result,)
+        return (with_leaves(start, leaf, target, _leaves_reached(tests, node, origin, first, leaf.shape[1])),)
 
     @classmethod
     def samples(cls) -> list[Sample]:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest.keys import NO_EDGE, row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
-from compiler.ir.ops.bitsliced_forest import FAN, ranks_of, require_rows, require_tables
 from compiler.ir.ops.forest import sample_rows
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.tree_tables import FAN, ranks_of_rows, require_sums, require_tables, sample_edges, with_leaves
 from compiler.ir.types import TensorType
 
 GROUP_BYTES = 64
@@ -62,7 +61,6 @@ class MaskedForest(Op):
         leaf: TensorType,
         target: TensorType,
     ) -> tuple[TensorType, ...]:
-        require_rows(x, start)
         require(column.rank == 1 and first.rank == 1, "columns and questions must be of rank 1")
         require(line.rank == 2 and mask.rank == 2 and leaf.rank == 3, "lines and masks must be of rank 2, leaves of 3")
         require(mask.dtype in WORDS, "masks must be u8 to u64")
@@ -84,7 +82,7 @@ class MaskedForest(Op):
         require(min(sizes) > 0, "there must be a column, a question, a line and a mask")
         is_power = leaves > 0 and not leaves & (leaves - 1)
         require(is_power and leaves <= 8 * mask.dtype.bytes, "leaves must be a power of two, and have bits in a mask")
-        require(1 <= width <= start.shape[1], "a leaf has more values than there are outputs")
+        require_sums(x, start, width)
         return (start,)
 
     def evaluate(
@@ -101,10 +99,10 @@ class MaskedForest(Op):
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        trees, leaves, width = leaf.shape
-        keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
+        trees, leaves, _ = leaf.shape
+        ranks = ranks_of_rows(x, column, edges)
         places = np.repeat(np.clip(first, 0, len(line) - 1)[None].astype(np.int64), len(x), axis=0)
-        for asked, rank in zip(np.clip(question, 0, first.size - 1), ranks_of(keys, edges).T, strict=True):
+        for asked, rank in zip(np.clip(question, 0, first.size - 1), ranks.T, strict=True):
             places[:, asked] += rank
         places = np.minimum(places, len(line) - 1)
         open_leaves = ~np.zeros((len(x), *line.shape[1:], mask.shape[1]), mask.dtype)
@@ -112,12 +110,7 @@ class MaskedForest(Op):
         for place in places.T:
             open_leaves &= mask[np.minimum(begins + line[place], len(mask) - 1)]
         number = _lowest_bit(open_leaves.reshape(len(x), line.shape[1] * mask.shape[1])[:, :trees]) & (leaves - 1)
-        result = start.copy()
-        firsts = np.clip(target, 0, start.shape[1] - width)
-        with np.errstate(all="ignore"):
-            for tree, output in enumerate(firsts):
-                result[:, output : output + width] += leaf[tree, number[:, tree]]
-        return (result,)
+        return (with_leaves(start, leaf, target, number.T),)
 
     @classmethod
     def samples(cls) -> list[Sample]:
@@ -157,15 +150,12 @@ def _sample(
     """Tables that are in order but for a few numbers out of range; a question leaves most leaves open."""
     generator, features = np.random.default_rng((rows, columns, trees)), 6
     questions, lines, masks = max(1, columns - 2), 40, 30
-    edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
-    edges[:, -1] = NO_EDGE
-    in_lines = edges.reshape(columns, FAN, FAN)
     words = GROUP_BYTES // word.bytes
     groups = -(-trees // words)
     drawn = generator.integers(0, 256, (2, masks, GROUP_BYTES), np.uint8)
     tables = (
         generator.integers(-1, 2 * features + 1, columns, np.int32),
-        np.concatenate([in_lines[:, None, :, -1], in_lines], axis=1),
+        sample_edges(columns),
         generator.integers(-1, questions + 1, columns, np.int32),
         generator.integers(-3, lines + 3, questions, np.int32),
         generator.integers(0, masks, (lines, groups), np.uint16),

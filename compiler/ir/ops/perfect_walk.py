@@ -14,6 +14,7 @@ from compiler.ir.forest.keys import row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.forest import sample_rows
+from compiler.ir.ops.tree_tables import require_rows
 from compiler.ir.types import TensorType
 
 BLOCK_LEVELS = 3
@@ -41,7 +42,7 @@ class PerfectWalk(Op):
 
     def infer(self, x: TensorType, node: TensorType) -> tuple[TensorType, ...]:
         require(1 <= self.depth <= DEEPEST, f"depth must be 1 to {DEEPEST}")
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+        require_rows(x)
         require(node.rank == 4, "node must be [trees, blocks, 8, 2]")
         wanted = TensorType(DType.I32, (node.shape[0], blocks_of_tree(self.depth), BLOCK, 2))
         require(node == wanted, f"node is {node}, expected {wanted}")

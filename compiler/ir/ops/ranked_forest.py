@@ -12,12 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest.keys import NO_EDGE, row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
-from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES, ranks_of, require_rows, require_tables
 from compiler.ir.ops.forest import sample_rows
 from compiler.ir.ops.sampling import random_array
+from compiler.ir.ops.tree_tables import (
+    FAN,
+    MOST_EDGES,
+    ranks_of_rows,
+    require_sums,
+    require_tables,
+    sample_edges,
+    with_leaves,
+)
 from compiler.ir.types import TensorType
 
 GROUP = 64
@@ -67,10 +74,9 @@ class RankedForest(Op):
         leaf: TensorType,
         target: TensorType,
     ) -> tuple[TensorType, ...]:
-        require_rows(x, start)
         require_ranked(self.depth, column, edges, upper, lower, leaf, start.dtype)
         require_tables((target, DType.I32, leaf.shape[:1]))
-        require(leaf.shape[2] <= start.shape[1], "a leaf has more values than there are outputs")
+        require_sums(x, start, leaf.shape[2])
         return (start,)
 
     def evaluate(
@@ -84,13 +90,8 @@ class RankedForest(Op):
         leaf: Array,
         target: Array,
     ) -> tuple[Array, ...]:
-        result = start.copy()
-        firsts = np.clip(target, 0, start.shape[1] - leaf.shape[2])
         reached = leaves_reached(x, column, edges, upper, lower, self.depth)
-        for tree, (first, place) in enumerate(zip(firsts, reached, strict=True)):
-            with np.errstate(all="ignore"):
-                result[:, first : first + leaf.shape[2]] += leaf[tree, place]
-        return (result,)
+        return (with_leaves(start, leaf, target, reached),)
 
     @classmethod
     def samples(cls) -> list[Sample]:
@@ -130,9 +131,8 @@ def require_ranked(
 
 def leaves_reached(x: Array, column: Array, edges: Array, upper: Array, lower: Array, depth: int) -> Iterator[Array]:
     """For each tree the numbers ``i64[rows]`` of the leaves that rows reach."""
-    keys = row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)]
     ranks = np.zeros((len(x), columns_of_row(len(column))), np.uint8)
-    ranks[:, : len(column)] = ranks_of(keys, edges)
+    ranks[:, : len(column)] = ranks_of_rows(x, column, edges)
     row = np.arange(len(x))
 
     def holds(node: Array) -> Array:
@@ -163,14 +163,11 @@ def _sample(rows: int, columns: int, *, trees: int, depth: int, outputs: int, wi
 def sample_tables(rows: int, columns: int, *, trees: int, depth: int, width: int, dtype: DType) -> list[Array]:
     """Rows, and columns, nodes and leaves that are in order but for a few numbers out of range."""
     generator, features = np.random.default_rng((rows, columns, trees)), 6
-    edges = np.sort(random_array(columns, FAN * FAN).view(np.int32) & 0x7F7FFFFF, axis=1)
-    edges[:, -1] = NO_EDGE
-    lines = edges.reshape(columns, FAN, FAN)
     blocks = 1 << (depth - LOWER)
     return [
         sample_rows(rows, features),
         generator.integers(-1, 2 * features + 1, columns, np.int32),
-        np.concatenate([lines[:, None, :, -1], lines], axis=1),
+        sample_edges(columns),
         generator.integers(0, MOST_EDGES + 1, (-(-trees // GROUP), blocks, 2, GROUP), np.uint8),
         generator.integers(0, MOST_EDGES + 1, (trees, blocks, 2, BLOCK), np.uint8),
         random_array(trees, 1 << depth, width, dtype=dtype),

@@ -13,6 +13,7 @@ from compiler.ir.dtypes import DType
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.ranked_forest import leaves_reached, require_ranked, sample_tables
+from compiler.ir.ops.tree_tables import require_rows
 from compiler.ir.types import TensorType
 
 
@@ -36,7 +37,7 @@ class RankedLeaves(Op):
         lower: TensorType,
         leaf: TensorType,
     ) -> tuple[TensorType, ...]:
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+        require_rows(x)
         require(leaf.dtype in (DType.F32, DType.F64), "leaves are of f32 or f64")
         require_ranked(self.depth, column, edges, upper, lower, leaf, leaf.dtype)
         return (TensorType(leaf.dtype, (x.shape[0], leaf.shape[0], leaf.shape[2])),)

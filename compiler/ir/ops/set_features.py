@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest.keys import row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
-from compiler.ir.ops.bitsliced_forest import (
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
+from compiler.ir.ops.tree_tables import (
     FAN,
     SETS_PER_GROUP,
-    BitslicedForest,
     answers_to_sets,
-    ranks_of,
+    ranks_of_rows,
+    require_rows,
     require_tables,
 )
 from compiler.ir.types import TensorType
@@ -34,7 +34,7 @@ class SetFeatures(Op):
     def infer(
         self, x: TensorType, column: TensorType, edges: TensorType, set_column: TensorType, sets: TensorType
     ) -> tuple[TensorType, ...]:
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+        require_rows(x)
         require(column.rank == 1 and set_column.rank == 1, "columns must be of rank 1")
         require_tables(
             (column, DType.I32, column.shape),
@@ -46,7 +46,7 @@ class SetFeatures(Op):
         return (TensorType(DType.F32, (x.shape[0], x.shape[1] + SETS_PER_GROUP * set_column.shape[0])),)
 
     def evaluate(self, x: Array, column: Array, edges: Array, set_column: Array, sets: Array) -> tuple[Array, ...]:
-        ranks = ranks_of(row_keys(x)[:, np.clip(column, 0, 2 * x.shape[1] - 1)], edges)
+        ranks = ranks_of_rows(x, column, edges)
         answers = answers_to_sets(ranks, set_column, sets).reshape(len(x), SETS_PER_GROUP * len(sets))
         return (np.concatenate([x, answers.astype(np.float32)], axis=1),)
 

@@ -14,6 +14,7 @@ from compiler.ir.forest.keys import row_keys
 from compiler.ir.literal import Array
 from compiler.ir.op import Op, Sample, require
 from compiler.ir.ops.forest import sample_rows
+from compiler.ir.ops.tree_tables import require_rows
 from compiler.ir.types import TensorType
 
 LEAF_KEY = 0x7FFFFFFF
@@ -41,7 +42,7 @@ class SparseWalk(Op):
 
     def infer(self, x: TensorType, first: TensorType, node: TensorType) -> tuple[TensorType, ...]:
         require(0 <= self.usual <= self.most, "there must be no fewer steps than the usual ones")
-        require(x.dtype is DType.F32 and x.rank == 2 and x.shape[1] > 0, "x must be f32[rows, features]")
+        require_rows(x)
         require(first.dtype is DType.I32 and first.rank == 1, "first must be i32[trees]")
         require(node.dtype is DType.I32 and node.rank == 2 and node.shape[1] == 2, "node must be i32[nodes, 2]")
         require(node.shape[0] > 1, "there must be two nodes or more")

@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
-from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES, SETS_PER_GROUP
+from compiler.ir.ops.tree_tables import FAN, MOST_EDGES, SETS_PER_GROUP
 from compiler.passes.forests.columns import Column, SetTests, edge_columns, edge_table, ordered_tests, set_tests
 from compiler.passes.forests.perfect import perfect_trees
 
@@ -35,6 +35,11 @@ class TestTables:
         """How many there are."""
         return FAN * self.group.size + len(self.single) + SETS_PER_GROUP * len(self.sets)
 
+    @property
+    def operands(self) -> tuple[Array, ...]:
+        """The tables in the order of the op."""
+        return (self.column, self.edges, self.group, self.single, self.set_column, self.sets)
+
 
 @dataclass(frozen=True)
 class BitslicedTables:
@@ -49,8 +54,7 @@ class BitslicedTables:
     @property
     def operands(self) -> tuple[Array, ...]:
         """The tables in the order of the op."""
-        t = self.tests
-        return (t.column, t.edges, t.group, t.single, t.set_column, t.sets, self.node, self.leaf, self.target)
+        return (*self.tests.operands, self.node, self.leaf, self.target)
 
 
 def bitsliced_tables(forest: Forest, depth: int) -> BitslicedTables | None:

@@ -15,7 +15,7 @@ import numpy as np
 from compiler.ir.forest import Comparison, Forest
 from compiler.ir.forest.keys import BEYOND_INFINITY, NO_EDGE, keys_of
 from compiler.ir.literal import Array
-from compiler.ir.ops.bitsliced_forest import FAN, MOST_EDGES
+from compiler.ir.ops.tree_tables import FAN, MOST_EDGES
 
 _NEXT = (Comparison.LESS_EQUAL, Comparison.GREATER)
 """Comparisons whose border lies behind the threshold."""

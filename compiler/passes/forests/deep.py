@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.forest import Forest, numbering, roots_and_depths
+from compiler.ir.forest import Forest, numbering
+from compiler.ir.forest.profile import node_depths
 from compiler.ir.literal import Array
 from compiler.passes.forests.bitslicing import TestTables, bitsliced_tables
 from compiler.passes.forests.linking import linked_nodes
@@ -35,9 +36,7 @@ class DeepTables:
     @property
     def operands(self) -> tuple[Array, ...]:
         """The tables in the order of the op."""
-        t = self.tests
-        tests = (t.column, t.edges, t.group, t.single, t.set_column, t.sets)
-        return (*tests, self.node, self.entry, self.first, self.lower, self.leaf, self.target)
+        return (*self.tests.operands, self.node, self.entry, self.first, self.lower, self.leaf, self.target)
 
 
 def deep_tables(forest: Forest, depth: int) -> DeepTables | None:
@@ -74,12 +73,8 @@ def _upper_levels(forest: Forest, depth: int) -> tuple[Forest, Array]:
     """The forest cut below its first levels, with the numbers of its leaves as their values; and for each of them the
     node of ``forest`` that it stands for, splits before leaves."""
     children = [nodes_of(forest, side) for side in (forest.left, forest.right)]
-    parent = np.full(forest.splits + forest.leaves, -1, np.int64)
-    for side in children:
-        parent[side] = np.arange(forest.splits)
-    _, level = roots_and_depths(parent)
     no_children = np.full(forest.leaves, -1, np.int64)
-    is_upper = level[: forest.splits] < depth
+    is_upper = node_depths(forest)[: forest.splits] < depth
     sides = [np.concatenate([np.where(is_upper, side, -1), no_children]) for side in children]
     number = numbering(nodes_of(forest, forest.roots), *sides)
     # The nodes below the cut hang from nothing now.

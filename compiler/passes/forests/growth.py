@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.forest import Forest, roots_and_depths
+from compiler.ir.forest import Forest
+from compiler.ir.forest.profile import node_depths
 from compiler.ir.literal import Array
 from compiler.ir.ops.leafwise_forest import LINE
 from compiler.passes.forests.selection import nodes_of
@@ -28,11 +29,7 @@ class Growth:
         """``swapped``: bool[splits], whether rows for which a split's test holds go right."""
         fails = nodes_of(forest, np.where(swapped, forest.left, forest.right))
         holds = nodes_of(forest, np.where(swapped, forest.right, forest.left))
-        parent = np.full(forest.splits + forest.leaves, -1, np.int64)
-        for side in (fails, holds):
-            parent[side] = np.arange(forest.splits)
-        _, level = roots_and_depths(parent)
-        level = level[: forest.splits]
+        level = node_depths(forest)[: forest.splits]
         tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
         # Level by level, so that a split seldom waits for the one before it.
         order = np.lexsort((level, tree_of))

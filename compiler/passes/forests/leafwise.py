@@ -30,10 +30,8 @@ def leafwise_tables(forest: Forest) -> tuple[Array, ...] | None:
     # What fills a tree's last line are copies of leaf 0.
     node, origin = np.zeros(LINE * first[-1], np.uint16), np.zeros(LINE * first[-1], np.uint8)
     node[place], origin[place] = tests.test, growth.origin
-    t = tests.tables
-    of_tests = (t.column, t.edges, t.group, t.single, t.set_column, t.sets)
     return (
-        *of_tests,
+        *tests.tables.operands,
         node.reshape(-1, LINE),
         origin.reshape(-1, LINE),
         first.astype(np.int32),

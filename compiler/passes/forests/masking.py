@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.forest import Forest, roots_and_depths
+from compiler.ir.forest import Forest
+from compiler.ir.forest.profile import node_depths
 from compiler.ir.literal import Array
-from compiler.ir.ops.bitsliced_forest import MOST_EDGES
 from compiler.ir.ops.masked_forest import GROUP_BYTES, MOST_LEAVES, word_of
+from compiler.ir.ops.tree_tables import MOST_EDGES
 from compiler.passes.forests.columns import Column, edge_table, is_set_test, ordered_tests, set_tests
 from compiler.passes.forests.growth import Growth
 from compiler.passes.forests.selection import nodes_of
@@ -79,11 +80,7 @@ class _Closed:
         children = [nodes_of(forest, side) for side in (forest.left, forest.right)]
         below = np.zeros(forest.splits + forest.leaves, np.uint64)
         below[forest.splits :] = np.uint64(1) << number.astype(np.uint64)
-        parent = np.full(below.size, -1, np.int64)
-        for side in children:
-            parent[side] = np.arange(forest.splits)
-        _, level = roots_and_depths(parent)
-        level = level[: forest.splits]
+        level = node_depths(forest)[: forest.splits]
         deepest_first = np.argsort(-level, kind="stable")
         for here in np.split(deepest_first, np.flatnonzero(np.diff(level[deepest_first])) + 1):
             below[here] = below[children[0][here]] | below[children[1][here]]

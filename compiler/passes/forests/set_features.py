@@ -8,7 +8,7 @@ import numpy as np
 
 from compiler.ir.forest import Comparison, Forest
 from compiler.ir.literal import Array
-from compiler.ir.ops.bitsliced_forest import SETS_PER_GROUP
+from compiler.ir.ops.tree_tables import SETS_PER_GROUP
 from compiler.passes.forests.bitslicing import set_tables
 from compiler.passes.forests.columns import Column, edge_table, is_set_test, set_tests
 

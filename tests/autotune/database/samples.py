@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.autotune.validity import Validity
 from compiler.codegen.space import Choice
 from compiler.ir import Task, parse_graph
@@ -34,7 +34,7 @@ def record_of(task: Task, seconds: float | None = 1e-3, **changes: Any) -> Recor
         "version": 1,
         "toolchain": TOOLCHAIN,
         "status": Status.OK if seconds is not None else Status.CRASHED,
-        "source": Source.MEASURED,
+        "source": TimeSource.MEASURED,
         "seconds": seconds,
     }
     return Record(**{**fields, **changes})
@@ -59,7 +59,7 @@ def records(draw: st.DrawFn) -> Record:
         version=draw(st.integers(1, 2)),
         toolchain=draw(st.sampled_from([TOOLCHAIN, "generator 2"])),
         status=status,
-        source=draw(st.sampled_from(Source)),
+        source=draw(st.sampled_from(TimeSource)),
         seconds=draw(_seconds) if status is Status.OK else None,
         times=tuple(draw(st.lists(_seconds, max_size=3))),
         detail=draw(_texts),

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.autotune.database import Database, DatabaseError, prune, record_text, summaries
-from compiler.autotune.record import Record, Source, Status
+from compiler.autotune.record import Record, Status, TimeSource
 from compiler.codegen.space import Choice
 from tests.autotune.database.samples import FINGERPRINT, TASKS, VALIDITY, record_of, records, texts_of
 
@@ -40,7 +40,7 @@ def test_features_are_kept_beside_records_and_go_with_them(database: Database) -
         record_of(TASKS[0], 1e-3, provenance={"unix_time": 10.0}),
         record_of(TASKS[0], 2e-3, provenance={"unix_time": 20.0}),
         record_of(TASKS[0], None, provenance={"unix_time": 15.0}),
-        record_of(TASKS[0], 1e-3, source=Source.PREDICTED, provenance={"unix_time": 5.0}),
+        record_of(TASKS[0], 1e-3, source=TimeSource.PREDICTED, provenance={"unix_time": 5.0}),
         record_of(TASKS[0], 3e-3, provenance={"unix_time": 5.0}),
     )
     rows = [late, failed, early, predicted, bare]
@@ -93,7 +93,7 @@ def test_the_best_is_measured_fast_and_not_stale(database: Database) -> None:
         add(unfit)
     assert best() is None
     assert best() is None
-    predicted = add(record_of(TASKS[0], 1e-6, source=Source.PREDICTED, choice=OTHER))
+    predicted = add(record_of(TASKS[0], 1e-6, source=TimeSource.PREDICTED, choice=OTHER))
     assert best() == predicted
     slow = add(record_of(TASKS[0], 2e-3, choice=OTHER))
     assert best() == slow
@@ -140,7 +140,7 @@ def test_sessions_are_told_apart(database: Database) -> None:
 
 def test_summaries_count_by_kind(database: Database) -> None:
     best, default = record_of(TASKS[0], 1e-3, choice=OTHER), record_of(TASKS[0], 2e-3, is_default=True)
-    predicted = record_of(TASKS[0], 1e-4, source=Source.PREDICTED, choice=Choice.of("direct", {}), version=2)
+    predicted = record_of(TASKS[0], 1e-4, source=TimeSource.PREDICTED, choice=Choice.of("direct", {}), version=2)
     stale, failed = record_of(TASKS[0], version=7), record_of(TASKS[0], None, choice=Choice.of("tiled", {}))
     database.add(TASKS[0], [best, default, predicted, stale, failed])
     (row,) = summaries(database, VALIDITY, FINGERPRINT)

@@ -13,8 +13,8 @@ from compiler.autotune.measure.task_data import MOST_COPIES, task_data
 from compiler.ir import DType, Graph, Rewriter, Task, TensorType
 from compiler.ir.interpreter import run_graph
 from compiler.ir.op import Op
-from compiler.ir.ops import bitsliced_forest
-from compiler.ir.ops.bitsliced_forest import FAN, BitslicedForest
+from compiler.ir.ops import tree_tables
+from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.forest_walk import ForestWalk, SumLeaves
 from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
@@ -23,6 +23,7 @@ from compiler.ir.ops.perfect_walk import PerfectWalk, blocks_of_tree
 from compiler.ir.ops.ranked_forest import GROUP, RankedForest
 from compiler.ir.ops.ranked_leaves import RankedLeaves
 from compiler.ir.ops.sparse_walk import SparseWalk, source_bits
+from compiler.ir.ops.tree_tables import FAN
 from compiler.targets import resolve
 
 F32, I32, U8, U16, U64 = DType.F32, DType.I32, DType.U8, DType.U16, DType.U64
@@ -185,7 +186,7 @@ def test_rows_reach_many_leaves_of_every_tree(name: str) -> None:
 def test_tests_and_leaves_are_in_range() -> None:
     sliced = forest_operands(region_of(*PARTS["bitsliced"]), 1)
     assert sliced is not None
-    tests = bitsliced_forest.tests_of(*(PARTS["bitsliced"][1][number] for number in (4, 5, 7)))
+    tests = tree_tables.tests_of(*(PARTS["bitsliced"][1][number] for number in (4, 5, 7)))
     assert sliced[8].max() < tests and len(np.unique(sliced[8])) > tests // 2
     assert (np.diff(sliced[3][:, 1:].reshape(3, -1), axis=1) >= 0).all()
     assert (sliced[4] >> 4).max() < 3 and len(np.unique(sliced[4])) == 7

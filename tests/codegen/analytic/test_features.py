@@ -4,13 +4,16 @@ whatever its constants are."""
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
+from compiler.codegen.analytic import mca
 from compiler.codegen.analytic.assembly import read_code
 from compiler.codegen.analytic.features import kernel_features, predicted_seconds
 from compiler.codegen.kernels import choose_template, emit_kernel
 from compiler.codegen.schedules import SCHEDULES
+from compiler.codegen.space import Choice
 from compiler.codegen.tir import assembly
 from compiler.ir import Graph, Task, print_graph
 from compiler.targets import Target, resolve
@@ -26,7 +29,7 @@ NAMES = [template.name for template in SCHEDULES]
 def features_of(region: Graph, target: Target, **knobs: int) -> dict[str, float]:
     template = choose_template(region, target, SCHEDULES)
     config = {**template.space(region, target).default, **knobs}
-    emitted = emit_kernel(Task(print_graph(region)), target, (template.name, config), "kernel")
+    emitted = emit_kernel(Task(print_graph(region)), target, Choice.of(template.name, config), "kernel")
     code = read_code(assembly(emitted.kernel.func, llvm_target_dict(target)), target.isa)
     return kernel_features(region, template.name, config, code, emitted.info, target)
 
@@ -74,3 +77,18 @@ def test_a_tile_of_one_column_is_slow_and_its_features_say_why(target: Target) -
 def test_knobs_are_features() -> None:
     features = features_of(convolution(64, 64, 14, X86), X86, tile=7)
     assert features["knob_tile"] == 3
+
+
+def test_what_llvm_mca_says_is_one_feature_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "llvm-mca"
+    tool.write_text("#!/bin/sh\ncat > /dev/null; echo 'Total Cycles:      800'\n")
+    tool.chmod(0o755)
+    region = convolution(64, 64, 14, X86)
+    monkeypatch.setattr(mca, "find_mca", lambda: None)
+    without = features_of(region, X86)
+    monkeypatch.setattr(mca, "find_mca", lambda: str(tool))
+    found = features_of(region, X86)
+    assert found.pop("mca_cycles") == 8 / found["multiply_adds"]
+    assert found == without
