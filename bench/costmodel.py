@@ -8,7 +8,6 @@ date). Constants of the model were chosen by looking at the development tasks on
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from statistics import median
 
 import numpy as np
 
+from bench.arguments import command_parser
 from bench.markdown import table as markdown_table
 from bench.tables import TABLES, Table, TableError, load_tables
 from compiler.codegen.analytic.features import predicted_seconds
@@ -55,12 +55,7 @@ class Ranking:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: ranked well enough, 1: not, 2: wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.costmodel",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("costmodel", __doc__, EXAMPLE)
     parser.add_argument("tables", nargs="*", type=Path, default=[TABLES], help="tables or folders (bench/tables)")
     options = parser.parse_args(arguments)
     try:

@@ -6,12 +6,12 @@ speed. Everything goes through the public API, the way a user would do it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.arguments import command_parser
 from bench.footprint import total_bytes
 from bench.latency import SUBJECT, Comparison, Effort, PreparedModel, compare, prepare
 from bench.markdown import mebibytes, milliseconds, table
@@ -21,6 +21,12 @@ from bench.peers import Session, peer
 from bench.process import available_processors
 from bench.report import latency_table
 
+EXAMPLE = """\
+example:
+  python -m bench.demo
+
+exit status: 0 done, 1 an engine failed, 2 wrong usage
+"""
 DIGITS = "digits"
 MODELS = (DIGITS, "resnet50")
 REFERENCE = "onnxruntime"
@@ -28,12 +34,7 @@ REFERENCE = "onnxruntime"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The demo; 1 if an engine could not run a model."""
-    argparse.ArgumentParser(
-        prog="python -m bench.demo",
-        description=__doc__,
-        epilog="example:\n  python -m bench.demo\n\nexit status: 0 done, 1 an engine failed, 2 wrong usage",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args(arguments)
+    command_parser("demo", __doc__, EXAMPLE).parse_args(arguments)
     comparisons: list[Comparison] = []
     with tempfile.TemporaryDirectory(prefix="kiln-demo-") as directory:
         models: list[PreparedModel] = []

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from bench.arguments import command_parser
 from bench.exhaustive.measure import LIMITS, Effort, measure_all
 from bench.markdown import table as markdown_table
 from bench.models.forests import forest_names, make_forest
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: all defaults are good, 1: some are not, 2: wrong usage."""
     options = _parser().parse_args(arguments)
     target = host_target()
-    measure = Measure(target, options.cache, options.workers, options.points, replace(Effort(), passes=3, more=6))
+    measure = Measure(target, options.cache, options.jobs, options.points, replace(Effort(), passes=3, more=6))
     lines: list[tuple[float, tuple[str, ...]]] = []
     for name in options.models or MODELS:
         try:
@@ -195,17 +196,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.forest_defaults",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("forest_defaults", __doc__, EXAMPLE)
     parser.add_argument("models", nargs="*", metavar="MODEL", help=f"of {', '.join(forest_names()[:8])}, …, or a file")
     parser.add_argument("--batches", type=positive, nargs="+", default=BATCHES, metavar="N", help="(1 64 1000 10000)")
     parser.add_argument("--points", type=positive, default=48, metavar="N", help="most configurations of a kernel (48)")
     parser.add_argument("--cache", type=Path, default=Path("build/forests"), metavar="DIR", help="keeps objects")
-    parser.add_argument("--workers", type=positive, default=1, metavar="N", help="processes that build (1)")
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="processes that build (1)")
     parser.add_argument("--build-only", action="store_true", help="make the objects; a later run measures them")
     parser.add_argument("--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie")
     return parser

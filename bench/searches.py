@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench.arguments import command_parser
 from bench.markdown import table
 from bench.replay import GOOD, Landscape, Replay, landscapes, replay
 from bench.tables import TABLES, TableError, load_tables
@@ -58,12 +59,7 @@ class Result:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: done, 1: guided search is not good enough, 2: wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.searches",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("searches", __doc__, EXAMPLE)
     parser.add_argument("tables", nargs="*", type=Path, default=[TABLES], help="tables or folders of them")
     parser.add_argument("--search", type=_searches, default=list(SEARCHES), metavar="A,B", help=", ".join(SEARCHES))
     parser.add_argument("--seeds", type=positive, default=10, metavar="N", help="replays per search and task")

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.arguments import command_parser
 from bench.models.zoo import DEFAULT_ZOO, MissingZoo
 from bench.shipping.judge import Judge, MeasuringJudge, StaticJudge, Verdict, without_losses
 from bench.shipping.select import Selection
@@ -54,12 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="python -m bench.ship_records",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    p = command_parser("ship_records", __doc__, EXAMPLE)
     p.add_argument("--target", default="host", help="whose records (python -m compiler.targets lists them)")
     p.add_argument("--db", type=Path, default=default_database(), metavar="FILE", help="the database (the user's)")
     p.add_argument("--models", nargs="+", default=network_names(), choices=network_names(), metavar="NAME")

@@ -5,7 +5,6 @@ Compiles the kernels of sums of products to assembly, reads their loops, and pri
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from collections import Counter
@@ -18,6 +17,7 @@ from pathlib import Path
 import onnx
 
 import compiler
+from bench.arguments import command_parser
 from bench.inputs import with_known_shapes
 from bench.kernels.work import contractions
 from bench.markdown import table
@@ -57,12 +57,7 @@ class StaticKernel:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; 0: done, 1: a model cannot be compiled, 2: wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.static",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("static", __doc__, EXAMPLE)
     parser.add_argument("models", nargs="+", metavar="MODEL", help="names of the catalog")
     parser.add_argument("--target", default="host", help="whose kernels (python -m compiler.targets lists them)")
     parser.add_argument("--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie")

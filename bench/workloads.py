@@ -5,12 +5,12 @@ They are written as they are before the first pass that asks for costs, and with
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import compiler
+from bench.arguments import command_parser
 from bench.models.catalog import make_model
 from bench.models.zoo import DEFAULT_ZOO, ZOO_MODELS, MissingZoo, path_of
 from bench.suites import SUITES
@@ -27,12 +27,7 @@ NAMES = tuple(dict.fromkeys(name for suite in SUITES if suite.name in ("cnn", "t
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command, which writes a file per model; 0: done, 1: a model of the zoo is missing, 2: wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.workloads",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("workloads", __doc__, EXAMPLE)
     parser.add_argument("--zoo", type=Path, default=DEFAULT_ZOO, metavar="DIR", help="where real models lie")
     options = parser.parse_args(arguments)
     passes = PassManager.parse("standard").passes

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from bench.arguments import writable_file
+from bench.arguments import command_parser, writable_file
 from bench.conformance.cases import CaseCatalog
 from bench.conformance.engines import ENGINES
 from bench.conformance.judge import STATUSES, Verdict
@@ -48,12 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.conformance",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("conformance", __doc__, EXAMPLE)
     add = parser.add_argument
     add("--engine", choices=tuple(ENGINES), default="compiled", help="what runs the cases: compiled (default)")
     add("--filter", default="", metavar="REGEX", help="only cases whose name matches, as in node:test_add")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench.arguments import command_parser
 from bench.exhaustive.measure import Effort, local_device, measure_all
 from bench.exhaustive.tasks import STANDARD, NamedTask, UnknownTask, find_tasks
 from bench.models.catalog import UnknownModel
@@ -57,12 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.exhaustive",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("exhaustive", __doc__, EXAMPLE)
     effort = Effort()
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="MODEL:SHAPE")
     parser.add_argument("--out", type=Path, default=TABLES, metavar="DIR", help="where tables go (bench/tables)")

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.arguments import writable_file
+from bench.arguments import command_parser, writable_file
 from bench.exhaustive.tasks import NamedTask, UnknownTask, find_tasks
 from bench.machine import fingerprint
 from bench.metaschedule.contest import FORMS, ComparisonError, NoFormError, Outcome, Plan, hold
@@ -100,12 +100,7 @@ def _write(options: argparse.Namespace, text: str, measured: dict[str, object]) 
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.metaschedule",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_parser("metaschedule", __doc__, EXAMPLES)
     parser.add_argument(
         "--seconds", type=positive, default=60, metavar="N", help="of tuning, per task, tuner and form (60)"
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from tvm import tirx
 
 from compiler.codegen.tir import build_object, parallel_extent
 from compiler.targets import LlvmTarget, Target, host_target, llvm_target_dict, resolve
+from tests.codegen.loading import load_objects
 
 AnyArray = NDArray[Any]
 
@@ -54,23 +53,10 @@ def run(func: tirx.PrimFunc, *arrays: AnyArray, target: Target = HOST, end: int 
 def load(func: tirx.PrimFunc, target: Target = HOST) -> Callable[..., None]:
     """The host function, taking pointers as integers and two 32-bit integers."""
     name = str(func.attrs["global_symbol"])
-    kernel = getattr(_library(build_object([func], llvm(target))), name)
+    kernel = getattr(load_objects([build_object([func], llvm(target))]), name)
     kernel.argtypes = [ctypes.c_void_p] * (len(func.params) - 2) + [ctypes.c_int32] * 2
     kernel.restype = None
     return kernel
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="kiln-test-")
-
-
-def _library(code: bytes) -> ctypes.CDLL:
-    stem = Path(_folder().name) / hashlib.sha256(code).hexdigest()[:16]
-    object_file, library = stem.with_suffix(".o"), stem.with_suffix(".so")
-    object_file.write_bytes(code)
-    subprocess.run(["gcc", "-shared", "-o", library, object_file, "-lm"], check=True)
-    return ctypes.CDLL(str(library))
 
 
 def _emulate(

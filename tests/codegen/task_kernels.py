@@ -1,27 +1,28 @@
-"""Kernels of tasks for tests: built as the compiler builds them, loaded as few shared libraries."""
+"""Kernels of tasks for tests: built as the compiler builds them, those of one call loaded as one shared library."""
 
 from __future__ import annotations
 
 import ctypes
 import random
-import subprocess
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import count
-from pathlib import Path
+from typing import cast
 
 import numpy as np
+from tvm.tirx import PrimFunc
+from tvm_ffi import StructuralKey
 
 from compiler.codegen.kernel_info import KernelInfo
-from compiler.codegen.kernels import build_kernel
+from compiler.codegen.kernels import Emitted, emit_kernel
 from compiler.codegen.plan.packing import pack, unpack
 from compiler.codegen.schedules import Config, Template
 from compiler.codegen.space import Choice
+from compiler.codegen.tir import build_object
 from compiler.ir import Graph, Task, print_graph
 from compiler.ir.literal import Array
 from compiler.targets import Target, resolve
+from compiler.targets.llvm import llvm_target_dict
+from tests.codegen.loading import load_objects
 
 HOST = resolve("host")
 
@@ -47,23 +48,28 @@ def load_kernel(graph: Graph, target: Target = HOST, choice: Choice | None = Non
 
 
 def load_kernels(wanted: Iterable[tuple[Graph, Choice | None]], target: Target = HOST) -> list[LoadedKernel]:
-    """Kernels of regions with their configs (None: the default), for a target that this machine can run."""
-    built = [(graph, *build_kernel(Task(print_graph(graph)), target, choice)) for graph, choice in wanted]
-    # One symbol names all kernels of a task: those of its other configs go into further libraries.
-    libraries: list[dict[str, bytes]] = []
-    homes: list[int] = []
-    for _, code, info in built:
-        home = next((i for i, objects in enumerate(libraries) if objects.get(info.symbol, code) == code), None)
-        if home is None:
-            home = len(libraries)
-            libraries.append({})
-        libraries[home][info.symbol] = code
-        homes.append(home)
-    loaded = [_library(objects) for objects in libraries]
+    """Kernels of regions with their configs (None: the default), for a target that this machine can run.
+
+    Configs that make the same code share a function.
+    """
+    emitted: list[tuple[Graph, Emitted]] = []
+    for graph, choice in wanted:
+        task = Task(print_graph(graph))
+        emitted.append((graph, emit_kernel(task, target, choice, f"k_{task.hash}")))
+    keys = [StructuralKey(each.kernel.func) for _, each in emitted]
+    distinct = {key: each.kernel.func for key, (_, each) in zip(keys, emitted, strict=True)}
+    # A task gives its name to the kernels of all configs, but a library has a name once.
+    symbols = {key: f"kernel{number}" for number, key in enumerate(distinct)}
+    llvm = llvm_target_dict(target)
+    library = load_objects([build_object([_named(func, symbols[key])], llvm) for key, func in distinct.items()])
     return [
-        LoadedKernel(graph, info, getattr(loaded[home], info.symbol))
-        for (graph, _, info), home in zip(built, homes, strict=True)
+        LoadedKernel(graph, each.info, getattr(library, symbols[key]))
+        for (graph, each), key in zip(emitted, keys, strict=True)
     ]
+
+
+def _named(func: PrimFunc, symbol: str) -> PrimFunc:
+    return cast(PrimFunc, func.with_attr("global_symbol", symbol))
 
 
 def sampled_choices(template: Template, graph: Graph, target: Target, count: int, seed: int = 0) -> list[Choice]:
@@ -78,9 +84,9 @@ def check_that_knobs_matter(template: Template, graph: Graph, target: Target, se
     space = template.space(graph, target)
     config = space.sample(random.Random(seed))
     assert config is not None
-    seen: dict[str, Config] = {}
+    seen: dict[StructuralKey, Config] = {}
     for other in (config, *space.neighbours(config)):
-        twin = seen.setdefault(str(template.emit(graph, other, target, "k").func), other)
+        twin = seen.setdefault(StructuralKey(template.emit(graph, other, target, "k").func), other)
         assert twin is other, f"{twin} and {other} make the same code"
 
 
@@ -111,34 +117,3 @@ def run_kernel(kernel: LoadedKernel, operands: Sequence[Array]) -> list[Array]:
         kernel.call([*packed_operands(kernel.graph, operands), *results], begin, end)
     types = [output.type for output in kernel.graph.outputs]
     return [unpack(array, type_.layout, type_.shape) for array, type_ in zip(results, types, strict=False)]
-
-
-@cache
-def _compiler_support() -> str:
-    """The static library with what the processor lacks, such as conversions of half floats."""
-    found = subprocess.run(["cc", "-print-libgcc-file-name"], check=True, capture_output=True, text=True)
-    return found.stdout.strip()
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="kiln-test-")
-
-
-_NUMBERS = count()
-
-
-def _library(objects: dict[str, bytes]) -> ctypes.CDLL:
-    """The objects in one shared library. The linker is called directly: its driver takes four times as long."""
-    stem = Path(_folder().name) / f"kernels{next(_NUMBERS)}"
-    stem.mkdir()
-    paths: list[Path] = []
-    for symbol, code in objects.items():
-        paths.append(stem / f"{symbol}.o")
-        paths[-1].write_bytes(code)
-    library = stem.with_suffix(".so")
-    subprocess.run(["ld", "-shared", "-o", library, *paths, "-lm", _compiler_support()], check=True)
-    for path in paths:
-        path.unlink()
-    stem.rmdir()
-    return ctypes.CDLL(str(library))

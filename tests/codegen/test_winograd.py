@@ -103,9 +103,8 @@ class Case:
 
 def check(case: Case, outputs: int, kernels: Sequence[LoadedKernel]) -> None:
     """All kernels are right, touch nothing outside, and do not depend on how their iterations are split."""
-    for number, kernel in enumerate(kernels):
-        assert kernel.info.template.startswith("winograd/")
-        (actual,) = run_guarded(kernel, case.kernel_operands(outputs), flush_end=number % 2 == 0)
+    assert all(kernel.info.template.startswith("winograd/") for kernel in kernels)
+    for (actual,) in run_guarded(kernels, case.kernel_operands(outputs)):
         case.assert_right(outputs, actual)
 
 
@@ -135,7 +134,7 @@ def test_equals_the_direct_convolution(name: str, outputs: int) -> None:
 def test_every_configuration_gives_the_same_results(outputs: int) -> None:
     case = Case((1, 35, 13, 15), 70, residual=True, activation="relu")
     graph = case.blocked(outputs, HOST, 2)
-    choices = sampled_choices(Winograd(), graph, HOST, 20)
+    choices = sampled_choices(Winograd(), graph, HOST, 12)
     check(case, outputs, load_kernels((graph, choice) for choice in choices))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,17 +31,18 @@ def check_region(
 def check_kernel(kernel: LoadedKernel, operands: Sequence[Array], expected: Sequence[Expected], seed: int = 0) -> None:
     """The results are right; they are the same bits however the iterations are split and ordered and whatever the
     memory held before; nothing outside is touched; and overwriting an operand is fine where the kernel says so."""
-    generator = np.random.default_rng(seed)
-    first = _run(kernel, operands, [(0, kernel.info.extent)], fill=0x5A, flush_end=True)
-    for array, output, want in zip(first, kernel.graph.outputs, expected, strict=True):
+    whole, parts = [(0, kernel.info.extent)], random_parts(np.random.default_rng(seed), kernel.info.extent)
+    first = _Run.of(kernel, operands, whole, fill=0x5A, flush_end=True)
+    second = _Run.of(kernel, operands, parts, fill=0xC3, flush_end=False)
+    others = [_Run.of(kernel, operands, parts, fill=0x5A, flush_end=True, overwritten=i) for i in kernel.info.in_place]
+    call_guarded(*(run.call for run in (first, second, *others)))
+    for array, output, want in zip(first.outcome(), kernel.graph.outputs, expected, strict=True):
         stored = Expected(*(pack(part, output.type.layout) for part in (want.value, want.slack, want.free)))
         assert_as_expected(array, stored, f"{kernel.info.template} {kernel.info.config}")
-    parts = random_parts(generator, kernel.info.extent)
-    second = _run(kernel, operands, parts, fill=0xC3, flush_end=False)
-    _assert_same_bits(second, first, f"split as {parts}")
-    for index in kernel.info.in_place:
-        third = _run(kernel, operands, parts, fill=0x5A, flush_end=True, overwritten=index)
-        _assert_same_bits(third, first, f"split as {parts} and overwriting operand {index}")
+    _assert_same_bits(second.outcome(), first.outcome(), f"split as {parts}")
+    for run in others:
+        how = f"split as {parts} and overwriting operand {run.overwritten}"
+        _assert_same_bits(run.outcome(), first.outcome(), how)
 
 
 def random_parts(generator: np.random.Generator, extent: int) -> list[tuple[int, int]]:
@@ -50,32 +52,46 @@ def random_parts(generator: np.random.Generator, extent: int) -> list[tuple[int,
     return [parts[i] for i in generator.permutation(len(parts))]
 
 
-def _run(
-    kernel: LoadedKernel,
-    operands: Sequence[Array],
-    parts: Parts,
-    *,
-    fill: int,
-    flush_end: bool,
-    overwritten: int | None = None,
-) -> list[Array]:
-    """The stored results of one guarded run; ``overwritten`` is the operand whose memory the result takes."""
-    arena = Arena(flush_end=flush_end)
-    stored = [arena.array(array) for array in packed_operands(kernel.graph, operands)]
-    before = [array.copy() for array in stored]
-    results = [arena.array(array) for array in blank_results(kernel, fill)]
-    if overwritten is not None:
-        results[0] = stored[overwritten]
+@dataclass(frozen=True)
+class _Run:
+    """A guarded run: arrays as stored, those of the operands also as they were before. ``overwritten`` is the operand
+    whose memory the result takes."""
 
-    def call() -> None:
-        for begin, end in parts:
-            kernel.call([*stored, *results], begin, end)
+    kernel: LoadedKernel
+    parts: Parts
+    before: Sequence[Array]
+    stored: Sequence[Array]
+    results: Sequence[Array]
+    overwritten: int | None
 
-    call_guarded(call)
-    for index, (array, original) in enumerate(zip(stored, before, strict=True)):
-        untouched = array.tobytes() == original.tobytes()
-        assert untouched or index == overwritten, f"operand {index} was changed"
-    return [array.copy() for array in results[: len(kernel.graph.outputs)]]
+    @staticmethod
+    def of(
+        kernel: LoadedKernel,
+        operands: Sequence[Array],
+        parts: Parts,
+        *,
+        fill: int,
+        flush_end: bool,
+        overwritten: int | None = None,
+    ) -> _Run:
+        arena = Arena(flush_end=flush_end)
+        before = packed_operands(kernel.graph, operands)
+        stored = [arena.array(array) for array in before]
+        results = [arena.array(array) for array in blank_results(kernel, fill)]
+        if overwritten is not None:
+            results[0] = stored[overwritten]
+        return _Run(kernel, parts, before, stored, results, overwritten)
+
+    def call(self) -> None:
+        for begin, end in self.parts:
+            self.kernel.call([*self.stored, *self.results], begin, end)
+
+    def outcome(self) -> Sequence[Array]:
+        """The results after ``call``; no other operand has changed."""
+        for index, (array, original) in enumerate(zip(self.stored, self.before, strict=True)):
+            untouched = array.tobytes() == original.tobytes()
+            assert untouched or index == self.overwritten, f"operand {index} was changed"
+        return self.results[: len(self.kernel.graph.outputs)]
 
 
 def _assert_same_bits(actual: Sequence[Array], wanted: Sequence[Array], how: str) -> None:

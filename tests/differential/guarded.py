@@ -49,25 +49,30 @@ class Arena:
         return copy
 
 
-def call_guarded(action: Callable[[], None]) -> None:
-    """Run ``action`` in a child that shares the arenas' memory. Raises CallFailedError if a signal ends it."""
+def call_guarded(*actions: Callable[[], None]) -> None:
+    """Run ``actions`` in turn in a child that shares the arenas' memory: to start one takes longer than most actions.
+    Raises CallFailedError with the number of the action that a signal ends, or that raises."""
+    progress = np.frombuffer(mmap.mmap(-1, _PAGE), np.int32)
     child = os.fork()
     if child == 0:
-        signal.alarm(CALL_SECONDS)
         try:
-            action()
+            for number, action in enumerate(actions):
+                progress[0] = number
+                signal.alarm(CALL_SECONDS)
+                action()
         except Exception:  # noqa: BLE001 -- told to the parent, which raises
             traceback.print_exc()
             os._exit(1)
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
+    which = f"call {progress[0] + 1} of {len(actions)}"
     if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise CallFailedError("the call raised an exception, which is printed above")
+        raise CallFailedError(f"{which} raised an exception, which is printed above")
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         hint = {"SIGSEGV": "an access outside of an array", "SIGALRM": "no end"}.get(name, "a trap")
-        raise CallFailedError(f"the kernel ended with {name}: {hint}")
+        raise CallFailedError(f"{which} ended with {name}: {hint}")
 
 
 def pointers(arrays: Sequence[Array]) -> list[ctypes.c_void_p]:

@@ -71,7 +71,7 @@ def check_case(case: Case, cache: Path) -> None:
     check_compiled(case.graph, case.inputs, cache)
 
 
-@settings(max_examples=40, suppress_health_check=SLOW)
+@settings(max_examples=30, suppress_health_check=SLOW)
 @given(drawn=graphs(), algorithm=st.sampled_from(ALGORITHMS))
 def test_graphs(cache: Path, drawn: Drawn, algorithm: str) -> None:
     check_graph(drawn, algorithm, cache)

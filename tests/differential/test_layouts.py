@@ -63,7 +63,7 @@ def check(drawn: Drawn, seed: int, target: Target, cache: Path) -> None:
 SEEDS = st.integers(0, 2**16)
 
 
-@settings(max_examples=30, suppress_health_check=SLOW)
+@settings(max_examples=20, suppress_health_check=SLOW)
 @given(drawn=networks(), seed=SEEDS)
 def test_networks_in_random_layouts(cache: Path, drawn: Drawn, seed: int) -> None:
     check(drawn, seed, HOST, cache)

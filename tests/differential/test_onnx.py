@@ -44,7 +44,7 @@ def check(case: OnnxCase, cache: Path) -> None:
         assert_as_expected(ours[name], expected, name)
 
 
-@settings(max_examples=40, suppress_health_check=SLOW)
+@settings(max_examples=30, suppress_health_check=SLOW)
 @given(case=onnx_cases())
 def test_models_agree_with_onnx_runtime(cache: Path, case: OnnxCase) -> None:
     check(case, cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import sys
 
@@ -44,10 +45,15 @@ def test_help_has_an_example_and_the_exit_status(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_wrong_option_is_wrong_usage(command: str) -> None:
-    done = run(command, "--no-such-option")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+def test_a_wrong_option_is_wrong_usage(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, which mostly has what the command imports."""
+    monkeypatch.setattr(sys, "argv", [command, "--no-such-option"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(command, run_name="__main__", alter_sys=True)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.batching import batched
+from compiler.batching import FEWEST_ROWS, ROWS_PER_VECTOR_BYTE, batched
 from compiler.ir import Graph, parse_graph
 from compiler.passes import PassManager
 from compiler.targets import resolve
@@ -35,3 +35,13 @@ def test_rows_that_are_read_once_need_not_fit_in_a_cache() -> None:
 def test_other_rows_do() -> None:
     assert rows_of_tile(3, "walk") == 8 * TARGET.vector_bytes
     assert 4 * 3000 * rows_of_tile(3000, "walk") <= TARGET.l2_bytes
+
+
+def test_a_tile_stays_in_the_second_level_cache_unless_it_would_have_too_few_rows() -> None:
+    def rows_of(features: int) -> int:
+        text = f'graph "g" (%0 "x": f32[1,{features}]) {{\n%1 = neg(%0) : f32[1,{features}]\nreturn %1 "y"\n}}'
+        return batched(parse_graph(text), TARGET, lambda graph: graph).rows
+
+    assert FEWEST_ROWS < rows_of(1000) < ROWS_PER_VECTOR_BYTE * TARGET.vector_bytes
+    assert 2 * 4 * 1000 * rows_of(1000) <= TARGET.l2_bytes
+    assert rows_of(20_000) == FEWEST_ROWS

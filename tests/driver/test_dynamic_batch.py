@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 import compiler
 import runtime
-from compiler.batching import FEWER_ROWS, FEWEST_ROWS, ROWS_PER_VECTOR_BYTE
+from compiler.batching import FEWER_ROWS, ROWS_PER_VECTOR_BYTE
 from compiler.build import main
 from compiler.ir import parse_graph
 from compiler.targets import resolve
@@ -176,11 +176,3 @@ def test_another_machine() -> None:
     assert batch is not None
     assert batch.rows == ROWS_PER_VECTOR_BYTE * target.vector_bytes
     assert [tile.rows for tile in batch.smaller] == [1]
-
-
-def test_a_tile_stays_in_the_second_level_cache() -> None:
-    wide = parse_graph('graph "wide" (%0 "x": f32[1,20000]) {\n%1 = neg(%0) : f32[1,20000]\nreturn %1 "y"\n}')
-    with compiler.compile(wide, "x86-64-v3", dynamic_batch=True, verify=False) as artifact:
-        plan = artifact.report.plan
-    assert plan.batch is not None
-    assert FEWEST_ROWS <= plan.batch.rows < ROWS_PER_VECTOR_BYTE * artifact.report.target.vector_bytes

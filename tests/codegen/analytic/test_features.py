@@ -4,9 +4,11 @@ whatever its constants are."""
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from tvm_ffi import StructuralKey
 
 from compiler.codegen.analytic import mca
 from compiler.codegen.analytic.assembly import read_code
@@ -30,8 +32,14 @@ def features_of(region: Graph, target: Target, **knobs: int) -> dict[str, float]
     template = choose_template(region, target, SCHEDULES)
     config = {**template.space(region, target).default, **knobs}
     emitted = emit_kernel(Task(print_graph(region)), target, Choice.of(template.name, config), "kernel")
-    code = read_code(assembly(emitted.kernel.func, llvm_target_dict(target)), target.isa)
+    code = read_code(assembly_of(StructuralKey(emitted.kernel.func), target), target.isa)
     return kernel_features(region, template.name, config, code, emitted.info, target)
+
+
+@lru_cache(maxsize=8)
+def assembly_of(func: StructuralKey, target: Target) -> str:
+    """Of a kernel that was not just compiled; that LLVM writes the same every time is tested elsewhere."""
+    return assembly(func.key, llvm_target_dict(target))
 
 
 def seconds_of(region: Graph, target: Target, **knobs: int) -> float:
