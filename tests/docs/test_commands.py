@@ -44,6 +44,7 @@ def test_help_has_an_example_and_the_exit_status(command: str) -> None:
     assert re.search(r"^exit status: 0 .*, 1 .*, 2 ", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.filterwarnings("ignore:.* found in sys.modules:RuntimeWarning")  # other tests have imported it
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_wrong_option_is_wrong_usage(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -145,7 +145,7 @@ def test_driver_on_arm(driver: str, tmp_path: Path, toolchain: Toolchain) -> Non
     if not toolchain.available():
         pytest.skip(f"{toolchain.compiler[0]} or {toolchain.emulator[0]} is not installed")
     artifact = BUILDERS[driver](tmp_path / "artifact", toolchain)
-    program = compile_driver(driver, artifact, toolchain)
+    program = compile_driver(driver, artifact, toolchain, "-DTEST_EMULATED")
     assert run_command(*toolchain.emulator, program, artifact) == "ok\n"
 
 
