@@ -9,7 +9,15 @@ import numpy as np
 from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
 from compiler.ir.ops.tree_tables import FAN, MOST_EDGES, SETS_PER_GROUP
-from compiler.passes.forests.columns import Column, SetTests, edge_columns, edge_table, ordered_tests, set_tests
+from compiler.passes.forests.columns import (
+    Column,
+    SetTests,
+    edge_columns,
+    edge_table,
+    is_swapped,
+    ordered_tests,
+    set_tests,
+)
 from compiler.passes.forests.perfect import perfect_trees
 
 MOST_TESTS = 1 << 16
@@ -102,8 +110,8 @@ class SplitTests:
         first_test[is_ranked] = FAN * first_line
         first_test[~is_ranked] = FAN * group.size + np.cumsum(sizes) - sizes
         set_column, sets, numbers = set_tables(of_sets, len(ranked))
-        test, swapped = np.zeros(forest.splits, np.int64), np.zeros(forest.splits, np.bool_)
-        test[ordered.split], swapped[ordered.split] = first_test[column_of] + place, ordered.swapped
+        test = np.zeros(forest.splits, np.int64)
+        test[ordered.split] = first_test[column_of] + place
         for own, of_own in zip(of_sets, numbers, strict=True):
             test[own.split] = FAN * group.size + len(single) + of_own
         tables = TestTables(
@@ -114,7 +122,7 @@ class SplitTests:
             set_column,
             sets,
         )
-        return SplitTests(tables, test, swapped)
+        return SplitTests(tables, test, is_swapped(forest))
 
 
 def _single_table(columns: list[Column]) -> Array:

@@ -43,11 +43,16 @@ def is_set_test(forest: Forest) -> Array:
     return np.isin(forest.comparison, _SETS)
 
 
+def is_swapped(forest: Forest) -> Array:
+    """bool[splits]: whether rows for which a split's test holds, as tables have it, go right."""
+    return np.isin(forest.comparison, _SWAPPED)
+
+
 def ordered_tests(forest: Forest) -> OrderedTests:
     """All splits but those of sets and of equality."""
     split = np.flatnonzero(~is_set_test(forest))
     comparison = forest.comparison[split]
-    swapped = np.isin(comparison, _SWAPPED)
+    swapped = is_swapped(forest)[split]
     edge = keys_of(forest.threshold[split]).astype(np.int64) + np.isin(comparison, _NEXT)
     holds_for_missing = forest.default_left[split] != swapped
     source = forest.feature[split].astype(np.int64) + np.where(holds_for_missing, forest.features, 0)

@@ -12,7 +12,7 @@ from compiler.ir.forest.profile import node_depths
 from compiler.ir.literal import Array
 from compiler.ir.ops.masked_forest import GROUP_BYTES, MOST_LEAVES, word_of
 from compiler.ir.ops.tree_tables import MOST_EDGES
-from compiler.passes.forests.columns import Column, edge_table, is_set_test, ordered_tests, set_tests
+from compiler.passes.forests.columns import Column, edge_table, is_set_test, is_swapped, ordered_tests, set_tests
 from compiler.passes.forests.growth import Growth
 from compiler.passes.forests.selection import nodes_of
 
@@ -41,7 +41,7 @@ def masked_tables(forest: Forest) -> tuple[Array, ...] | None:
     first = np.cumsum(answers) - answers
     columns = [part for question in questions for part in question.columns]
     owner = np.repeat(np.arange(len(questions)), [len(question.columns) for question in questions])
-    growth = Growth.of(forest, _swapped(forest))
+    growth = Growth.of(forest, is_swapped(forest))
     closed = _Closed.of(forest, growth.leaf)
     tree_of = np.repeat(np.arange(forest.trees), np.diff(forest.first_split))
     line = np.zeros((int(answers.sum()), groups), np.uint16)
@@ -162,11 +162,3 @@ def _questions(forest: Forest) -> list[_Question]:
         sets = set_tests(forest, int(feature))
         found.append(_SetQuestion(int(feature), sets.edges, sets.split, sets.holds))
     return sorted(found, key=lambda question: question.source % forest.features)
-
-
-def _swapped(forest: Forest) -> Array:
-    """bool[splits]: whether rows for which a test holds, as those say that tests are made of, go right."""
-    tests = ordered_tests(forest)
-    swapped = np.zeros(forest.splits, np.bool_)
-    swapped[tests.split] = tests.swapped
-    return swapped
