@@ -29,11 +29,11 @@ from compiler.codegen.analytic import estimator
 from compiler.codegen.space import Choice
 from compiler.codegen.task_spaces import task_spaces
 from compiler.ir import Task
+from compiler.model_tuner.forest_forms import forest_forms
+from compiler.model_tuner.survey import Survey, of_rows
 from compiler.passes import PassManager, context_for
 from compiler.source import LoadError, Source
 from compiler.targets import Target, host_target
-from compiler.tuner.forest_forms import forest_forms
-from compiler.tuner.survey import Survey, of_rows
 
 EXAMPLE = """\
 example: python -m bench.forest_defaults higgs year --batches 1 10000

@@ -25,8 +25,8 @@ from compiler.codegen.template_versions import template_versions
 from compiler.codegen.toolchain import how_to_run
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
+from compiler.model_tuner.networks import network_names
 from compiler.targets import TargetError, resolve
-from compiler.tuner.networks import network_names
 
 EXAMPLE = """\
 example: python -m compiler.tune --target arm_cortex_a72 --budget 2h --db a72.db

@@ -77,9 +77,13 @@ def save_table(table: Table, path: Path) -> None:
 
 
 def load_table(path: Path) -> Table:
-    """Read a table. Raises TableError if the file is none."""
+    """Read a table. Raises TableError if the file cannot be read or is none."""
     try:
-        fields = json.loads(lzma.decompress(path.read_bytes()))
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        fields = json.loads(lzma.decompress(content))
         points = tuple(Point(row["config"], row["seconds"], row["features"]) for row in fields["points"])
         table = Table(
             fields["task"],
@@ -90,7 +94,7 @@ def load_table(path: Path) -> Table:
             Space.from_json(json.dumps(fields["space"])),
             points,
         )
-    except (OSError, lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (lzma.LZMAError, EOFError, ValueError, KeyError, TypeError) as error:
         raise TableError(f"{path}: not a table of measurements: {error}") from error
     if any(point.config not in table.space for point in points) or len(table.by_choice) != len(points):
         raise TableError(f"{path}: its points are not configurations of its space, each once")

@@ -1,6 +1,7 @@
 """`python -m bench.workloads`: write the standard networks that the tuner ships, from the models of the suites.
 
-They are written as they are before the first pass that asks for costs, and without weights (`compiler.tuner.networks`).
+They are written as they are before the first pass that asks for costs, and without weights
+(`compiler.model_tuner.networks`).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from bench.arguments import command_parser
 from bench.models.catalog import make_model
 from bench.models.zoo import DEFAULT_ZOO, ZOO_MODELS, MissingZoo, path_of
 from bench.suites import SUITES
+from compiler.model_tuner.networks import FIRST_PASS, save_network
 from compiler.passes import PassManager
-from compiler.tuner.networks import FIRST_PASS, save_network
 
 EXAMPLE = """\
 example: python -m bench.workloads --zoo ../shared/zoo

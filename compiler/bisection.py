@@ -21,7 +21,7 @@ from compiler.ir.literal import Array
 from compiler.ir.ops.movement import Relayout
 from compiler.passes import PassManager
 from compiler.source import OracleError, Source
-from compiler.tuning import context_of
+from compiler.tuning_records import context_of
 from compiler.verification import build_runner, differences, tolerance_for
 
 

@@ -42,7 +42,7 @@ from compiler.proof import Proof
 from compiler.source import LoadError, Source
 from compiler.steps import StepListener, Steps
 from compiler.targets import Target, TargetError, resolve
-from compiler.tuning import RecordsUsed, Tuning, context_of, open_tuning, records_used
+from compiler.tuning_records import RecordsUsed, Tuning, context_of, open_tuning, records_used
 from compiler.verification import RunError, tolerance_for
 from runtime import __version__
 from runtime.jsonfields import Json

@@ -26,7 +26,7 @@ from compiler.passes import (
     PipelineReport,
 )
 from compiler.targets import Target, TargetError, resolve
-from compiler.tuning import context_of
+from compiler.tuning_records import context_of
 from runtime.progress import ProgressBar
 
 EXAMPLES = """\

@@ -1,6 +1,6 @@
 """``python -m compiler.tune``: find fast kernels for models on a device, and look after what was found.
 
-Owns arguments, messages and exit codes; tuning is ``compiler.tuner``, records are ``compiler.autotune.database``.
+Owns arguments, messages and exit codes; tuning is ``compiler.model_tuner``, records are ``compiler.autotune.database``.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from compiler.codegen.objects import JobsFailedError, WorkerStartError
 from compiler.codegen.toolchain import how_to_run
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
+from compiler.model_tuner.keep import Kept, tasks_of, those_that_hold
+from compiler.model_tuner.report import write_tuning_report
+from compiler.model_tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
+from compiler.model_tuner.trial import trials
+from compiler.model_tuner.upkeep import Selection, list_best, list_tasks, validity_of
+from compiler.model_tuner.view import Board, View, expectation, summary_table
+from compiler.model_tuner.withdraw import recorded_tasks, withdraw, without
 from compiler.source import Source
 from compiler.targets import resolve
-from compiler.tuner.keep import Kept, tasks_of, those_that_hold
-from compiler.tuner.report import write_tuning_report
-from compiler.tuner.run import LOCAL, Request, local_builder, peak_of, tune_models
-from compiler.tuner.trial import trials
-from compiler.tuner.upkeep import Selection, list_best, list_tasks, validity_of
-from compiler.tuner.view import Board, View, expectation, summary_table
-from compiler.tuner.withdraw import recorded_tasks, withdraw, without
 
 EXAMPLES = """\
 examples:

@@ -32,8 +32,8 @@ from compiler.codegen.space import Choice
 from compiler.codegen.task_spaces import task_spaces
 from compiler.codegen.toolchain import find_compiler
 from compiler.ir import Task
+from compiler.model_tuner.run import GUIDED
 from compiler.targets import Target
-from compiler.tuner.run import GUIDED
 
 ROUND = 32
 """Trials between two looks at the clock, which the session also looks at itself."""

@@ -27,14 +27,14 @@ from compiler.codegen.task_spaces import task_spaces
 from compiler.driver import Settings, build
 from compiler.errors import BuildError
 from compiler.ir import Task
+from compiler.model_tuner.compare import compare
+from compiler.model_tuner.forecast import ModelsSurveyed
+from compiler.model_tuner.keep import ever_fewer, tasks_of
+from compiler.model_tuner.networks import FIRST_PASS, load_network
+from compiler.model_tuner.promise import Promise, promises
+from compiler.model_tuner.survey import Model, Survey
 from compiler.passes import PassManager, context_for
 from compiler.source import Source
-from compiler.tuner.compare import compare
-from compiler.tuner.forecast import ModelsSurveyed
-from compiler.tuner.keep import ever_fewer, tasks_of
-from compiler.tuner.networks import FIRST_PASS, load_network
-from compiler.tuner.promise import Promise, promises
-from compiler.tuner.survey import Model, Survey
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """The tuner: which configuration of which template is fastest for a task on a target, and a database of the answers.
 
-``Database`` and ``tune`` are loaded when they are first used. ``tune`` is the door to ``compiler.tuner``, which knows
-models; the tuner itself sees tasks and code generation only, so the door is a name and not an import.
+``Database`` and ``tune`` are loaded when they are first used. ``tune`` is the door to ``compiler.model_tuner``, which
+knows models; the tuner itself sees tasks and code generation only, so the door is a name and not an import.
 """
 
 from __future__ import annotations
 
 import importlib
 
-_HOMES = {"Database": "compiler.autotune.database", "tune": "compiler.tuner.api"}
+_HOMES = {"Database": "compiler.autotune.database", "tune": "compiler.model_tuner.api"}
 
 __all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -1,2 +1,2 @@
 from compiler.autotune.database import Database as Database
-from compiler.tuner.api import tune as tune
+from compiler.model_tuner.api import tune as tune

@@ -9,10 +9,10 @@ import pytest
 from bench.exhaustive.measure import Effort
 from bench.forest_defaults import Kernel, Measure, Program, batch_seconds, main, program_of, rows_of_table
 from compiler.codegen.space import Choice
+from compiler.model_tuner.survey import of_rows
 from compiler.passes import PassManager
 from compiler.targets import resolve
-from compiler.tuner.survey import of_rows
-from tests.tuner.test_forest_forms import CODE, OTHERS, SLICED, SUMS, WALK, cost_of, costs_of, kind_of, one_row
+from tests.model_tuner.test_forest_forms import CODE, OTHERS, SLICED, SUMS, WALK, cost_of, costs_of, kind_of, one_row
 
 
 def program(rows: int, expected: float, default: float, best: float) -> Program:

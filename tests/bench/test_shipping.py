@@ -18,8 +18,8 @@ from compiler.codegen.schedules import SCHEDULES
 from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task
+from compiler.model_tuner.promise import Promise
 from compiler.targets import resolve
-from compiler.tuner.promise import Promise
 from tests.autotune.database.samples import FINGERPRINT, TASKS, TOOLCHAIN, VALIDITY, record_of
 
 OTHER = Choice.of("tiled", {"rows": 8})

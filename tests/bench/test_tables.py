@@ -58,6 +58,11 @@ def test_what_is_no_table_is_named(tmp_path: Path, content: bytes) -> None:
         load_table(path)
 
 
+def test_a_table_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"absent\.json\.xz: cannot be read: No such file or directory$"):
+        load_table(tmp_path / "absent.json.xz")
+
+
 def test_a_point_outside_the_space_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "odd.json.xz"
     table = some_table()

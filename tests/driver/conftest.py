@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from compiler.ir import save_graph
-from tests.tuner.samples import network
+from tests.model_tuner.samples import network
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ import pytest
 from compiler.autotune import Database
 from compiler.autotune.record import TimeSource
 from compiler.driver import Settings
+from compiler.model_tuner.upkeep import validity_of
 from compiler.targets import resolve
 from compiler.tune import main
-from compiler.tuner.upkeep import validity_of
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="dask is not installed")

@@ -15,16 +15,16 @@ from compiler.autotune.record import Record, Status, TimeSource
 from compiler.codegen.space import Choice
 from compiler.driver import Settings
 from compiler.ir import Task
+from compiler.model_tuner.compare import Gain, compare, gain_of
+from compiler.model_tuner.promise import Promise
+from compiler.model_tuner.upkeep import validity_of
+from compiler.model_tuner.view import Board
+from compiler.model_tuner.withdraw import withdraw
 from compiler.source import Source
 from compiler.targets import resolve
 from compiler.tune import budget, main
-from compiler.tuner.compare import Gain, compare, gain_of
-from compiler.tuner.promise import Promise
-from compiler.tuner.upkeep import validity_of
-from compiler.tuner.view import Board
-from compiler.tuner.withdraw import withdraw
 from tests.driver.conftest import small_model
-from tests.tuner.samples import MATMUL, tuned_database
+from tests.model_tuner.samples import MATMUL, tuned_database
 
 
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -249,7 +249,7 @@ def test_records_that_cannot_be_put_aside_are_an_error_and_stay(
     def full(database: Database, path: Path, **_: object) -> int:
         raise DatabaseError(path, "No space left on device")
 
-    monkeypatch.setattr("compiler.tuner.withdraw.export_records", full)
+    monkeypatch.setattr("compiler.model_tuner.withdraw.export_records", full)
     trials = Trials(few=1)
     assert tune_with(trials) == 1
     said = capsys.readouterr()

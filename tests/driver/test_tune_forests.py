@@ -13,8 +13,8 @@ import runtime
 from compiler.autotune import Database, tune
 from compiler.autotune.record import TimeSource
 from compiler.codegen.plan import KernelCall
+from compiler.model_tuner.compare import compare
 from compiler.tune import main
-from compiler.tuner.compare import compare
 from frontends.xgboost import Prediction
 
 FIXTURES = Path(__file__).parent.parent / "frontends" / "xgboost" / "fixtures" / "3.1.3"
@@ -57,7 +57,7 @@ def test_the_command_compares_builds_on_a_tile_and_on_a_row(
 ) -> None:
     path = str(FIXTURES / "softprob.json")
     monkeypatch.setattr(
-        "compiler.tuner.trial.compare", lambda a, b, rounds=0, rows=0: compare(a, b, rounds=3, rows=rows)
+        "compiler.model_tuner.trial.compare", lambda a, b, rounds=0, rows=0: compare(a, b, rounds=3, rows=rows)
     )
     assert main([path, "--trials", "2", "--db", str(tmp_path / "t.db")]) == 0
     printed = capsys.readouterr().out

@@ -16,9 +16,9 @@ from compiler.autotune import Database
 from compiler.autotune.record import Status
 from compiler.autotune.session import Effort, Session
 from compiler.codegen.objects import WorkerStartError
+from compiler.model_tuner.run import Request
+from compiler.model_tuner.view import View
 from compiler.tune import main
-from compiler.tuner.run import Request
-from compiler.tuner.view import View
 from tests.autotune.fakes import kit
 from tests.conftest import REPOSITORY
 

@@ -29,7 +29,7 @@ from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
 from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables, safe_index
-from compiler.codegen.schedules.region import is_one_op, parameters
+from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal
 from compiler.ir import DType, Graph, TensorType
@@ -56,8 +56,7 @@ class BitslicedForests:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""
-        (node,) = region.nodes
-        return block_space(node.operands[9].type, target)
+        return block_space(named_types(region)["leaf"], target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a block of rows."""
@@ -65,9 +64,8 @@ class BitslicedForests:
         builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         inputs, (result,) = parameters(builder, region)
         operands = Operands(*inputs)
-        tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
         depth = as_type(BitslicedForest, node.op).depth
-        return ForestKernel(builder, operands, result, 1 << depth, tests, config, target).emit()
+        return ForestKernel(builder, operands, result, 1 << depth, config, target).emit()
 
 
 def block_space(leaf: TensorType, target: Target) -> Space:
@@ -116,20 +114,20 @@ class ForestKernel:
         operands: Operands,
         result: Array,
         places: int,
-        tests: int,
         config: Config,
         target: Target,
     ) -> None:
         self.k, self.operands, self.result = builder, operands, result
-        self.test_count, self.tile = tests, config["trees"]
+        self.tile = config["trees"]
         self.rows = block_rows(operands.x.shape[0], target)
         self.lanes = self.rows // 64
         self.key_lanes = target.lanes(DType.I32.bytes)
         self.scratch_bytes = 0
         o = operands
+        self.test_count = tests_of(o.group, o.single, o.sets)
         tables = TestTables(o.column, o.edges, o.group, o.single, o.set_column, o.sets)
         sizes = (
-            (DType.U64, (tests, self.lanes)),
+            (DType.U64, (self.test_count, self.lanes)),
             (DType.U64, (3 * FAN, self.lanes)),
             (DType.U8, (o.column.shape[0], self.rows)),
             (DType.U8, (self.tile, self.rows)),

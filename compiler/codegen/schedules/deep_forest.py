@@ -26,14 +26,13 @@ from tvm.ir import Expr
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, tile_sizes
 from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.schedules.linked_nodes import LinkedTree, take_steps
-from compiler.codegen.schedules.region import is_one_op, parameters
+from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
 from compiler.ir.ops.deep_forest import DeepForest
 from compiler.ir.ops.sparse_walk import LEAF_KEY, source_bits
-from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 ROWS_AT_ONCE = (1, 2, 4, 8, 16)
@@ -59,9 +58,9 @@ class DeepForests:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``rows``: that walk at once."""
-        (node,) = region.nodes
-        trees = node.operands[8].type.shape[0]
-        far = node.operands[11].type.bytes > target.l2_bytes
+        types = named_types(region)
+        trees = types["node"].shape[0]
+        far = types["lower"].bytes > target.l2_bytes
         return Space((Knob("trees", tile_sizes(trees), 1), Knob("rows", ROWS_AT_ONCE, FAR_ROWS if far else USUAL_ROWS)))
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
@@ -70,11 +69,10 @@ class DeepForests:
         builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         inputs, (result,) = parameters(builder, region)
         *upper, entry, first, lower, leaf, trees_target = inputs
-        tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
         own = [*upper, leaf, trees_target]
         operands = Operands(*own)
         walk = _Walk(builder, as_type(DeepForest, node.op), entry, first, lower, config["rows"])
-        return _DeepKernel(builder, operands, result, walk, tests, config, target).emit()
+        return _DeepKernel(builder, operands, result, walk, config, target).emit()
 
 
 class _DeepKernel(ForestKernel):
@@ -84,12 +82,11 @@ class _DeepKernel(ForestKernel):
         operands: Operands,
         result: Array,
         walk: _Walk,
-        tests: int,
         config: Config,
         target: Target,
     ) -> None:
         self.walk = walk
-        super().__init__(builder, operands, result, 1 << walk.op.depth, tests, {**config, "bytes": 0}, target)
+        super().__init__(builder, operands, result, 1 << walk.op.depth, {**config, "bytes": 0}, target)
 
     def declare_scratch(self, sizes: Sequence[tuple[DType, tuple[int, ...]]]) -> list[Array]:
         """With the keys of all rows of the block."""

@@ -19,12 +19,11 @@ from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, block_space
 from compiler.codegen.schedules.bitsliced_tests import safe_index
-from compiler.codegen.schedules.region import is_one_op, parameters
+from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal
 from compiler.ir import DType, Graph
 from compiler.ir.ops.leafwise_forest import LINE, LeafwiseForest
-from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 LINE_BITS = LINE.bit_length() - 1
@@ -42,18 +41,15 @@ class LeafwiseForests:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``trees``: of a tile; ``bytes``: whether leaves are looked up byte by byte."""
-        (node,) = region.nodes
-        return block_space(node.operands[11].type, target)
+        return block_space(named_types(region)["leaf"], target)
 
     def emit(self, region: Graph, config: Config, target: Target, symbol: str) -> Kernel:
         """An iteration of the parallel loop is a block of rows."""
-        (node,) = region.nodes
         builder = KernelBuilder(symbol, index_bits=8 * target.pointer_bytes, scalar=True)
         inputs, (result,) = parameters(builder, region)
         *shared, origin, first, leaf, trees_target = inputs
-        tests = tests_of(*(node.operands[number].type for number in (4, 5, 7)))
         operands = Operands(*[*shared, leaf, trees_target])
-        return _LeafwiseKernel(builder, operands, result, origin, first, tests, config, target).emit()
+        return _LeafwiseKernel(builder, operands, result, origin, first, config, target).emit()
 
 
 class _LeafwiseKernel(ForestKernel):
@@ -64,12 +60,11 @@ class _LeafwiseKernel(ForestKernel):
         result: Array,
         origin: Array,
         first: Array,
-        tests: int,
         config: Config,
         target: Target,
     ) -> None:
         self.origin, self.first, self.most = origin, first, operands.leaf.shape[1]
-        super().__init__(builder, operands, result, 2 * self.most, tests, config, target)
+        super().__init__(builder, operands, result, 2 * self.most, config, target)
         self.origins = self.nodes.part(self.most, (self.most,))
 
     def declare_scratch(self, sizes: Sequence[tuple[DType, tuple[int, ...]]]) -> list[Array]:

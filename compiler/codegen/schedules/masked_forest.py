@@ -22,7 +22,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
-from compiler.codegen.schedules.region import is_one_op, parameters
+from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_sums import RowSums
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -52,8 +52,7 @@ class MaskedForests:
 
     def space(self, region: Graph, target: Target) -> Space:
         """``groups``: whose masks are combined at once."""
-        (node,) = region.nodes
-        groups = node.operands[7].type.shape[0]
+        (groups,) = named_types(region)["begin"].shape
         sizes = tuple(count for count in TOGETHER if count <= max(1, groups))
         return Space((Knob("groups", sizes, max(count for count in sizes if count <= USUAL)),))
 

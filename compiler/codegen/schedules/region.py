@@ -7,6 +7,7 @@ computes of its producers down to loads of the region's inputs. It knows nothing
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import UnionType
@@ -31,7 +32,7 @@ from compiler.codegen.tir import (
     row_major_strides,
     select,
 )
-from compiler.ir import DType, Graph, Layout, Node, Op, Value
+from compiler.ir import DType, Graph, Layout, Node, Op, TensorType, Value
 from compiler.ir.dtypes import widen_bf16
 from compiler.ir.literal import INLINE_LIMIT
 from compiler.ir.ops.constant import Constant
@@ -178,6 +179,13 @@ def is_one_op(region: Graph, kinds: type[Op] | UnionType) -> bool:
         and nodes[0].operands == region.inputs
         and nodes[0].results == region.outputs
     )
+
+
+def named_types(region: Graph) -> dict[str, TensorType]:
+    """The types of the inputs of a region of one op, by the names that the op's ``infer`` gives its operands."""
+    (node,) = region.nodes
+    names = inspect.signature(node.op.infer).parameters
+    return dict(zip(names, (value.type for value in node.operands), strict=True))
 
 
 def parameters(builder: KernelBuilder, region: Graph) -> tuple[list[Array], list[Array]]:

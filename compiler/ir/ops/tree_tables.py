@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 
@@ -28,7 +29,14 @@ SETS_PER_GROUP = 8
 """The answers to as many sets are the bits of a byte."""
 
 
-def tests_of(group: TensorType, single: TensorType, sets: TensorType) -> int:
+class Shaped(Protocol):
+    """What has a shape: a type, an array, or an array in a kernel."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+def tests_of(group: Shaped, single: Shaped, sets: Shaped) -> int:
     """How many tests the tables describe."""
     return FAN * group.shape[0] + single.shape[0] + SETS_PER_GROUP * sets.shape[0]
 

@@ -9,9 +9,9 @@ import pytest
 from compiler.batching import FEWER_ROWS, ROWS_PER_VECTOR_BYTE
 from compiler.ir import DType, Graph, Rewriter, Task, TensorType
 from compiler.ir.ops.forest import ForestSums
+from compiler.model_tuner.survey import SecondsOf, Survey, of_rows, tuning_tasks
 from compiler.passes import CostsOf, PassManager
 from compiler.targets import resolve
-from compiler.tuner.survey import SecondsOf, Survey, of_rows, tuning_tasks
 from tests.ir.forest.examples import EXAMPLE
 
 TARGET = resolve("znver4")

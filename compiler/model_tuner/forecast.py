@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compiler.ir import Task
-from compiler.tuner.survey import Survey
+from compiler.model_tuner.survey import Survey
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from compiler.tuner.keep import RETRIES, Kept, ever_fewer, those_that_hold
-from compiler.tuner.promise import Promise
+from compiler.model_tuner.keep import RETRIES, Kept, ever_fewer, those_that_hold
+from compiler.model_tuner.promise import Promise
 
 
 def promised(*gains: float) -> Kept:

@@ -7,8 +7,8 @@ from dataclasses import replace
 from compiler.artifact import Artifact
 from compiler.autotune.database import Database
 from compiler.driver import Settings, build
+from compiler.model_tuner.compare import Gain, batches_of, compare
 from compiler.source import Source
-from compiler.tuner.compare import Gain, batches_of, compare
 
 LONGER = 151
 """Rounds of a comparison that could not show in the usual ones that nothing is lost."""

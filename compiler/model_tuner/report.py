@@ -17,12 +17,12 @@ from compiler.autotune.record import Record
 from compiler.autotune.validity import Validity
 from compiler.ir import Op, Task
 from compiler.ir.parser import ParseError
+from compiler.model_tuner.analysis import CHECKPOINTS, Run, compared_searches, knob_effects, runs_of, samples_of
+from compiler.model_tuner.description import describe
+from compiler.model_tuner.survey import least_flops
+from compiler.model_tuner.view import us
 from compiler.report.html import cell, escape, table
 from compiler.targets import Target
-from compiler.tuner.analysis import CHECKPOINTS, Run, compared_searches, knob_effects, runs_of, samples_of
-from compiler.tuner.description import describe
-from compiler.tuner.survey import least_flops
-from compiler.tuner.view import us
 from runtime.files import replacing
 
 _PAGE = Path(__file__).parent / "report.html"

@@ -11,15 +11,15 @@ from compiler.autotune.events import TaskKnown, TasksAdopted, TrialDone
 from compiler.autotune.tuning_task import TuningTask
 from compiler.codegen.analytic import estimator
 from compiler.ir import Task
+from compiler.model_tuner.forecast import ModelsSurveyed
+from compiler.model_tuner.promise import Promise, connected, promises
+from compiler.model_tuner.survey import Survey, what_is_computed, without_costs
+from compiler.model_tuner.view import Board
 from compiler.passes import PassManager
 from compiler.targets import resolve
-from compiler.tuner.forecast import ModelsSurveyed
-from compiler.tuner.promise import Promise, connected, promises
-from compiler.tuner.survey import Survey, what_is_computed, without_costs
-from compiler.tuner.view import Board
 from tests.autotune.database.samples import TASKS, record_of
-from tests.tuner.samples import network
-from tests.tuner.test_forest_forms import costs_of
+from tests.model_tuner.samples import network
+from tests.model_tuner.test_forest_forms import costs_of
 
 A, B, C, D, E = TASKS
 ESTIMATE = 1.0

@@ -34,13 +34,13 @@ from compiler.codegen.toolchain import find_compiler, how_to_run
 from compiler.driver import Settings
 from compiler.errors import BuildError
 from compiler.ir import Task
+from compiler.model_tuner.forecast import ModelsSurveyed
+from compiler.model_tuner.networks import FIRST_PASS, load_network, network_names
+from compiler.model_tuner.survey import Model, Survey, of_rows, tuning_tasks, without_costs
 from compiler.passes import PassManager, context_for
 from compiler.source import Source
 from compiler.targets import Target
-from compiler.tuner.forecast import ModelsSurveyed
-from compiler.tuner.networks import FIRST_PASS, load_network, network_names
-from compiler.tuner.survey import Model, Survey, of_rows, tuning_tasks, without_costs
-from compiler.tuning import open_tuning
+from compiler.tuning_records import open_tuning
 
 Listener = Callable[[Event | ModelsSurveyed], None]
 

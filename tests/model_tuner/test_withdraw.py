@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compiler.autotune.database import Database, DatabaseError, import_records, record_text
-from compiler.tuner.withdraw import recorded_tasks, withdraw, without
+from compiler.model_tuner.withdraw import recorded_tasks, withdraw, without
 from tests.autotune.database.samples import FINGERPRINT, TASKS, record_of
 
 OURS, THEIRS = ([record_of(task, provenance={"session": name}) for task in TASKS[:3]] for name in ("ours", "theirs"))

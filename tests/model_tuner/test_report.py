@@ -11,10 +11,10 @@ import pytest
 
 from compiler.artifact import SaveError
 from compiler.autotune.validity import Validity
-from compiler.tuner.analysis import Run, compared_searches, knob_effects, runs_of
-from compiler.tuner.report import render_tuning_report, write_tuning_report
+from compiler.model_tuner.analysis import Run, compared_searches, knob_effects, runs_of
+from compiler.model_tuner.report import render_tuning_report, write_tuning_report
 from tests.autotune.fakes import TARGET, FakeBuilder
-from tests.tuner.samples import tuned_database
+from tests.model_tuner.samples import tuned_database
 
 VALIDITY = Validity("toolchain 1", {"tiled": 1, "generic": 2})
 

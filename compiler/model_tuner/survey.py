@@ -23,9 +23,9 @@ from compiler.ir.ops.constant import Constant
 from compiler.ir.ops.contraction import Conv
 from compiler.ir.ops.movement import Relayout
 from compiler.ir.ops.winograd import WinogradConv
+from compiler.model_tuner.forest_forms import forest_alternatives, is_part_of_forest
 from compiler.passes import CostsOf, PassManager, context_for
 from compiler.targets import Target
-from compiler.tuner.forest_forms import forest_alternatives, is_part_of_forest
 
 NEAR = 1.5
 """A form is worth a trial whose cost is at most so many times that of the cheapest form."""

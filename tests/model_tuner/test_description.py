@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from compiler.ir import Task
-from compiler.tuner.description import describe
-from tests.tuner.samples import MATMUL
+from compiler.model_tuner.description import describe
+from tests.model_tuner.samples import MATMUL
 
 CONV = """graph "task" (%0 "x": f32[1,32,4,4]{1:16}, %1 "w": f32[64,32,1,1]{1:16,0:64}, %2 "b": f32[1,64,1,1]{1:16}) {
   %3 = conv(%0, %1) {strides = [2, 2], low = [0, 0], high = [0, 0], dilations = [1, 1]} : f32[1,64,2,2]

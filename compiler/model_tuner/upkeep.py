@@ -12,8 +12,8 @@ from compiler.codegen.extensions import extensions_of
 from compiler.codegen.template_versions import template_versions
 from compiler.driver import Settings
 from compiler.ir import Task
-from compiler.tuner.description import describe
-from compiler.tuner.view import us
+from compiler.model_tuner.description import describe
+from compiler.model_tuner.view import us
 
 
 def validity_of(settings: Settings) -> Validity:

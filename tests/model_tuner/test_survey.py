@@ -11,13 +11,13 @@ from compiler.autotune.lookup import TunedChoices
 from compiler.codegen.analytic import estimator
 from compiler.ir import ROW_MAJOR
 from compiler.ir.ops.constant import Constant
+from compiler.model_tuner.networks import FIRST_PASS, load_network, network_names, save_network
+from compiler.model_tuner.survey import Model, SecondsOf, Survey, tuning_tasks, what_is_computed, without_costs
 from compiler.passes import PassManager, context_for
 from compiler.targets import resolve
-from compiler.tuner.networks import FIRST_PASS, load_network, network_names, save_network
-from compiler.tuner.survey import Model, SecondsOf, Survey, tuning_tasks, what_is_computed, without_costs
 from tests.autotune.database.samples import VALIDITY, record_of
-from tests.tuner.samples import network
-from tests.tuner.test_forest_forms import costs_of
+from tests.model_tuner.samples import network
+from tests.model_tuner.test_forest_forms import costs_of
 
 TARGET = resolve("znver4")
 PEAK = 1e11

@@ -10,10 +10,10 @@ from rich.console import Console
 
 from compiler.autotune.events import DeviceBack, DeviceLost
 from compiler.autotune.session import Effort, Session
-from compiler.tuner.compare import gain_of
-from compiler.tuner.forecast import Forecast, ModelsSurveyed, mean_gain
-from compiler.tuner.survey import Survey
-from compiler.tuner.view import View, expectation, summary_table, us
+from compiler.model_tuner.compare import gain_of
+from compiler.model_tuner.forecast import Forecast, ModelsSurveyed, mean_gain
+from compiler.model_tuner.survey import Survey
+from compiler.model_tuner.view import View, expectation, summary_table, us
 from tests.autotune.fakes import FakeDevice, kit, tuning_task
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from compiler.ir import Task
-from compiler.tuner.forecast import Known, ModelsSurveyed, spent
+from compiler.model_tuner.forecast import Known, ModelsSurveyed, spent
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from compiler.codegen.schedules import SCHEDULES
 from compiler.codegen.space import Choice
 from compiler.ir import Graph, Task
 from compiler.targets import TARGETS, Target, resolve
-from tests.tuner.samples import MATMUL
+from tests.model_tuner.samples import MATMUL
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FILES = sorted(FOLDER.glob("*"))

@@ -17,11 +17,11 @@ from compiler.autotune.session import Effort
 from compiler.driver import Settings, build_errors
 from compiler.errors import BuildError
 from compiler.ir import TensorType
+from compiler.model_tuner.forecast import Forecast
+from compiler.model_tuner.run import LOCAL, Listener, Request, peak_of, tune_models
+from compiler.model_tuner.view import Board
 from compiler.source import Source
 from compiler.targets import Target, resolve
-from compiler.tuner.forecast import Forecast
-from compiler.tuner.run import LOCAL, Listener, Request, peak_of, tune_models
-from compiler.tuner.view import Board
 
 
 @dataclass(frozen=True)

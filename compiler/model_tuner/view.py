@@ -15,8 +15,8 @@ from compiler.autotune.events import DeviceBack, DeviceLost, Event, TaskKnown, T
 from compiler.autotune.record import Status
 from compiler.autotune.tuning_task import TuningTask
 from compiler.ir import Task
-from compiler.tuner.forecast import Forecast, ModelsSurveyed, forecasts, mean_gain
-from compiler.tuner.promise import Promise, promises
+from compiler.model_tuner.forecast import Forecast, ModelsSurveyed, forecasts, mean_gain
+from compiler.model_tuner.promise import Promise, promises
 
 ROWS = 20
 """Tasks in the live table, the heaviest."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from compiler.tuner.promise import Promise
+from compiler.model_tuner.promise import Promise
 
 RETRIES = 3
 """Sets of records that are tried when all of them together do not hold: an eighth of the first is left of the last."""
