@@ -83,7 +83,8 @@ class StaticJudge:
 
     def __init__(self, settings: Settings, validity: Validity) -> None:
         self._settings, self._validity = settings, validity
-        self._builder = WorkerBuilder(settings.target, settings.cache / "kernels", settings.workers)
+        cache = settings.cache / "kernels"
+        self._builder = WorkerBuilder(settings.target, cache, settings.workers, estimates_only=True)
         self._defaults: dict[Task, Choice] = {}
         self._known: dict[tuple[Task, Choice], float] = {}
 

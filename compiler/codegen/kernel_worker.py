@@ -14,6 +14,7 @@ from compiler.codegen.computes import COMPUTES, Compute
 from compiler.codegen.extensions import load_module
 from compiler.codegen.kernel_jobs import KernelRequest
 from compiler.codegen.kernels import (
+    Emitted,
     IllegalConfigError,
     NoTemplateError,
     build_kernel,
@@ -22,7 +23,7 @@ from compiler.codegen.kernels import (
     emit_kernel,
 )
 from compiler.codegen.schedules import SCHEDULES, Template
-from compiler.codegen.tir import object_and_assembly
+from compiler.codegen.tir import assembly, object_and_assembly
 from compiler.ir import Op, Task
 from compiler.targets import Target
 from compiler.targets.llvm import llvm_target_dict
@@ -75,23 +76,47 @@ def versions(arguments: str, target: Target) -> tuple[bytes, str]:
 def candidate(arguments: str, target: Target) -> tuple[bytes, str]:
     """The object for a request that has a choice, under a symbol of its own, and as JSON what tuners want to know of
     it: ``info``, ``version``, ``features`` and ``predicted_seconds``."""
+    emitted = _emit_candidate(arguments, target)
+    code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
+    return code, _note(emitted, text, target, asks_mca=True)
+
+
+def estimate(arguments: str, target: Target) -> tuple[bytes, str]:
+    """No object, and the rest of what ``candidate`` says, for tuners that run nothing: machine code is made twice for
+    an object and its text, which is most of the time. Nobody learns from what ``llvm-mca`` says of it, either."""
+    emitted = _emit_candidate(arguments, target)
+    text = assembly(emitted.kernel.func, llvm_target_dict(target))
+    return b"", _note(emitted, text, target, asks_mca=False)
+
+
+def _emit_candidate(arguments: str, target: Target) -> Emitted:
     request = KernelRequest.from_json(arguments)
     ops, schedules = load_extensions(request)
     assert request.choice is not None, "a candidate has a template and knobs"
     task = Task(request.task)
     check_choice(task, target, request.choice, ops=ops, schedules=schedules)
     symbol = f"k_{task.hash}_{_digest(str(request.choice))}"
-    emitted = emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
-    code, text = object_and_assembly(emitted.kernel.func, llvm_target_dict(target))
-    read = read_code(text, target.isa)
-    features = kernel_features(emitted.region, emitted.template.name, emitted.config, read, emitted.info, target)
+    return emit_kernel(task, target, request.choice, symbol, ops=ops, schedules=schedules)
+
+
+def _note(emitted: Emitted, text: str, target: Target, *, asks_mca: bool) -> str:
+    """What tuners want to know of a candidate whose assembly is ``text``."""
+    features = kernel_features(
+        emitted.region,
+        emitted.template.name,
+        emitted.config,
+        read_code(text, target.isa),
+        emitted.info,
+        target,
+        asks_mca=asks_mca,
+    )
     note = {
         "info": emitted.info.to_json(),
         "version": emitted.template.version,
         "features": features,
         "predicted_seconds": predicted_seconds(features, target),
     }
-    return code, json.dumps(note)
+    return json.dumps(note)
 
 
 def _digest(text: str) -> str:

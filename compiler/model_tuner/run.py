@@ -247,10 +247,17 @@ def peak_of(request: Request) -> float:
     return target.peak_flops_per_cycle * hertz
 
 
-def local_builder(settings: Settings, workers: int | None = None) -> Builder:
-    """Builds candidates in worker processes of this machine."""
+def local_builder(settings: Settings, workers: int | None = None, *, estimates_only: bool = False) -> Builder:
+    """Builds candidates, or only estimates them, in worker processes of this machine."""
     ops, schedules = extensions_of(settings.ops), extensions_of(settings.schedules)
-    return WorkerBuilder(settings.target, settings.cache / "kernels", workers, ops=ops, schedules=schedules)
+    return WorkerBuilder(
+        settings.target,
+        settings.cache / "kernels",
+        workers,
+        ops=ops,
+        schedules=schedules,
+        estimates_only=estimates_only,
+    )
 
 
 def _local_device(settings: Settings, runner: str) -> Device:
@@ -261,12 +268,14 @@ def _local_device(settings: Settings, runner: str) -> Device:
 def _parts(request: Request, transport: Transport | None, workers: int) -> Generator[tuple[Builder, Device | None]]:
     """What builds candidates, and what runs them."""
     settings, runner = request.settings, request.runner or ""
+    runs_nothing = transport is None
     if request.executor == LOCAL:
-        yield local_builder(settings, workers), None if transport is None else _local_device(settings, runner)
+        builder = local_builder(settings, workers, estimates_only=runs_nothing)
+        yield builder, None if runs_nothing else _local_device(settings, runner)
         return
     # Its packages are optional.
     cluster = importlib.import_module("compiler.autotune.measure.cluster")
     with cluster.connect(request.executor) as client:
-        builder = cluster.ClusterBuilder(client, partial(local_builder, settings, 1))
+        builder = cluster.ClusterBuilder(client, partial(local_builder, settings, 1, estimates_only=runs_nothing))
         device = cluster.ClusterDevice(client, partial(_local_device, settings, runner), runner)
-        yield builder, None if transport is None else device
+        yield builder, None if runs_nothing else device

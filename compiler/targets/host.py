@@ -15,6 +15,7 @@ from compiler.targets.devices.arm_cortex_a53 import ARM_CORTEX_A53
 from compiler.targets.devices.arm_cortex_a72 import ARM_CORTEX_A72
 from compiler.targets.devices.arm_cortex_a76 import ARM_CORTEX_A76
 from compiler.targets.devices.armv7a_neon import ARMV7A_NEON
+from compiler.targets.devices.cascadelake import CASCADELAKE
 from compiler.targets.devices.icelake_server import ICELAKE_SERVER
 from compiler.targets.devices.neoverse_n1 import NEOVERSE_N1
 from compiler.targets.devices.skylake_avx512 import SKYLAKE_AVX512
@@ -30,7 +31,8 @@ from compiler.targets.target import Target, TargetError
 # Family and model numbers: Intel Software Developer's Manual volume 4, table 2-1; AMD's Processor Programming
 # References.
 _X86_MODELS: Final[tuple[tuple[str, int, range, Target], ...]] = (
-    ("GenuineIntel", 6, range(0x55, 0x56), SKYLAKE_AVX512),  # Skylake, Cascade Lake, Cooper Lake
+    ("GenuineIntel", 6, range(0x55, 0x56), CASCADELAKE),  # Cascade Lake, Cooper Lake
+    ("GenuineIntel", 6, range(0x55, 0x56), SKYLAKE_AVX512),
     ("GenuineIntel", 6, range(0x6A, 0x6B), ICELAKE_SERVER),
     ("GenuineIntel", 6, range(0x6C, 0x6D), ICELAKE_SERVER),  # Ice Lake D
     ("GenuineIntel", 6, range(0x8F, 0x90), ICELAKE_SERVER),  # Sapphire Rapids

@@ -8,6 +8,7 @@ from compiler.targets.devices.arm_cortex_a53 import ARM_CORTEX_A53
 from compiler.targets.devices.arm_cortex_a72 import ARM_CORTEX_A72
 from compiler.targets.devices.arm_cortex_a76 import ARM_CORTEX_A76
 from compiler.targets.devices.armv7a_neon import ARMV7A_NEON
+from compiler.targets.devices.cascadelake import CASCADELAKE
 from compiler.targets.devices.icelake_server import ICELAKE_SERVER
 from compiler.targets.devices.neoverse_n1 import NEOVERSE_N1
 from compiler.targets.devices.skylake_avx512 import SKYLAKE_AVX512
@@ -24,6 +25,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     X86_64_V3,
     X86_64_V4,
     SKYLAKE_AVX512,
+    CASCADELAKE,
     ICELAKE_SERVER,
     ZNVER3,
     ZNVER4,

@@ -37,6 +37,7 @@ def arm(parts: list[int], features: str, isa: str = "aarch64") -> CpuInfo:
     ("info", "mcpu", "like"),
     [
         (x86("GenuineIntel", 6, 85, V4), "skylake-avx512", "skylake-avx512"),
+        (x86("GenuineIntel", 6, 85, f"{V4} avx512_vnni"), "cascadelake", "cascadelake"),
         (x86("GenuineIntel", 6, 106, ICELAKE), "icelake-server", "icelake-server"),
         (x86("AuthenticAMD", 25, 17, f"{ICELAKE} avx512_bf16 sse4a"), "znver4", "znver4"),
         (x86("AuthenticAMD", 26, 2, f"{ICELAKE} avx512_bf16 avx_vnni sse4a"), "znver5", "znver5"),
@@ -60,10 +61,10 @@ def test_known_machines(info: CpuInfo, mcpu: str, like: str) -> None:
     assert host.fingerprint() == resolve(like).fingerprint()
 
 
-def test_cascade_lake_is_skylake_with_the_dot_product() -> None:
-    host = detect(x86("GenuineIntel", 6, 85, f"{V4} avx512_vnni"), CACHES)
-    assert host.mcpu == "skylake-avx512"
-    assert host.mattr == ("+avx512vnni",)
+def test_cooper_lake_is_cascade_lake_with_bfloat16() -> None:
+    host = detect(x86("GenuineIntel", 6, 85, f"{V4} avx512_vnni avx512_bf16"), CACHES)
+    assert host.mcpu == "cascadelake"
+    assert host.mattr == ("+avx512bf16",)
     assert host.dot_products == ("vnni",)
 
 

@@ -27,6 +27,7 @@ from compiler.ir import Task
 from compiler.targets import Target
 
 EMITTER = "compiler.codegen.kernel_worker:candidate"
+ESTIMATOR = "compiler.codegen.kernel_worker:estimate"
 LIMIT_SECONDS = 60.0
 LIMIT_BYTES = 4 << 30
 
@@ -42,6 +43,7 @@ class WorkerBuilder:
         limit_seconds: how long one candidate may take.
         limit_bytes: how much memory one candidate may take beyond what a worker has.
         ops, schedules: from outside the tree.
+        estimates_only: no objects, which nothing will run: only what the static model says.
     """
 
     target: Target
@@ -51,6 +53,7 @@ class WorkerBuilder:
     limit_bytes: int = LIMIT_BYTES
     ops: tuple[Extension, ...] = ()
     schedules: tuple[Extension, ...] = ()
+    estimates_only: bool = False
 
     def build(self, task: Task, choices: Sequence[Choice]) -> list[Built]:
         """One result per choice, in their order; raises WorkerStartError when no worker comes up."""
@@ -74,7 +77,7 @@ class WorkerBuilder:
 
     def _job(self, task: Task, choice: Choice) -> Job:
         request = KernelRequest(task.text, self.ops, self.schedules, choice)
-        return Job(f"{task.hash} {choice}", EMITTER, request.to_json())
+        return Job(f"{task.hash} {choice}", ESTIMATOR if self.estimates_only else EMITTER, request.to_json())
 
 
 def _built(choice: Choice, made: ObjectFile) -> Built:

@@ -27,12 +27,19 @@ Features = dict[str, float]
 
 
 def kernel_features(
-    region: Graph, template: str, config: Config, code: Code, info: KernelInfo, target: Target
+    region: Graph,
+    template: str,
+    config: Config,
+    code: Code,
+    info: KernelInfo,
+    target: Target,
+    *,
+    asks_mca: bool = True,
 ) -> Features:
     """Features of the kernel that a template made of a region, by name; all finite.
 
     Which there are depends on what the kernel computes: one that multiplies and adds no vectors has no tiles. The
-    static model's answer does not depend on ``llvm-mca``.
+    static model's answer does not depend on ``llvm-mca``, which need not be asked.
     """
     features = {f"template_{template}": 1.0}
     features |= {f"knob_{name}": math.log2(1 + max(0, value)) for name, value in config.items()}
@@ -40,8 +47,13 @@ def kernel_features(
     try:
         time = kernel_time(region, template, config, code, target, info.extent)
     except NoSumsError:
-        return features | _of_moving(moving_time(region, code, target), info, target)
-    return features | _of_sums(time, target) | _of_caches(region, template, config, info, target)
+        moving = moving_time(region, code, target)
+        features |= _of_moving(moving, info, target)
+        loop = moving.loop
+    else:
+        features |= _of_sums(time, target) | _of_caches(region, template, config, info, target)
+        loop = time.loop
+    return features | mca_features(loop, target) if asks_mca else features
 
 
 def predicted_seconds(features: Mapping[str, float], target: Target) -> float:
@@ -109,7 +121,7 @@ def _of_loop(loop: Loop, time: LoopTime, target: Target) -> Features:
         "fetched_ahead": counts[Kind.PREFETCH] / unit,
         "overhead": (counts[Kind.SCALAR] + counts[Kind.BRANCH]) / unit,
         "other_arithmetic": counts[Kind.SIMD] / unit,
-    } | mca_features(loop, target)
+    }
 
 
 def _of_caches(region: Graph, template: str, config: Config, info: KernelInfo, target: Target) -> Features:

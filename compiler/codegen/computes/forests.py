@@ -9,7 +9,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Compute, Templated, Whole
-from compiler.codegen.computes.positions import clamp
+from compiler.codegen.computes.positions import clamp, safe_index
 from compiler.codegen.tir import Array, KernelBuilder, cast, is_nan, literal, select
 from compiler.ir import DType, Op
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
@@ -44,8 +44,8 @@ def _walk(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: 
         place[0] = roots[tree]
         steps[0] = literal(0, "int32")
         with k.while_(tirx.And(place[0] >= 0, steps[0] < depth)):
-            split = _safe(k, place[0], feature.shape[0], "split")
-            value = k.let(x[row, _safe(k, feature[split], x.shape[1], "column")], "value")
+            split = k.let(safe_index(k, place[0], feature.shape[0]), "split")
+            value = k.let(x[row, k.let(safe_index(k, feature[split], x.shape[1]), "column")], "value")
             way = k.let(cast(ways[split], "int32"), "way")
             edge = k.let(threshold[split], "edge")
             relation[0] = cast(value >= edge, "int32") + cast(value > edge, "int32")
@@ -85,15 +85,15 @@ def _sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, scratch: A
             total[0] = start[row, 0]
             if reached.shape[1]:
                 with k.serial(reached.shape[1], "tree") as tree:
-                    total[0] = total[0] + leaf[_safe(k, reached[row, tree], leaves, "leaf"), 0]
+                    total[0] = total[0] + leaf[k.let(safe_index(k, reached[row, tree], leaves), "leaf"), 0]
             result[row, 0] = total[0]
             return
         with k.serial(outputs, "output") as output:
             result[row, output] = start[row, output]
         if reached.shape[1]:
             with k.serial(reached.shape[1], "tree") as tree:
-                chosen = _safe(k, reached[row, tree], leaves, "leaf")
-                first = _safe(k, target[tree], outputs - width + 1, "first")
+                chosen = k.let(safe_index(k, reached[row, tree], leaves), "leaf")
+                first = k.let(safe_index(k, target[tree], outputs - width + 1), "first")
                 with k.serial(width, "value") as value:
                     result[row, first + value] = result[row, first + value] + leaf[chosen, value]
 
@@ -114,13 +114,6 @@ def _ordered_sum(k: KernelBuilder, op: Op, operands: Arrays, results: Arrays, sc
                         totals[number] = totals[number] + terms[row, term, first + number]
             for number in range(width):
                 result[row, first + number] = totals[number]
-
-
-def _safe(k: KernelBuilder, index: Expr, size: int, name: str) -> Expr:
-    """An index of data clamped into ``[0, size)``."""
-    safe = clamp(index, size)
-    assert isinstance(safe, Expr)
-    return k.let(cast(safe, k.index_type), name)
 
 
 def _between(index: Expr, size: int) -> Expr:

@@ -9,7 +9,7 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.computes.interface import Index, Position
-from compiler.codegen.tir import broadcast, element_type, lane_count
+from compiler.codegen.tir import KernelBuilder, broadcast, cast, element_type, lane_count
 
 
 def affine(index: Index, scale: int, offset: int) -> Index:
@@ -56,6 +56,13 @@ def clamp(index: Index, size: int) -> Index:
     zero, last = (tirx.IntImm(element_type(index), bound) for bound in (0, size - 1))
     lanes = lane_count(index)
     return tirx.Max(tirx.Min(index, broadcast(last, lanes)), broadcast(zero, lanes))
+
+
+def safe_index(k: KernelBuilder, index: Expr, size: int) -> Expr:
+    """An index that is data, clamped into ``[0, size)``."""
+    safe = clamp(index, size)
+    assert isinstance(safe, Expr) and lane_count(safe) == 1
+    return cast(safe, k.index_type)
 
 
 def within(index: Index, size: int) -> Expr | bool:

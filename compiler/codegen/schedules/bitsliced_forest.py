@@ -26,9 +26,10 @@ from tvm import tirx
 from tvm.ir import Expr
 
 from compiler.codegen.analytic.forests import block_rows
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
-from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables, safe_index
+from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, either, exchanged, lanes, literal

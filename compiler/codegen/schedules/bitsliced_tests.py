@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.computes.positions import clamp
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import EIGHTHS, BlockKeys
 from compiler.codegen.tir import (
     Array,
@@ -25,7 +25,6 @@ from compiler.codegen.tir import (
     cast,
     exchanged,
     intrinsic,
-    lane_count,
     lanes,
     literal,
     select,
@@ -231,10 +230,3 @@ def _minterms(k: KernelBuilder, planes: Sequence[Expr]) -> list[Expr]:
         sides = (clear, plane)
         terms = [k.let(term & side, "term") for term in terms for side in sides] if terms else list(sides)
     return terms
-
-
-def safe_index(k: KernelBuilder, index: Expr, size: int) -> Expr:
-    """An index of data, clamped into ``[0, size)``."""
-    safe = clamp(index, size)
-    assert isinstance(safe, Expr) and lane_count(safe) == 1
-    return cast(safe, k.index_type)

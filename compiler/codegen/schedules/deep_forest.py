@@ -23,8 +23,8 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, tile_sizes
-from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.schedules.linked_nodes import LinkedTree, take_steps
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.row_keys import make_keys

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from tvm import tirx
 from tvm.ir import Expr
 
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_forest import ForestKernel, Operands, block_space
-from compiler.codegen.schedules.bitsliced_tests import safe_index
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, lanes, literal

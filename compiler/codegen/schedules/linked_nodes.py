@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.bitsliced_tests import safe_index
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.tir import Array, KernelBuilder, cast, literal
 from compiler.ir import DType
 

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.bitsliced_tests import Ranks, safe_index
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.row_keys import make_keys
+from compiler.codegen.schedules.row_ranks import column_ranks
 from compiler.codegen.schedules.row_sums import RowSums
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
 from compiler.codegen.tir import Array, KernelBuilder, cast, intrinsic, lanes, literal
@@ -102,10 +103,7 @@ def _answer(k: KernelBuilder, tables: _Tables, keys: Array, places: Array, *, co
     lines, groups = tables.line.shape
     with k.serial(places.shape[0], "asked") as asked:
         places[asked] = cast(safe_index(k, tables.first[asked], lines), "int32")
-    with k.serial(tables.column.shape[0], "column") as column:
-        source = safe_index(k, tables.column[column], keys.shape[1])
-        key = k.let(keys[0, source], "key")
-        rank = Ranks(k, tables.edges, column, counts_bits=counts_bits).of(key)
+    for column, rank in column_ranks(k, tables.column, tables.edges, keys, counts_bits=counts_bits):
         asked = k.let(safe_index(k, tables.question[column], places.shape[0]), "asked")
         places[asked] = places[asked] + cast(rank, "int32")
     with k.serial(places.shape[0], "asked") as asked:

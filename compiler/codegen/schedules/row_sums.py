@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tvm.ir import Expr
 
-from compiler.codegen.schedules.bitsliced_tests import safe_index
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.tir import Array, KernelBuilder
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tvm import tirx
 
-from compiler.codegen.schedules.bitsliced_tests import safe_index
+from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_ranks import make_ranks

@@ -1,4 +1,4 @@
-"""Intel Skylake and Cascade Lake servers.
+"""Intel Skylake servers.
 
 Source: Intel 64 and IA-32 Architectures Optimization Reference Manual (248966), chapter on Skylake Server:
 two 512-bit FMA per cycle (ports 0+1 fused, and 5), latency 4, two 512-bit loads; 32 KiB L1D, 1 MiB L2, 1.375
@@ -14,7 +14,7 @@ from compiler.targets.target import Target
 
 SKYLAKE_AVX512: Final = Target(
     name="skylake-avx512",
-    description="Intel Xeon, 1st and 2nd generation Scalable (Skylake, Cascade Lake)",
+    description="Intel Xeon, 1st generation Scalable (Skylake)",
     isa="x86_64",
     mcpu="skylake-avx512",
     features=features.X86_64_V4,

@@ -75,6 +75,17 @@ def test_candidates_have_symbols_of_their_own() -> None:
         assert one.predicted_seconds is not None
 
 
+def test_estimates_are_those_of_candidates_without_objects() -> None:
+    choices = all_choices()
+    estimated = replace(BUILDER, estimates_only=True).build(TASK, choices)
+    built = BUILDER.build(TASK, choices)
+    assert [(one.choice, one.status, one.code) for one in estimated] == [(c, Status.OK, b"") for c in choices]
+    for estimate, candidate in zip(estimated, built, strict=True):
+        features = {name: value for name, value in candidate.features.items() if name != "mca_cycles"}
+        assert estimate.features == features
+        assert (estimate.predicted_seconds, estimate.info) == (candidate.predicted_seconds, candidate.info)
+
+
 def test_the_same_choice_twice_has_two_results() -> None:
     choice = all_choices()[0]
     first, second = BUILDER.build(TASK, [choice, choice])
