@@ -148,10 +148,11 @@ class Session:
         batches = (self._batch(state, DEFAULT, 1, state.defaults[:1]) for state in missing)
         self._run(lambda: next(batches, None) if self._clock() < until else None)
 
-    def search(self, trials: int) -> None:
-        """Make about so many trials, fewer when the session is over or all tasks are done."""
+    def search(self, trials: int, depth: float = math.inf) -> None:
+        """Make about so many trials, fewer when the session is over or all tasks are done. A task of which ``depth``
+        results are known gets none."""
         until = self._proposed + trials
-        self._run(lambda: self._next_batch(until))
+        self._run(lambda: self._next_batch(until, depth))
 
     @property
     def _compares(self) -> bool:
@@ -160,14 +161,15 @@ class Session:
 
     # -- proposing and building ---------------------------------------------------------------------
 
-    def _next_state(self) -> TaskState | None:
-        name = next_task({name: state.progress for name, state in self.states.items()})
+    def _next_state(self, depth: float = math.inf) -> TaskState | None:
+        shallow = {name: state for name, state in self.states.items() if len(state.results) < depth}
+        name = next_task({name: state.progress for name, state in shallow.items()})
         return None if name is None else self.states[name]
 
-    def _next_batch(self, until: int) -> _Batch | None:
+    def _next_batch(self, until: int, depth: float) -> _Batch | None:
         limit = until if self.effort.trials is None else min(until, self.effort.trials)
         asked = min(self.effort.batch, limit - self._proposed)
-        state = self._next_state()
+        state = self._next_state(depth)
         if asked <= 0 or state is None:
             return None
         if state.search is None:

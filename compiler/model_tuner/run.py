@@ -179,7 +179,7 @@ def _sweep(session: Session, tasks: Sequence[TuningTask]) -> None:
     while waiting and not (session.over or session.spent):
         now, waiting = waiting[:SIDE_BY_SIDE], waiting[SIDE_BY_SIDE:]
         session.adopt(now)
-        session.search(BATCH * SIDE_BY_SIDE)
+        session.search(BATCH * SIDE_BY_SIDE, DEPTH)
         waiting = [task for task in now if session.wants(task.task, DEPTH)] + waiting
 
 

@@ -338,6 +338,17 @@ def test_tasks_that_are_no_longer_wanted_get_no_trials() -> None:
     assert [counts[tuning.task.hash] for tuning in TASKS] == [ALL_CHOICES, 1, 1]
 
 
+def test_a_task_of_which_enough_is_known_leaves_trials_to_the_others() -> None:
+    records = FakeRecords()
+    session = Session(kit(device=FakeDevice(), records=records), Effort(batch=4, part=4))
+    session.adopt(TASKS)
+    session.measure_defaults()
+    session.search(10_000, 10)
+    counts = Counter(row.task for row in records.rows)
+    assert all(10 <= counts[tuning.task.hash] < 10 + 4 for tuning in TASKS)
+    assert not session.exhausted
+
+
 @pytest.mark.parametrize(("rival", "tried"), [(1e-7, 1), (1e-2, ALL_CHOICES)])
 def test_a_form_that_builds_do_not_take_must_come_close_to_the_one_they_take(rival: float, tried: int) -> None:
     form = TuningTask(Task("a form"), "op 9", 1.0, bound=1e-8, chosen=False, rival=rival)
