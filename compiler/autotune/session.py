@@ -168,10 +168,10 @@ class Session:
 
     def _next_batch(self, until: int, depth: float) -> _Batch | None:
         limit = until if self.effort.trials is None else min(until, self.effort.trials)
-        asked = min(self.effort.batch, limit - self._proposed)
         state = self._next_state(depth)
-        if asked <= 0 or state is None:
+        if limit <= self._proposed or state is None:
             return None
+        asked = int(min(self.effort.batch, limit - self._proposed, depth - len(state.results)))
         if state.search is None:
             if defaults := state.untried_defaults:
                 first = defaults[:1] if state.pending_default else defaults
