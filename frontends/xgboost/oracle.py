@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,7 +13,7 @@ from frontends.errors import NoAnswerError
 from frontends.rows import DATA
 from frontends.xgboost.document import Model, model_bytes, read_document
 from frontends.xgboost.importer import BASE_MARGIN
-from frontends.xgboost.model import LinearBooster, Trees, read_model
+from frontends.xgboost.model import LinearBooster, Trees, XGBoostModel, read_model
 from frontends.xgboost.objectives import objective_of
 from frontends.xgboost.prediction import Prediction
 
@@ -24,7 +25,7 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     """
     wanted = Prediction.of(source)
     data, name = model_bytes(wanted.model)
-    model = read_model(read_document(data, name), name)
+    model = _model(data, name)
     if isinstance(model.booster, Trees) and model.booster.has_old_vectors:
         # XGBoost 3.2 does not refuse such a file, it crashes.
         raise NoAnswerError(f"XGBoost {xgboost.__version__} cannot load leaves of several values of an older format")
@@ -38,7 +39,7 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     margin = inputs.get(BASE_MARGIN)
     try:
         with xgboost.config_context(verbosity=0):  # it warns of files of older releases, which are no concern here
-            booster = xgboost.Booster(model_file=bytearray(data))
+            booster = _booster(data)
             rows = xgboost.DMatrix(inputs[DATA], missing=wanted.missing_value, base_margin=margin, nthread=1)
             result = booster.predict(
                 rows,
@@ -52,6 +53,19 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     if wanted.column is not None:
         result = result.reshape(result.shape[0], -1)[:, wanted.column]
     return {wanted.output: np.asarray(result, np.float32)}, f"xgboost {xgboost.__version__}"
+
+
+# A build asks about several inputs one after the other, and reading a large model takes longer than its answers.
+
+
+@functools.lru_cache(maxsize=1)
+def _model(data: bytes, name: str) -> XGBoostModel:
+    return read_model(read_document(data, name), name)
+
+
+@functools.lru_cache(maxsize=1)
+def _booster(data: bytes) -> xgboost.Booster:
+    return xgboost.Booster(model_file=bytearray(data))
 
 
 def _release() -> tuple[int, ...]:
