@@ -63,14 +63,14 @@ def available_processors() -> list[int]:
 
 
 class Worker:
-    """A measured process, pinned to its first `threads` processors; a context manager that ends it.
+    """A measured process, pinned to `threads` of the processors from the `first` on; a context manager that ends it.
 
     `ready_seconds` is the time from before the process existed to the arrival of its first result.
     """
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, first: int = 0) -> None:
         self.workload = workload
-        self._pinned = set(available_processors()[: workload.threads])
+        self._pinned = set(available_processors()[first : first + workload.threads])
         # A regular file, not a pipe: an engine that prints a lot would block on a pipe that nobody reads.
         self._diagnostics = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in __exit__
         begin = time.perf_counter()
