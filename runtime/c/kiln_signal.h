@@ -14,7 +14,7 @@
 
 #pragma GCC visibility push(hidden)
 
-#define KILN_SPIN_NS 20000 /* how long a thread that may spin does so before it sleeps: about what sleeping costs */
+#define KILN_SPIN_NS 50000 /* how long a thread that may spin does so before it sleeps: about what a wake-up costs */
 
 typedef struct kiln_signal {
     atomic_uint value;
