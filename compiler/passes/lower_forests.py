@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compiler.ir.dtypes import DType
-from compiler.ir.forest import Forest, Profile, profile_of
+from compiler.ir.forest import Forest, Profile, once_per_forest, profile_of
 from compiler.ir.graph import Graph, Value
 from compiler.ir.literal import Array
 from compiler.ir.op import Op
@@ -162,6 +162,7 @@ class LowerForests(Pass):
         return [step for steps in possible for step in steps(forest, depth)]
 
 
+@once_per_forest
 def _bitsliced(forest: Forest, depth: int) -> list[_Step]:
     """Bit slicing in the forms that compute the forest: of whole trees, or of some levels."""
     if depth <= DEEPEST:
@@ -178,12 +179,14 @@ def _deep(forest: Forest, before: _Step | None) -> list[_Step]:
     return [_Step(DeepForest(t.depth, t.usual, t.most), t.operands, before) for t in of_levels if t is not None]
 
 
+@once_per_forest
 def _leafwise(forest: Forest, depth: int) -> list[_Step]:
     """Bit slices of leaves, if trees have few."""
     tables = leafwise_tables(forest)
     return [] if tables is None else [_Step(LeafwiseForest(), tables)]
 
 
+@once_per_forest
 def _masked(forest: Forest, depth: int) -> list[_Step]:
     """Masks of leaves, if trees have few, and masks not far more bytes than what else there is for single rows."""
     tables = masked_tables(forest)
@@ -203,6 +206,7 @@ def _most_masks(forest: Forest) -> int:
     return MASKS_OF_LEAF * forest.leaves
 
 
+@once_per_forest
 def _ranked(forest: Forest, depth: int) -> list[_Step | _Apart]:
     """Ranks of all features that the trees ask for, if these are nearly perfect: with sums, or before them."""
     if not _is_nearly_perfect(profile_of(forest), DEEPEST_RANKED):
@@ -293,6 +297,7 @@ class _Walk(_Step):
     leaf: Array = field(kw_only=True)
 
 
+@once_per_forest
 def _walks(forest: Forest) -> list[_Walk]:
     """The walks that compute the forest, and whose tables are not much larger than it is; what is always possible, or
     else usually takes the fewest cycles, comes first."""

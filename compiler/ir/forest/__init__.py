@@ -4,6 +4,7 @@ Knows nothing of the frameworks that trees come from, nor of how they are comput
 """
 
 from compiler.ir.forest.comparison import Comparison
+from compiler.ir.forest.derived import once_per_forest
 from compiler.ir.forest.forest import Forest
 from compiler.ir.forest.links import roots_and_depths
 from compiler.ir.forest.narrowing import narrowed
@@ -30,6 +31,7 @@ __all__ = [
     "narrowed",
     "node_shares",
     "numbering",
+    "once_per_forest",
     "parse_forest",
     "print_forest",
     "profile_of",

@@ -7,6 +7,7 @@ made, so that whoever holds one need not ask; what they mean is executable in ``
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -123,6 +124,11 @@ class Forest:
     def member_of(self) -> Array:
         """i32[splits]: the number of the set that a ``MEMBER`` split tests; unspecified for others."""
         return np.cumsum(self.comparison == Comparison.MEMBER, dtype=np.int32) - np.int32(1)
+
+    @cached_property
+    def derived(self) -> dict[Hashable, object]:
+        """What ``once_per_forest`` keeps; it is no part of the forest."""
+        return {}
 
     @cached_property
     def digest(self) -> str:

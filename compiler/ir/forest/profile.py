@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compiler.ir.forest.comparison import Comparison
+from compiler.ir.forest.derived import once_per_forest
 from compiler.ir.forest.forest import Forest
 from compiler.ir.forest.links import roots_and_depths
 from compiler.ir.literal import Array
@@ -43,6 +44,7 @@ class Profile:
     """Share of trees in which a tenth of the leaves takes nine tenths of the rows."""
 
 
+@once_per_forest
 def profile_of(forest: Forest) -> Profile:
     """The statistics of a forest."""
     depth = leaf_depths(forest)

@@ -45,7 +45,9 @@ def linked_nodes(forest: Forest, first_entry: Array, entries: Array) -> LinkedNo
         owners.append(np.repeat(owners[-1][is_split], 2))
     node = np.concatenate(levels)[np.argsort(np.concatenate(owners), kind="stable")]
     splits = np.flatnonzero(node < forest.splits)
-    if np.setdiff1d(node[splits], tests.split).size:
+    is_test = np.zeros(forest.splits, np.bool_)
+    is_test[tests.split] = True
+    if not is_test[node[splits]].all():
         return None
     place = np.full(forest.splits + forest.leaves, -1, np.int64)
     place[node] = np.arange(node.size)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compiler.ir.forest import Comparison, Forest, numbering, roots_and_depths
+from compiler.ir.forest import Comparison, Forest, numbering, once_per_forest, roots_and_depths
 from compiler.ir.forest.keys import BEYOND_INFINITY, keys_of
 from compiler.ir.literal import Array
 from compiler.passes.forests.columns import OrderedTests, is_set_test, ordered_tests, set_intervals
@@ -23,6 +23,7 @@ _NO_KEY = -1
 """The one integer between the infinities that is the key of no float: -0 has that of 0."""
 
 
+@once_per_forest
 def pruned(forest: Forest) -> Forest:
     """The forest in which decided splits give way to the child that they lead to; trees and their order stay."""
     chains = _Chains.of(forest)
