@@ -11,8 +11,6 @@ from frontends.lightgbm.document import model_text
 from frontends.lightgbm.model import read_model as read_lightgbm
 from frontends.lightgbm.sections import read_sections
 from frontends.lightgbm.trees import forest_of
-from frontends.xgboost.document import read_document
-from frontends.xgboost.fields import Field
 from frontends.xgboost.model import LinearBooster, read_model
 
 
@@ -32,12 +30,10 @@ def read_forest(path: Path) -> SourceForest:
     """Read a file; raises RefusedForest for a linear model, and the frontend's ModelError."""
     if path.suffix == LIGHTGBM_SUFFIX:
         return _of_lightgbm(path)
-    document = read_document(path.read_bytes(), path.name)
-    model = read_model(document, path.name)
+    model = read_model(path.read_bytes(), path.name)
     if isinstance(model.booster, LinearBooster):
         raise RefusedForest("a linear model has no trees")
-    objective = Field(document, path.name)["learner"]["objective"]["name"].text()
-    return SourceForest(model.booster.forest(model.base, model.features, (0, 0)), objective)
+    return SourceForest(model.booster.forest(model.base, model.features, (0, 0)), model.objective_name)
 
 
 def _of_lightgbm(path: Path) -> SourceForest:

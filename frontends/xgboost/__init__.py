@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from compiler.ir.graph import Graph
 from frontends.errors import InputError, MalformedModel, ModelError, UnreadableModel, UnsupportedModel
-from frontends.xgboost.document import Model, model_bytes, read_document
+from frontends.xgboost.document import Model, model_bytes
 from frontends.xgboost.importer import import_model
 from frontends.xgboost.model import read_model
 from frontends.xgboost.prediction import Prediction
@@ -49,8 +49,7 @@ def load(
     """
     wanted = Prediction.of(source)
     data, name = model_bytes(wanted.model)
-    model = read_model(read_document(data, name), name)
-    return import_model(model, name, wanted, inputs or {}, bind or {})
+    return import_model(read_model(data, name), name, wanted, inputs or {}, bind or {})
 
 
 def serialized(source: Model | Prediction) -> bytes:

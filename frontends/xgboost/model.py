@@ -5,6 +5,7 @@ Owns the document's schema beside the trees. Where formats differ, the newest na
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ import numpy as np
 from compiler.ir.forest import Forest
 from compiler.ir.literal import Array
 from frontends.errors import InputError, MalformedModel, UnsupportedModel
+from frontends.xgboost.document import read_document
 from frontends.xgboost.fields import Field
 from frontends.xgboost.objectives import OBJECTIVES, Objective, objective_of
 from frontends.xgboost.trees import forest_of
@@ -79,7 +81,16 @@ class XGBoostModel:
         return self.base.size
 
 
-def read_model(document: dict[str, object], name: str) -> XGBoostModel:
+@functools.lru_cache(maxsize=1)
+def read_model(data: bytes, name: str) -> XGBoostModel:
+    """The model in JSON or UBJSON. Raises UnreadableModel, MalformedModel, UnsupportedModel.
+
+    The last one is kept: a build imports a model, and then asks about it, and reading takes longer than either.
+    """
+    return model_of(read_document(data, name), name)
+
+
+def model_of(document: dict[str, object], name: str) -> XGBoostModel:
     """The model in a document. Raises MalformedModel, UnsupportedModel."""
     root = Field(document, name)
     if "tree_info" in document:

@@ -11,9 +11,9 @@ import xgboost
 from compiler.ir.literal import Array
 from frontends.errors import NoAnswerError
 from frontends.rows import DATA
-from frontends.xgboost.document import Model, model_bytes, read_document
+from frontends.xgboost.document import Model, model_bytes
 from frontends.xgboost.importer import BASE_MARGIN
-from frontends.xgboost.model import LinearBooster, Trees, XGBoostModel, read_model
+from frontends.xgboost.model import LinearBooster, Trees, read_model
 from frontends.xgboost.objectives import objective_of
 from frontends.xgboost.prediction import Prediction
 
@@ -25,7 +25,7 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     """
     wanted = Prediction.of(source)
     data, name = model_bytes(wanted.model)
-    model = _model(data, name)
+    model = read_model(data, name)
     if isinstance(model.booster, Trees) and model.booster.has_old_vectors:
         # XGBoost 3.2 does not refuse such a file, it crashes.
         raise NoAnswerError(f"XGBoost {xgboost.__version__} cannot load leaves of several values of an older format")
@@ -55,16 +55,9 @@ def run(source: Model | Prediction, inputs: Mapping[str, Array]) -> tuple[dict[s
     return {wanted.output: np.asarray(result, np.float32)}, f"xgboost {xgboost.__version__}"
 
 
-# A build asks about several inputs one after the other, and reading a large model takes longer than its answers.
-
-
-@functools.lru_cache(maxsize=1)
-def _model(data: bytes, name: str) -> XGBoostModel:
-    return read_model(read_document(data, name), name)
-
-
 @functools.lru_cache(maxsize=1)
 def _booster(data: bytes) -> xgboost.Booster:
+    """XGBoost's own reading, once for the several inputs that a build asks about."""
     return xgboost.Booster(model_file=bytearray(data))
 
 
