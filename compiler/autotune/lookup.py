@@ -13,7 +13,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from compiler.autotune.calibration import Calibration, calibrate
 from compiler.autotune.database import Database
@@ -60,7 +60,7 @@ class TunedChoices:
     """Answers for one target, from databases in the order of their weight. An answer, once given, stays."""
 
     def __init__(self, databases: Sequence[Database], target: Target, validity: Callable[[], Validity]) -> None:
-        """``validity`` says which records hold; it is asked at most once, and only if there are any for the target."""
+        """``validity`` says which records hold; it is asked at most once, and only where there are any to judge."""
         self.target = target
         self._fingerprint = target.fingerprint()
         self._databases = [database for database in databases if database.knows(self._fingerprint)]
@@ -122,10 +122,16 @@ class TunedChoices:
         if not self._databases:
             return None
         if task.hash not in self._answers:
-            asked = (database.best(task.hash, self._fingerprint, self._validity) for database in self._databases)
+            asked = map(partial(self._best_in, task), self._databases)
             found = [_Found(record, place) for place, record in enumerate(asked) if record is not None]
             self._answers[task.hash] = min(found, key=lambda one: one.rank, default=None)
         return self._answers[task.hash]
+
+    def _best_in(self, task: Task, database: Database) -> Record | None:
+        # To know what is valid takes a process that loads TVM; without any record of the task nobody waits for it.
+        if not database.knows(self._fingerprint, task.hash):
+            return None
+        return database.best(task.hash, self._fingerprint, self._validity)
 
     @cached_property
     def _analytic(self) -> Callable[[Task], float]:

@@ -60,6 +60,13 @@ def test_without_records_there_are_estimates_and_nobody_asks_for_versions() -> N
     assert choices.seconds(TASKS[0]) == ESTIMATE(TASKS[0]) > 0
 
 
+def test_nobody_asks_for_versions_to_choose_for_a_task_without_records() -> None:
+    choices = TunedChoices([database_of((TASKS[0], known(TASKS[0])))], TARGET, refuse)
+    assert choices.choose(TASKS[1], TARGET) is None
+    with pytest.raises(AssertionError, match="nobody needs to know"):
+        choices.choose(TASKS[0], TARGET)
+
+
 def test_a_choice_and_its_cost_are_those_of_the_best_record() -> None:
     best = known(TASKS[0], 1e-3, choice=Choice.of("direct", {"unroll": 2}), version=2)
     choices = tuned(database_of((TASKS[0], known(TASKS[0], 2e-3)), (TASKS[0], best)))

@@ -168,11 +168,12 @@ class Database:
         with _explained(self.path):
             return self._count(_where(task=task_hash, fingerprint=fingerprint))
 
-    def knows(self, fingerprint: str) -> bool:
-        """Whether there is any record of a kind of machine."""
+    def knows(self, fingerprint: str, task_hash: str | None = None) -> bool:
+        """Whether there is any record of a kind of machine, or any of a task for it."""
         with _explained(self.path):
-            query = "SELECT EXISTS (SELECT 1 FROM records WHERE fingerprint = ?)"
-            return bool(self._connection.execute(query, (fingerprint,)).fetchone()[0])
+            condition, values = _condition(_where(fingerprint=fingerprint, task=task_hash))
+            query = f"SELECT EXISTS (SELECT 1 FROM records{condition})"
+            return bool(self._connection.execute(query, values).fetchone()[0])
 
     def best(self, task_hash: str, fingerprint: str, validity: Validity) -> Record | None:
         """The record to build from: measured before predicted, then the least seconds; None if none holds.
