@@ -41,6 +41,11 @@ class Forms:
     """Whether all of them compute the same bits of a row."""
 
     @property
+    def tiles(self) -> tuple[int, ...]:
+        """The numbers of rows that there is code for, the largest first; none without a dynamic batch."""
+        return (self.rows, *(rows for rows, _ in self.smaller)) if self.rows else ()
+
+    @property
     def tasks(self) -> dict[Node, Task]:
         """All nodes of all graphs that need a kernel, with their tasks."""
         graphs = (self.main, *(graph for _, graph in self.smaller))

@@ -12,13 +12,26 @@ from pathlib import Path
 from runtime.archive import cache_root
 
 LIMIT_BYTES = 4 << 30
-PARTS = ("kernels", "c", "expected")
+BUILT = "built"
+PARTS = ("kernels", "c", "expected", BUILT)
 """What is pruned; staging folders are not, they belong to builds that run."""
 
 
 def default_cache() -> Path:
     """The folder of the user's cache, below ``$KILN_CACHE`` or ``~/.cache/kiln``."""
     return cache_root() / "build"
+
+
+def was_built(cache: Path, identity: str) -> bool:
+    """Whether ``remember_built`` was called with this digest, so that most of a build is in the cache already."""
+    return (cache / BUILT / identity).exists()
+
+
+def remember_built(cache: Path, identity: str) -> None:
+    """Remember a build that came to its end. Where that cannot be written, a later one only begins more slowly."""
+    with suppress(OSError):
+        (cache / BUILT).mkdir(parents=True, exist_ok=True)
+        (cache / BUILT / identity).touch()
 
 
 def prune(cache: Path, limit_bytes: int = LIMIT_BYTES) -> None:

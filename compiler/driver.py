@@ -5,8 +5,10 @@ The pipeline reads top to bottom in ``build``; every step's work is done elsewhe
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,11 +28,17 @@ from compiler.artifact import (
 from compiler.autotune.database import DatabaseError
 from compiler.autotune.lookup import TunedChoices
 from compiler.batching import Forms, batched, fixed
-from compiler.cache import default_cache, prune
+from compiler.cache import default_cache, prune, remember_built, was_built
 from compiler.codegen.csource import model_source
 from compiler.codegen.extensions import ExtensionError, extensions_of
-from compiler.codegen.kernel_jobs import CompiledKernel, compile_kernels
-from compiler.codegen.objects import CacheUnwritableError, JobsFailedError, WorkerStartError
+from compiler.codegen.kernel_jobs import EMITTER, CompiledKernel, compile_kernels
+from compiler.codegen.objects import (
+    CacheUnwritableError,
+    JobsFailedError,
+    WorkerStartError,
+    compiler_digest,
+    warm_up,
+)
 from compiler.codegen.plan import Plan, call_name, print_plan
 from compiler.codegen.toolchain import CCompiler, SharedLibrary, ToolchainError, find_compiler
 from compiler.debug import DEBUG
@@ -38,7 +46,7 @@ from compiler.errors import BuildError, os_error_text
 from compiler.ir import Graph, MalformedGraphError, Node, Op, Task, TensorType
 from compiler.passes import Pass, PassError, PassManager, PipelineError
 from compiler.passes.rows import NotRowWise
-from compiler.proof import Proof
+from compiler.proof import Expected, Proof
 from compiler.source import LoadError, Source
 from compiler.steps import StepListener, Steps
 from compiler.targets import Target, TargetError, resolve
@@ -173,18 +181,24 @@ def build(source: Source, settings: Settings, progress: StepListener | None = No
         directory.mkdir()
         with steps.step("load"):
             graph = source.load()
-        with settings.open_tuning() as tuned:
+        identity = _identity(source, settings)
+        if not was_built(cache, identity):
+            warm_up(EMITTER, 1)  # it needs seconds to load TVM, and is not needed before kernels are
+        with settings.open_tuning() as tuned, ThreadPoolExecutor(1) as beside:
             with steps.step("passes"):
                 forms = _optimized(source, graph, tuned, settings)
+            # The framework may take as long as the kernels, which other processes compile meanwhile.
+            asked = (
+                beside.submit(Expected.ask, source, graph, forms.tiles, cache / "expected") if settings.verify else None
+            )
             with steps.step("kernels"):
                 tasks = forms.tasks
                 kernels = _kernels(tasks, tuned, settings, steps)
                 records = records_used(kernels, tuned, settings.schedules)
             with steps.step("plan"):
                 plan = forms.plan(tasks, {task: kernel.info for task, kernel in kernels.items()}, tuned.seconds)
-        with steps.step("expect"):
-            cases = cache / "expected"
-            proof = Proof.prepare(source, graph, plan, target, cases) if settings.verify else Proof.none()
+            with steps.step("expect"):
+                proof = Proof.of(asked.result(), plan, target) if asked else Proof.none()
         with steps.step("link"):
             library = _link(plan, kernels, settings, c_compiler, staging.folder, directory)
         with steps.step("write"):
@@ -196,11 +210,18 @@ def build(source: Source, settings: Settings, progress: StepListener | None = No
             manifest = write_manifest(directory, plan, target, library.elf.glibc, tolerance, versions, provenance)
         with steps.step("verify"):
             proof.check(directory, manifest, c_compiler, cache / "c")
+        remember_built(cache, identity)
         prune(cache)
         on_failure.pop_all()
     warnings = tuple(filter(None, (*proof.warnings, records.warning, _glibc_warning(library, target))))
     report = BuildReport(target, graph, forms.main, plan, steps.seconds, proof.summary, len(records.used), warnings)
     return Artifact(staging, directory, manifest, report)
+
+
+def _identity(source: Source, settings: Settings) -> str:
+    """A digest of what decides most of a build: the model, the target, the passes and the compiler."""
+    parts = (source.digest, settings.target.to_json(), str(settings.manager), compiler_digest())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _source(

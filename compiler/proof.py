@@ -52,29 +52,25 @@ class _Case:
 
 
 @dataclass(frozen=True)
-class Proof:
-    """Cases to try, how to run them, and what can be said once they agree (``summary``)."""
+class Expected:
+    """Right outputs for some inputs; they depend on the model alone, so that they can be asked for while its kernels
+    are compiled."""
 
-    graph: Graph | None
+    graph: Graph
+    """With a dynamic batch, the model of the largest of ``batches``."""
     cases: tuple[_Case, ...]
-    execution: Execution
-    summary: str
-    warnings: tuple[str, ...] = ()
     batches: tuple[int, ...] = ()
     """Numbers of rows to try of a dynamic batch."""
+    warnings: tuple[str, ...] = ()
 
     @staticmethod
-    def none() -> Proof:
-        """No proof, because none was asked for."""
-        return Proof(None, (), Execution("none", (), "not asked for"), "not verified")
+    def ask(source: Source, graph: Graph, tiles: Sequence[int], cache: Path) -> Expected:
+        """Ask the source framework. Raises OSError when ``cache`` cannot be written.
 
-    @staticmethod
-    def prepare(source: Source, graph: Graph, plan: Plan, target: Target, cache: Path) -> Proof:
-        """Ask the source framework for the right outputs. Raises OSError when ``cache`` cannot be written.
-
-        With a dynamic batch, ``graph`` is the model of one row.
+        With a dynamic batch, ``graph`` is the model of one row, and ``tiles`` are the numbers of rows that there is
+        code for.
         """
-        batches = _batches(plan)
+        batches = _batches(tiles)
         if batches:
             graph = for_rows(graph, max(batches))
         key = source.oracle_key(graph)
@@ -93,47 +89,72 @@ class Proof:
             cases.append(_Case(inputs, expected_answer(key, inputs, ask, cache)))
         if graph.inputs and not _vary(cases):
             warnings["the outputs are the same for two random inputs, so comparing them says little"] = None
-        execution = _affordable(how_to_run(target), plan, batches)
-        authority = cases[0].answer.authority
+        return Expected(graph, tuple(cases), batches, tuple(warnings))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is expected, how to run it, and what can be said once they agree (``summary``)."""
+
+    expected: Expected | None
+    execution: Execution
+    summary: str
+
+    @staticmethod
+    def none() -> Proof:
+        """No proof, because none was asked for."""
+        return Proof(None, Execution("none", (), "not asked for"), "not verified")
+
+    @staticmethod
+    def of(expected: Expected, plan: Plan, target: Target) -> Proof:
+        """How the outputs of a plan are compared with what is expected."""
+        execution = _affordable(how_to_run(target), plan, expected.batches)
+        authority = expected.cases[0].answer.authority
         if execution.kind == "none":
             summary = f"unverified on target: {execution.reason}; golden vectors from {authority}"
         else:
-            sizes = f" of up to {max(batches)} rows" if batches else ""
-            summary = f"{len(cases)} random inputs{sizes} agree with {authority}, {_how(execution)}"
-        return Proof(graph, tuple(cases), execution, summary, tuple(warnings), batches)
+            sizes = f" of up to {max(expected.batches)} rows" if expected.batches else ""
+            summary = f"{len(expected.cases)} random inputs{sizes} agree with {authority}, {_how(execution)}"
+        return Proof(expected, execution, summary)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the proof weaker."""
+        return self.expected.warnings if self.expected else ()
 
     @property
     def golden(self) -> tuple[Mapping[str, Array], Mapping[str, Array]] | None:
         """Inputs and outputs for the artifact's own test; of a dynamic batch a few rows."""
-        if not self.cases:
+        if self.expected is None:
             return None
-        first = self.cases[0].of_rows(GOLDEN_ROWS) if self.batches else self.cases[0]
+        first, *_ = self.expected.cases
+        if self.expected.batches:
+            first = first.of_rows(GOLDEN_ROWS)
         return first.inputs, first.answer.outputs
 
     def check(self, directory: Path, manifest: Manifest, compiler: CCompiler, cache: Path) -> None:
         """Run the artifact on all cases. Raises VerificationError, ToolchainError, OSError."""
-        if self.graph is None or self.execution.kind == "none":
+        if self.expected is None or self.execution.kind == "none":
             return
         runner = build_runner(compiler, cache, self.execution.prefix)
-        for threads, case in enumerate(self.cases, start=1):
-            if not self.batches:
-                self._check_case(runner, directory, manifest, case, threads)
-            for rows in self.batches:
-                self._check_case(runner, directory, manifest, case.of_rows(rows), threads)
+        graph, batches = self.expected.graph, self.expected.batches
+        for threads, case in enumerate(self.expected.cases, start=1):
+            for tried in [case.of_rows(rows) for rows in batches] or [case]:
+                _check_case(runner, graph, directory, manifest, tried, threads)
 
-    def _check_case(self, runner: Runner, directory: Path, manifest: Manifest, case: _Case, threads: int) -> None:
-        assert self.graph is not None
-        types = dict(zip(self.graph.output_names, (value.type for value in self.graph.outputs), strict=True))
-        try:
-            results = runner.run(directory, manifest, case.inputs, threads)
-            wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
-        except (RunError, SelftestError) as error:
-            raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error
-        if wrong:
-            lines = "".join(f"\n  {line}" for line in wrong)
-            raise VerificationError(
-                f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
-            )
+
+def _check_case(runner: Runner, graph: Graph, directory: Path, manifest: Manifest, case: _Case, threads: int) -> None:
+    types = dict(zip(graph.output_names, (value.type for value in graph.outputs), strict=True))
+    try:
+        results = runner.run(directory, manifest, case.inputs, threads)
+        wrong = differences(types, results, case.answer.outputs, manifest.tolerance)
+    except (RunError, SelftestError) as error:
+        raise VerificationError(f"{manifest.name}: {error}; {_ADVICE}") from error
+    if wrong:
+        lines = "".join(f"\n  {line}" for line in wrong)
+        raise VerificationError(
+            f"{manifest.name}: the compiled model disagrees with {case.answer.authority}:{lines}\n{_ADVICE}"
+        )
 
 
 def _vary(cases: Sequence[_Case]) -> bool:
@@ -145,14 +166,13 @@ def _vary(cases: Sequence[_Case]) -> bool:
 _ADVICE = "python -m compiler.bisect MODEL finds the op"
 
 
-def _batches(plan: Plan) -> tuple[int, ...]:
+def _batches(tiles: Sequence[int]) -> tuple[int, ...]:
     """Numbers of rows around all that a dynamic batch does differently, with a largest one that has several tiles and a
     rest; none where shapes are fixed."""
-    if plan.batch is None:
+    if not tiles:
         return ()
-    tile = plan.batch.rows
-    around = {rows + more for rows in (tile, *(smaller.rows for smaller in plan.batch.smaller)) for more in (-1, 0, 1)}
-    return (*sorted(around), 3 * tile + 7)
+    around = {rows + more for rows in tiles for more in (-1, 0, 1)}
+    return (*sorted(around), 3 * max(tiles) + 7)
 
 
 def _affordable(execution: Execution, plan: Plan, batches: Sequence[int]) -> Execution:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from compiler.cache import prune
+from compiler.cache import prune, remember_built, was_built
 
 
 def fill(cache: Path, name: str, age: int) -> Path:
@@ -29,3 +29,19 @@ def test_the_oldest_go_first(tmp_path: Path) -> None:
 def test_a_cache_that_is_not_there(tmp_path: Path) -> None:
     prune(tmp_path / "nothing")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_builds_are_remembered_until_they_are_pruned(tmp_path: Path) -> None:
+    assert not was_built(tmp_path / "cache", "a")
+    remember_built(tmp_path / "cache", "a")
+    assert was_built(tmp_path / "cache", "a")
+    assert not was_built(tmp_path / "cache", "b")
+    fill(tmp_path / "cache", "kernels/large", 0)
+    prune(tmp_path / "cache", 99)
+    assert was_built(tmp_path / "cache", "a"), "it takes no room"
+
+
+def test_a_cache_that_cannot_be_written_forgets_builds(tmp_path: Path) -> None:
+    (tmp_path / "built").write_text("a file")
+    remember_built(tmp_path, "a")
+    assert not was_built(tmp_path, "a")

@@ -86,6 +86,16 @@ def test_two_builds_are_the_same_bytes(model_file: Path, tmp_path: Path) -> None
         assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / f"{other}.tar.gz").read_bytes()
 
 
+def test_a_worker_is_started_beforehand_for_what_was_not_built_yet(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("compiler.driver.warm_up", lambda emitter, count: started.append(emitter))
+    for target in ("host", "host", "x86-64-v2"):
+        compiler.compile(model_file, target, inputs=SHAPE, cache_dir=tmp_path).close()
+    assert len(started) == 2
+
+
 def test_an_archive_has_no_names_and_no_times(model_file: Path, tmp_path: Path) -> None:
     with compiler.compile(model_file, inputs=SHAPE) as artifact:
         path = artifact.save(tmp_path / "out.tar.gz")
