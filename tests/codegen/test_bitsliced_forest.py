@@ -10,7 +10,7 @@ import pytest
 from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
-from compiler.codegen.schedules.bitsliced_leaves import looks_up_bytes
+from compiler.codegen.schedules.bitsliced_leaves import finds_bytes
 from compiler.codegen.space import Choice
 from compiler.ir import DType, Sample, TensorType
 from compiler.ir.interpreter import run_graph
@@ -67,10 +67,12 @@ def test_blocks_for_fewer_rows() -> None:
 
 def test_leaves_are_looked_up_by_bytes_where_a_target_can() -> None:
     leaf = TensorType(DType.F32, (3, 16, 1))
-    values = {name: looks_up_bytes(resolve(name), leaf) for name in ("znver4", "x86-64-v4", "arm_cortex_a72")}
-    assert values == {"znver4": True, "x86-64-v4": False, "arm_cortex_a72": False}
-    assert not looks_up_bytes(resolve("znver4"), TensorType(DType.F64, (3, 16, 1)))
-    assert not looks_up_bytes(resolve("znver4"), TensorType(DType.F32, (3, 8, 1)))
+    values = {name: finds_bytes(resolve(name), leaf) for name in ("znver4", "x86-64-v4", "x86-64-v3", "arm_cortex_a72")}
+    assert values == {"znver4": True, "x86-64-v4": True, "x86-64-v3": False, "arm_cortex_a72": False}
+    assert not finds_bytes(resolve("znver4"), TensorType(DType.F64, (3, 16, 1)))
+    assert not finds_bytes(resolve("znver4"), TensorType(DType.F32, (3, 8, 1)))
+    many = TensorType(DType.F32, (3, 256, 1))
+    assert [finds_bytes(resolve(name), many) for name in ("znver4", "x86-64-v4")] == [True, False]
 
 
 @pytest.mark.parametrize("depth", range(1, 9))

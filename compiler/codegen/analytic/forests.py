@@ -70,6 +70,10 @@ UPPER_NODE, LOWER_NODES = 3.5, 3.0
 """In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
 row and tree for the nodes below."""
 
+SHUFFLE = 1.0
+"""Of nodes that are tested at once: for each vector of ranks, and the compare that takes it, where look-ups are within
+lanes."""
+
 FAR_TREE = 10.0
 """Further cycles of such a tree whose nodes and leaves are not in the second-level cache."""
 
@@ -88,6 +92,12 @@ NARROWEST_VECTOR = 16
 WIDEST_VECTOR = 64
 """Bytes."""
 
+LOWER_TREES = 8
+"""Whose lower nodes are tested at once."""
+
+LANE = 16
+"""Entries that a vector of bytes has where bytes are looked up within lanes."""
+
 
 def block_rows(rows: int, target: Target) -> int:
     """How many rows a block of ``bitsliced_forest`` has: as many as a vector has bits, or fewer where a narrower vector
@@ -98,9 +108,14 @@ def block_rows(rows: int, target: Target) -> int:
     return 8 * vector_bytes
 
 
+def looks_up_bytes(target: Target) -> bool:
+    """Whether instructions look 64 bytes up at once, in 16 entries at least (AVX512BW)."""
+    return "avx512bw" in target.features and target.vector_bytes == WIDEST_VECTOR
+
+
 def permutes_bytes(target: Target) -> bool:
-    """Whether one instruction looks bytes up in 128 entries (AVX512_VBMI)."""
-    return "avx512vbmi" in target.features and target.vector_bytes == WIDEST_VECTOR
+    """Whether one instruction does so in 128 entries (AVX512_VBMI)."""
+    return "avx512vbmi" in target.features and looks_up_bytes(target)
 
 
 def forest_cycles(node: Node, target: Target) -> float:
@@ -198,9 +213,11 @@ def _ranked_cycles(node: Node, depth: int, value: float, target: Target) -> floa
     (rows, features), (trees, _, width) = x.shape, leaf.shape
     far = max(0.0, 1 - target.l2_bytes / (lower.bytes + leaf.bytes))
     by_row = KEY * features + RANK_OF_ROW * column.shape[0] + trees * (FAR_TREE * far + value * width)
-    if permutes_bytes(target):
+    if looks_up_bytes(target):
         groups, places = upper.shape[:2]
-        return rows * (by_row + groups * places * UPPER_NODE + trees * LOWER_NODES)
+        further = 0.0 if permutes_bytes(target) else 2 * SHUFFLE * math.ceil(column.shape[0] / LANE)
+        nodes = groups * places * (UPPER_NODE + further) + trees * (LOWER_NODES + further / LOWER_TREES)
+        return rows * (by_row + nodes)
     return rows * (by_row + trees * RANKED_STEP * depth)
 
 

@@ -28,7 +28,7 @@ from tvm.ir import Expr
 from compiler.codegen.analytic.forests import block_rows
 from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import part_features
-from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, looks_up_bytes
+from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, finds_bytes
 from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -72,7 +72,7 @@ class BitslicedForests:
 def block_space(leaf: TensorType, target: Target) -> Space:
     """The space of a kernel that adds leaves, ``leaf[trees, leaves, width]``, to the sums of blocks."""
     sizes = tile_sizes(leaf.shape[0])
-    by_bytes = looks_up_bytes(target, leaf)
+    by_bytes = finds_bytes(target, leaf)
     return Space(
         (
             Knob("trees", sizes, 1 if by_bytes else sizes[-1]),
@@ -140,8 +140,10 @@ class ForestKernel:
         answers = self.number.part(0, (self.rows,))
         memory = TestMemory(keys, ranks, answers, halves, test)
         self.tests = BlockTests(builder, tables, memory, counts_bits=target.isa == "x86_64")
-        leaves = ByteLeaves if config["bytes"] else ScalarLeaves
-        self.leaves = leaves(builder, o.leaf, LeafMemory(self.number, self.sums))
+        reached = LeafMemory(self.number, self.sums)
+        self.leaves = (
+            ByteLeaves(builder, o.leaf, reached, target) if config["bytes"] else ScalarLeaves(builder, o.leaf, reached)
+        )
 
     def declare_scratch(self, sizes: Sequence[tuple[DType, tuple[int, ...]]]) -> list[Array]:
         """One pointer, cut into arrays that begin at cache lines."""

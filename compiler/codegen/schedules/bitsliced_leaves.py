@@ -1,10 +1,9 @@
 """The leaves' values onto the sums of a block of rows, for a bit-sliced forest.
 
 There are two ways. In general each row loads the number of its leaf and then the value, for several trees in a row
-while its sum stays in a register. Where permutations of bytes across a vector look things up in 128 entries
-(AVX512_VBMI), the four bytes of 64 rows' values come from tables in registers, and are interleaved afterwards; rows
-then lie within their block in the order that interleaving makes. Each row's sums are made in the order of the trees in
-both.
+while its sum stays in a register. Where vectors of 64 bytes are looked up at once (``byte_tables``), the four bytes of
+64 rows' values come from tables in registers, and are interleaved afterwards; rows then lie within their block in the
+order that interleaving makes. Each row's sums are made in the order of the trees in both.
 """
 
 from __future__ import annotations
@@ -15,34 +14,30 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import permutes_bytes
+from compiler.codegen.analytic.forests import looks_up_bytes, permutes_bytes
+from compiler.codegen.schedules.byte_tables import VECTOR, ByteTables
 from compiler.codegen.tir import (
     Array,
     KernelBuilder,
     cast,
-    intrinsic,
     lanes,
-    literal,
-    select,
     shuffled,
 )
 from compiler.ir import DType, TensorType
 from compiler.targets import Target
 
-VECTOR = 64
-"""Bytes of the vectors that look up."""
-
-TABLE = 128
-"""Entries that one permutation looks up in."""
-
-
 FEWEST_LEAVES = VECTOR // 4
 """Of a tree: its values fill a vector."""
 
+MOST_IN_LANES = 128
+"""Leaves of a tree that are looked up within lanes; of more, loads take no longer."""
 
-def looks_up_bytes(target: Target, leaf: TensorType) -> bool:
+
+def finds_bytes(target: Target, leaf: TensorType) -> bool:
     """Whether leaves, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
-    return permutes_bytes(target) and leaf.dtype is DType.F32 and leaf.shape[1] >= FEWEST_LEAVES
+    if not looks_up_bytes(target) or leaf.dtype is not DType.F32:
+        return False
+    return FEWEST_LEAVES <= leaf.shape[1] <= (256 if permutes_bytes(target) else MOST_IN_LANES)
 
 
 @dataclass(frozen=True)
@@ -87,10 +82,10 @@ class ScalarLeaves:
 class ByteLeaves:
     """64 rows at a time; see the module's docstring."""
 
-    def __init__(self, k: KernelBuilder, leaf: Array, memory: LeafMemory) -> None:
+    def __init__(self, k: KernelBuilder, leaf: Array, memory: LeafMemory, target: Target) -> None:
         self.k, self.leaf, self.memory = k, leaf, memory
         self.rows = memory.number.shape[1]
-        self.leaves = leaf.shape[1]
+        self.tables = ByteTables(target, leaf.shape[1])
 
     def place(self, row: Expr) -> Expr:
         """Where the sums of a row of the block are: interleaving bytes within lanes of 16 takes four rows from each of
@@ -102,24 +97,24 @@ class ByteLeaves:
         """The leaves of a tile of trees; ``targets`` are the trees' first outputs."""
         for number, target in enumerate(targets):
             for part in range(self.leaf.shape[2]):
-                tables = [self._tables(first_tree + number, part, byte) for byte in range(4)]
+                tables = [self._table(first_tree + number, part, byte) for byte in range(4)]
                 with self.k.serial(self.rows // VECTOR, "vector") as vector:
                     self._add_vector(tables, number, target + part, self.k.let(vector * VECTOR, "row"))
 
-    def _tables(self, tree: Expr, part: int, byte: int) -> list[Expr]:
-        """One byte of each leaf's value, in vectors of 64 leaves."""
-        tables: list[Expr] = []
-        for first in range(0, self.leaves, VECTOR):
-            count = min(VECTOR, self.leaves - first)
+    def _table(self, tree: Expr, part: int, byte: int) -> list[Expr]:
+        """One byte of each leaf's value."""
+        vectors: list[Expr] = []
+        for order in self.tables.orders():
+            first, count = order[0], max(order) + 1 - order[0]
             values = self.leaf[tree, lanes(first, count), part]
             octets = tirx.reinterpret(f"uint8x{4 * count}", values)
-            chosen = shuffled([octets], (4 * (leaf % count) + byte for leaf in range(VECTOR)))
-            tables.append(self.k.let(chosen, "table"))
-        return tables
+            chosen = shuffled([octets], (4 * (leaf - first) + byte for leaf in order))
+            vectors.append(self.k.let(chosen, "table"))
+        return vectors
 
     def _add_vector(self, tables: Sequence[Sequence[Expr]], number: int, output: Expr, row: Expr) -> None:
         reached = self.k.let(self.memory.number[number, lanes(row, VECTOR)], "reached")
-        octets = [self.k.let(self._look_up(table, reached), "octets") for table in tables]
+        octets = [self.k.let(found, "octets") for found in self.tables.look_up(tables, reached)]
         halves = [_interleaved(self.k, octets[start], octets[start + 1], 1) for start in (0, 2)]
         for side in range(2):
             pair = _interleaved(self.k, halves[0][side], halves[1][side], 2)
@@ -127,18 +122,6 @@ class ByteLeaves:
                 place = lanes(row + (2 * side + step) * 16, 16)
                 total = self.memory.sums[output, place] + tirx.reinterpret("float32x16", values)
                 self.memory.sums[output, place] = total
-
-    def _look_up(self, table: Sequence[Expr], reached: Expr) -> Expr:
-        """A byte per row: from one vector, from two, or from two pairs."""
-        if len(table) == 1:
-            return intrinsic("llvm.x86.avx512.permvar.qi.512", "uint8x64", table[0], reached)
-        pairs = [
-            intrinsic("llvm.x86.avx512.vpermi2var.qi.512", "uint8x64", table[start], reached, table[start + 1])
-            for start in range(0, len(table), 2)
-        ]
-        if len(pairs) == 1:
-            return pairs[0]
-        return select(reached < literal(TABLE, "uint8", like=reached), pairs[0], pairs[1])
 
 
 def _interleaved(k: KernelBuilder, first: Expr, second: Expr, size: int) -> tuple[Expr, Expr]:

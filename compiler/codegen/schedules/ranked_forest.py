@@ -1,14 +1,14 @@
 """``ranked_forest`` and ``ranked_leaves``: one row at a time, its features as ranks, of which all trees ask.
 
-There are two ways. Where permutations of bytes across a vector look things up in 128 entries (AVX512_VBMI), the ranks
-stay in registers, and 64 trees take their steps together::
+There are two ways. Where vectors of 64 bytes are looked up at once (``byte_tables``), the ranks stay in registers, and
+64 trees take their steps together::
 
     ranks of the row                                  a byte per column
     for groups of 64 trees:
-        all tests of the upper levels                 a permutation and a compare for 64 trees
+        all tests of the upper levels                 a look-up and a compare for 64 trees
         the block that each tree enters               one operation per test, as in ``bitsliced_forest``
         for batches of these trees:
-            the tests of the trees' blocks            a permutation and a compare for 8 trees
+            the tests of the trees' blocks            a look-up and a compare for 8 trees
             the ways out of their blocks              a few operations
             their leaves onto the sums, or into the result
 
@@ -25,8 +25,8 @@ from typing import Protocol
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import permutes_bytes
-from compiler.codegen.schedules.bitsliced_leaves import TABLE, VECTOR
+from compiler.codegen.analytic.forests import LANE, looks_up_bytes, permutes_bytes
+from compiler.codegen.schedules.byte_tables import SIGNED, VECTOR, ByteTables
 from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_ranks import make_ranks
@@ -39,11 +39,9 @@ from compiler.codegen.tir import (
     bits_of,
     cast,
     either,
-    intrinsic,
     lanes,
     literal,
     reinterpret_vector,
-    select,
     shuffled,
 )
 from compiler.ir import DType, Graph
@@ -72,7 +70,7 @@ class RankedForests:
     """A region of one ``ranked_forest`` or ``ranked_leaves``."""
 
     name = "ranked_forest"
-    version = 2
+    version = 3
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -82,7 +80,7 @@ class RankedForests:
         """``trees``: walked through at once; or, where 64 take steps together, those whose leaves are added after each
         other before other trees go on."""
         (node,) = region.nodes
-        if permutes_bytes(target):
+        if looks_up_bytes(target):
             return Space((Knob("trees", BATCHES, USUAL_BATCH),))
         trees = node.operands[5 if isinstance(node.op, RankedLeaves) else 6].type.shape[0]
         chains = tuple(count for count in CHAINS if count <= max(1, trees))
@@ -116,9 +114,9 @@ class RankedForests:
                 make_keys(k, x, part.tile, row_keys, k.index(0), target.lanes(DType.I32.bytes))
                 _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
             taken.begin(part.tile)
-            if permutes_bytes(target):
+            if looks_up_bytes(target):
                 reached = k.view(scratch, DType.U16, ranks_at + ranks + GROUP, (config["trees"],))
-                _Groups(k, tables, row_ranks, blocks, reached, taken).emit(part)
+                _Groups(k, tables, _RanksInRegisters(k, tables, row_ranks, target), blocks, reached, taken).emit(part)
             else:
                 _Walks(k, tables, row_ranks, taken, config["trees"]).emit(part)
             taken.end()
@@ -238,16 +236,45 @@ class _Walks:
         return cast(self.ranks[cast(inside, self.k.index_type)] <= edge, self.k.index_type)
 
 
+class _RanksInRegisters:
+    """The ranks of a row, of which 64 are looked up at once."""
+
+    def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, target: Target) -> None:
+        self.k, self.all = k, ranks.shape[0]
+        entries = self.all
+        first = 0
+        if not permutes_bytes(target) and self.all <= SIGNED:
+            # The last of the columns that exist are the last whose ranks are not zero.
+            entries = -(-tables.column.shape[0] // LANE) * LANE
+            first = SIGNED - entries
+        self.first = first
+        self.tables = ByteTables(target, entries, first)
+        self.vectors = [k.let(_repeated(ranks, order), "ranks") for order in self.tables.orders()]
+
+    def of(self, column: Expr) -> Expr:
+        """The ranks in some columns, which are taken modulo the number of ranks."""
+        if not self.tables.permutes and self.all <= SIGNED:
+            column = column & literal(self.all - 1, "uint8", like=column)
+            column = self.k.let(column + literal(self.first, "uint8", like=column), "place")
+        (found,) = self.tables.look_up([self.vectors], column)
+        return found
+
+
 class _Groups:
     """64 trees at once. ``blocks u8[64]``: of the trees of the group. ``reached u16[batch]``: the leaves of a batch of
     trees, which are taken while the tests of the next batch wait for their loads."""
 
     def __init__(
-        self, k: KernelBuilder, tables: Tables, ranks: Array, blocks: Array, reached: Array, taken: _Taken
+        self,
+        k: KernelBuilder,
+        tables: Tables,
+        ranks: _RanksInRegisters,
+        blocks: Array,
+        reached: Array,
+        taken: _Taken,
     ) -> None:
-        self.k, self.tables, self.blocks, self.reached, self.taken = k, tables, blocks, reached, taken
-        self.batch = reached.shape[0]
-        self.ranks = [k.let(ranks[lanes(first, VECTOR)], "ranks") for first in range(0, ranks.shape[0], VECTOR)]
+        self.k, self.tables, self.ranks, self.taken = k, tables, ranks, taken
+        self.blocks, self.reached, self.batch = blocks, reached, reached.shape[0]
 
     def emit(self, part: TreePart) -> None:
         """The part's groups in one loop: nodes at known places would be kept in registers for all rows, and those on
@@ -292,18 +319,18 @@ class _Groups:
         columns, edges = (
             reinterpret_vector(shuffled(nodes, range(which, 2 * len(nodes), 2)), "uint8", VECTOR) for which in (0, 1)
         )
-        return k.let(bits_of(self._look_up(k.let(columns, "columns")) <= edges), "answers")
+        return k.let(bits_of(self.ranks.of(k.let(columns, "columns")) <= edges), "answers")
 
     def _enter(self, group: Expr) -> Expr:
         """The block that each of 64 trees enters, uint8."""
         k, upper = self.k, self.tables.upper
         bits: list[Expr] = []
-        blocks: Expr = literal(0, "uint8", like=self.ranks[0])
+        blocks: Expr = literal(0, "uint8", like=self.ranks.vectors[0])
         for level in range(upper.shape[1].bit_length() - 1):
             answers: list[Expr] = []
             for place in range(1 << level, 2 << level):
                 column, edge = (k.let(upper[group, place, which, lanes(0, GROUP)], "node") for which in (0, 1))
-                answers.append(k.let(bits_of(self._look_up(column) <= edge), "answer"))
+                answers.append(k.let(bits_of(self.ranks.of(column) <= edge), "answer"))
             for bit in bits:
                 half = len(answers) // 2
                 answers = [
@@ -328,17 +355,12 @@ class _Groups:
         shift, one = (literal(value, "uint8", like=answers) for value in (place, 1))
         return (answers >> shift) & one
 
-    def _look_up(self, column: Expr) -> Expr:
-        """The ranks in some columns."""
-        if len(self.ranks) == 1:
-            return intrinsic("llvm.x86.avx512.permvar.qi.512", "uint8x64", self.ranks[0], column)
-        pairs = [
-            intrinsic("llvm.x86.avx512.vpermi2var.qi.512", "uint8x64", low, column, high)
-            for low, high in zip(self.ranks[::2], self.ranks[1::2], strict=True)
-        ]
-        if len(pairs) == 1:
-            return pairs[0]
-        return select(column < literal(TABLE, "uint8", like=column), pairs[0], pairs[1])
+
+def _repeated(ranks: Array, order: Sequence[int]) -> Expr:
+    """Ranks with these numbers, which begin with the first of them and end with the last."""
+    first, count = order[0], order[-1] + 1 - order[0]
+    copies = [ranks[lanes(first, count)]] * (len(order) // count)  # TIR makes no vector longer than those that it takes
+    return shuffled(copies, (number - first for number in order))
 
 
 def _bytes_of(words: Sequence[Expr]) -> Expr:
