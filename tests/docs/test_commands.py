@@ -26,6 +26,7 @@ COMMANDS = (
     "bench.exhaustive",
     "bench.forest_defaults",
     "bench.metaschedule",
+    "bench.scaling",
     "bench.ship_records",
     "bench.workloads",
 )
