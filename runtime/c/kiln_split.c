@@ -47,6 +47,14 @@ static double shared_seconds_of(const search *s) {
     return seconds;
 }
 
+static int64_t tiles_of(const search *s, const kiln_split *split) {
+    int64_t tiles = 0;
+    for (uint32_t p = 0; p < s->plan->n_programs; p++) tiles += split->tiles[p];
+    return tiles;
+}
+
+/* Of splits that take several threads the same time the one of fewer tiles is taken: threads that claim tiles of one
+ * size end together, where those of several sizes seldom come out so evenly. */
 static void compare(search *s) {
     double seconds = seconds_of(s);
     bool shares_calls = false;
@@ -54,7 +62,8 @@ static void compare(search *s) {
         seconds = shared_seconds_of(s);
         shares_calls = true;
     }
-    if (seconds >= s->best_seconds) return;
+    if (seconds > s->best_seconds) return;
+    if (seconds == s->best_seconds && (s->threads == 1 || tiles_of(s, &s->split) >= tiles_of(s, &s->best))) return;
     s->best_seconds = seconds;
     s->best = s->split;
     s->best.shares_calls = shares_calls;

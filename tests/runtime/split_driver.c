@@ -29,6 +29,7 @@ static const example examples[] = {
     {256, 2, true, {0, 2, 0}},     {384, 2, true, {0, 3, 0}},     {512, 2, true, {0, 4, 0}},
     {512, 2, false, {1, 0, 0}},    {640, 2, true, {1, 1, 0}},     {1000, 2, true, {2, 0, 0}},
     {1536, 2, true, {2, 4, 0}},    {1536, 2, false, {3, 0, 0}},   {10000, 2, true, {20, 0, 0}},
+    {9872, 2, true, {20, 0, 0}}, /* as soon done as 19 large tiles and some others */
     {2147483647, 2, true, {4194304, 0, 0}},
 };
 
