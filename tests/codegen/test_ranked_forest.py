@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compiler.codegen.analytic.forests import looks_up_bytes, permutes_bytes
+from compiler.codegen.analytic.forests import looks_up_bytes, masks_bytes, permutes_bytes
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.ranked_forest import RankedForests
 from compiler.codegen.space import Choice
@@ -58,9 +58,11 @@ def test_knobs_matter() -> None:
 
 
 def test_ranks_are_looked_up_in_registers_where_a_target_can() -> None:
-    names = ("znver4", "x86-64-v4", "arm_cortex_a72")
-    assert [permutes_bytes(resolve(name)) for name in names] == [True, False, False]
-    assert [looks_up_bytes(resolve(name)) for name in names] == [True, True, False]
+    names = ("znver4", "x86-64-v4", "x86-64-v3", "arm_cortex_a72", "x86-64-v2", "rasp3b")
+    assert [permutes_bytes(resolve(name)) for name in names] == [True, False, False, False, False, False]
+    assert [masks_bytes(resolve(name)) for name in names] == [True, True, False, False, False, False]
+    assert [looks_up_bytes(resolve(name), 64) for name in names] == [True, True, True, True, True, False]
+    assert [looks_up_bytes(resolve(name), 65) for name in names] == [True, True, True, True, False, False]
 
 
 @pytest.mark.parametrize("target", [X86_V2, X86_V3, X86_V4], ids=lambda target: target.name)

@@ -67,12 +67,12 @@ MASK, FAR_MASK, OPEN_LEAF = 2.8, 4.0, 2.4
 second-level cache; of a tree and a value of its leaf."""
 
 UPPER_NODE, LOWER_NODES = 3.5, 3.0
-"""In place of steps, where trees take them together: per row and place of an upper node, for all trees of a group; per
-row and tree for the nodes below."""
+"""In place of steps, where trees take them together: per row and place of an upper node, among which all trees of a
+group choose; per row and tree for the nodes below."""
 
-SHUFFLE = 1.0
-"""Of nodes that are tested at once: for each vector of ranks, and the compare that takes it, where look-ups are within
-lanes."""
+SHUFFLE = 2.0
+"""Of nodes that are tested at once, where look-ups are within lanes: for each vector of ranks that 16, 32 or 64 of them
+are looked up in."""
 
 FAR_TREE = 10.0
 """Further cycles of such a tree whose nodes and leaves are not in the second-level cache."""
@@ -98,6 +98,9 @@ LOWER_TREES = 8
 LANE = 16
 """Entries that a vector of bytes has where bytes are looked up within lanes."""
 
+MOST_SHUFFLED = 64
+"""Entries of a table beyond which look-ups by SSSE3 take longer than loads."""
+
 
 def block_rows(rows: int, target: Target) -> int:
     """How many rows a block of ``bitsliced_forest`` has: as many as a vector has bits, or fewer where a narrower vector
@@ -108,14 +111,23 @@ def block_rows(rows: int, target: Target) -> int:
     return 8 * vector_bytes
 
 
-def looks_up_bytes(target: Target) -> bool:
-    """Whether instructions look 64 bytes up at once, in 16 entries at least (AVX512BW)."""
+def looks_up_bytes(target: Target, entries: int) -> bool:
+    """Whether instructions look bytes up in registers, in so many entries (SSSE3, NEON of 64 bits)."""
+    return (
+        "asimd" in target.features
+        or "avx2" in target.features
+        or ("ssse3" in target.features and entries <= MOST_SHUFFLED)
+    )
+
+
+def masks_bytes(target: Target) -> bool:
+    """Whether they look 64 bytes up at once, and compares choose between those of two vectors (AVX512BW)."""
     return "avx512bw" in target.features and target.vector_bytes == WIDEST_VECTOR
 
 
 def permutes_bytes(target: Target) -> bool:
-    """Whether one instruction does so in 128 entries (AVX512_VBMI)."""
-    return "avx512vbmi" in target.features and looks_up_bytes(target)
+    """Whether one instruction looks 64 bytes up in 128 entries (AVX512_VBMI)."""
+    return "avx512vbmi" in target.features and masks_bytes(target)
 
 
 def forest_cycles(node: Node, target: Target) -> float:
@@ -213,11 +225,12 @@ def _ranked_cycles(node: Node, depth: int, value: float, target: Target) -> floa
     (rows, features), (trees, _, width) = x.shape, leaf.shape
     far = max(0.0, 1 - target.l2_bytes / (lower.bytes + leaf.bytes))
     by_row = KEY * features + RANK_OF_ROW * column.shape[0] + trees * (FAR_TREE * far + value * width)
-    if looks_up_bytes(target):
+    if looks_up_bytes(target, column.shape[0]):
         groups, places = upper.shape[:2]
-        further = 0.0 if permutes_bytes(target) else 2 * SHUFFLE * math.ceil(column.shape[0] / LANE)
-        nodes = groups * places * (UPPER_NODE + further) + trees * (LOWER_NODES + further / LOWER_TREES)
-        return rows * (by_row + nodes)
+        parts = WIDEST_VECTOR / target.vector_bytes
+        further = 0.0 if permutes_bytes(target) else SHUFFLE * parts * math.ceil(column.shape[0] / LANE)
+        chosen = places * UPPER_NODE * max(1, parts / 2) + further * math.log2(places)
+        return rows * (by_row + groups * chosen + trees * (LOWER_NODES + further / LOWER_TREES))
     return rows * (by_row + trees * RANKED_STEP * depth)
 
 

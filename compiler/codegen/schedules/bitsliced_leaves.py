@@ -1,9 +1,9 @@
 """The leaves' values onto the sums of a block of rows, for a bit-sliced forest.
 
 There are two ways. In general each row loads the number of its leaf and then the value, for several trees in a row
-while its sum stays in a register. Where vectors of 64 bytes are looked up at once (``byte_tables``), the four bytes of
-64 rows' values come from tables in registers, and are interleaved afterwards; rows then lie within their block in the
-order that interleaving makes. Each row's sums are made in the order of the trees in both.
+while its sum stays in a register. Where that is faster, the four bytes of 64 rows' values come from tables in registers
+(``byte_tables``), and are interleaved afterwards; rows then lie within their block in the order that interleaving
+makes. Each row's sums are made in the order of the trees in both.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import looks_up_bytes, permutes_bytes
-from compiler.codegen.schedules.byte_tables import VECTOR, ByteTables
+from compiler.codegen.analytic.forests import masks_bytes, permutes_bytes
+from compiler.codegen.schedules.byte_tables import VECTOR, byte_tables
 from compiler.codegen.tir import (
     Array,
     KernelBuilder,
@@ -29,15 +29,19 @@ from compiler.targets import Target
 FEWEST_LEAVES = VECTOR // 4
 """Of a tree: its values fill a vector."""
 
-MOST_IN_LANES = 128
-"""Leaves of a tree that are looked up within lanes; of more, loads take no longer."""
+MOST_PERMUTED, MOST_MASKED, MOST_ADDED = 256, 128, 64
+"""Leaves of a tree that are looked up with AVX512_VBMI, AVX512BW and AVX2. Of more, and with vectors of 16 bytes, loads
+take no longer."""
 
 
 def finds_bytes(target: Target, leaf: TensorType) -> bool:
     """Whether leaves, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
-    if not looks_up_bytes(target) or leaf.dtype is not DType.F32:
+    if leaf.dtype is not DType.F32 or "avx2" not in target.features:
         return False
-    return FEWEST_LEAVES <= leaf.shape[1] <= (256 if permutes_bytes(target) else MOST_IN_LANES)
+    most = MOST_ADDED
+    if masks_bytes(target):
+        most = MOST_PERMUTED if permutes_bytes(target) else MOST_MASKED
+    return FEWEST_LEAVES <= leaf.shape[1] <= most
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class ByteLeaves:
     def __init__(self, k: KernelBuilder, leaf: Array, memory: LeafMemory, target: Target) -> None:
         self.k, self.leaf, self.memory = k, leaf, memory
         self.rows = memory.number.shape[1]
-        self.tables = ByteTables(target, leaf.shape[1])
+        self.tables = byte_tables(target, leaf.shape[1])
 
     def place(self, row: Expr) -> Expr:
         """Where the sums of a row of the block are: interleaving bytes within lanes of 16 takes four rows from each of
@@ -103,14 +107,14 @@ class ByteLeaves:
 
     def _table(self, tree: Expr, part: int, byte: int) -> list[Expr]:
         """One byte of each leaf's value."""
-        vectors: list[Expr] = []
-        for order in self.tables.orders():
-            first, count = order[0], max(order) + 1 - order[0]
+
+        def of(leaves: Sequence[int]) -> Expr:
+            first, count = leaves[0], max(leaves) + 1 - leaves[0]
             values = self.leaf[tree, lanes(first, count), part]
             octets = tirx.reinterpret(f"uint8x{4 * count}", values)
-            chosen = shuffled([octets], (4 * (leaf - first) + byte for leaf in order))
-            vectors.append(self.k.let(chosen, "table"))
-        return vectors
+            return shuffled([octets], (4 * (leaf - first) + byte for leaf in leaves))
+
+        return self.tables.table(self.k, of)
 
     def _add_vector(self, tables: Sequence[Sequence[Expr]], number: int, output: Expr, row: Expr) -> None:
         reached = self.k.let(self.memory.number[number, lanes(row, VECTOR)], "reached")

@@ -1,12 +1,13 @@
 """``ranked_forest`` and ``ranked_leaves``: one row at a time, its features as ranks, of which all trees ask.
 
-There are two ways. Where vectors of 64 bytes are looked up at once (``byte_tables``), the ranks stay in registers, and
-64 trees take their steps together::
+There are two ways. Where bytes are looked up in registers (``byte_tables``), the ranks stay there, and 64 trees take
+their steps together::
 
     ranks of the row                                  a byte per column
     for groups of 64 trees:
-        all tests of the upper levels                 a look-up and a compare for 64 trees
-        the block that each tree enters               one operation per test, as in ``bitsliced_forest``
+        for each of the upper levels:
+            the node that each tree has reached       one choice per place of the level, by the answers so far
+            its test                                  a look-up and a compare for 64 trees
         for batches of these trees:
             the tests of the trees' blocks            a look-up and a compare for 8 trees
             the ways out of their blocks              a few operations
@@ -25,8 +26,8 @@ from typing import Protocol
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import LANE, looks_up_bytes, permutes_bytes
-from compiler.codegen.schedules.byte_tables import SIGNED, VECTOR, ByteTables
+from compiler.codegen.analytic.forests import looks_up_bytes
+from compiler.codegen.schedules.byte_tables import VECTOR, byte_tables
 from compiler.codegen.schedules.region import is_one_op, parameters
 from compiler.codegen.schedules.row_keys import make_keys
 from compiler.codegen.schedules.row_ranks import make_ranks
@@ -37,11 +38,12 @@ from compiler.codegen.tir import (
     Array,
     KernelBuilder,
     bits_of,
+    broadcast,
     cast,
-    either,
     lanes,
     literal,
     reinterpret_vector,
+    select,
     shuffled,
 )
 from compiler.ir import DType, Graph
@@ -70,7 +72,7 @@ class RankedForests:
     """A region of one ``ranked_forest`` or ``ranked_leaves``."""
 
     name = "ranked_forest"
-    version = 3
+    version = 4
 
     def matches(self, region: Graph, target: Target) -> bool:
         """Whether the region is that one op on its inputs in order."""
@@ -80,9 +82,11 @@ class RankedForests:
         """``trees``: walked through at once; or, where 64 take steps together, those whose leaves are added after each
         other before other trees go on."""
         (node,) = region.nodes
-        if looks_up_bytes(target):
+        first = 1 if isinstance(node.op, RankedLeaves) else 2
+        column, leaf = node.operands[first].type, node.operands[first + 4].type
+        if looks_up_bytes(target, column.shape[0]):
             return Space((Knob("trees", BATCHES, USUAL_BATCH),))
-        trees = node.operands[5 if isinstance(node.op, RankedLeaves) else 6].type.shape[0]
+        trees = leaf.shape[0]
         chains = tuple(count for count in CHAINS if count <= max(1, trees))
         return Space((Knob("trees", chains, max(count for count in chains if count <= USUAL)),))
 
@@ -114,7 +118,7 @@ class RankedForests:
                 make_keys(k, x, part.tile, row_keys, k.index(0), target.lanes(DType.I32.bytes))
                 _make_ranks(k, tables, row_keys, row_ranks, counts_bits=target.isa == "x86_64")
             taken.begin(part.tile)
-            if looks_up_bytes(target):
+            if looks_up_bytes(target, tables.column.shape[0]):
                 reached = k.view(scratch, DType.U16, ranks_at + ranks + GROUP, (config["trees"],))
                 _Groups(k, tables, _RanksInRegisters(k, tables, row_ranks, target), blocks, reached, taken).emit(part)
             else:
@@ -240,23 +244,12 @@ class _RanksInRegisters:
     """The ranks of a row, of which 64 are looked up at once."""
 
     def __init__(self, k: KernelBuilder, tables: Tables, ranks: Array, target: Target) -> None:
-        self.k, self.all = k, ranks.shape[0]
-        entries = self.all
-        first = 0
-        if not permutes_bytes(target) and self.all <= SIGNED:
-            # The last of the columns that exist are the last whose ranks are not zero.
-            entries = -(-tables.column.shape[0] // LANE) * LANE
-            first = SIGNED - entries
-        self.first = first
-        self.tables = ByteTables(target, entries, first)
-        self.vectors = [k.let(_repeated(ranks, order), "ranks") for order in self.tables.orders()]
+        self.tables = byte_tables(target, tables.column.shape[0], ranks.shape[0])
+        self.table = self.tables.table(k, lambda numbers: _repeated(ranks, numbers))
 
     def of(self, column: Expr) -> Expr:
         """The ranks in some columns, which are taken modulo the number of ranks."""
-        if not self.tables.permutes and self.all <= SIGNED:
-            column = column & literal(self.all - 1, "uint8", like=column)
-            column = self.k.let(column + literal(self.first, "uint8", like=column), "place")
-        (found,) = self.tables.look_up([self.vectors], column)
+        (found,) = self.tables.look_up([self.table], column)
         return found
 
 
@@ -324,23 +317,24 @@ class _Groups:
     def _enter(self, group: Expr) -> Expr:
         """The block that each of 64 trees enters, uint8."""
         k, upper = self.k, self.tables.upper
-        bits: list[Expr] = []
-        blocks: Expr = literal(0, "uint8", like=self.ranks.vectors[0])
+        answers: list[Expr] = []
+        blocks = broadcast(literal(0, "uint8"), GROUP)
         for level in range(upper.shape[1].bit_length() - 1):
-            answers: list[Expr] = []
-            for place in range(1 << level, 2 << level):
-                column, edge = (k.let(upper[group, place, which, lanes(0, GROUP)], "node") for which in (0, 1))
-                answers.append(k.let(bits_of(self.ranks.of(column) <= edge), "answer"))
-            for bit in bits:
-                half = len(answers) // 2
-                answers = [
-                    k.let(either(bit, holds, fails), "answer")
-                    for fails, holds in zip(answers[:half], answers[half:], strict=True)
-                ]
-            bits.append(answers[0])
-            one = cast(tirx.reinterpret(f"uint1x{GROUP}", answers[0]), "uint8")
-            blocks = k.let(blocks + blocks + one, "blocks")
+            column, edge = (self._node(group, level, which, answers) for which in (0, 1))
+            holds = k.let(self.ranks.of(column) <= edge, "holds")
+            blocks = k.let(blocks + blocks + cast(holds, "uint8"), "blocks")
+            answers.append(holds)
         return blocks
+
+    def _node(self, group: Expr, level: int, which: int, answers: Sequence[Expr]) -> Expr:
+        """The column (0) or the edge (1) of the node that each of 64 trees has reached on a level."""
+        k, upper = self.k, self.tables.upper
+        nodes = [k.let(upper[group, place, which, lanes(0, GROUP)], "node") for place in range(1 << level, 2 << level)]
+        for holds in answers:
+            half = len(nodes) // 2
+            pairs = zip(nodes[:half], nodes[half:], strict=True)
+            nodes = [k.let(select(holds, right, left), "node") for left, right in pairs]
+        return nodes[0]
 
     def _ways_out(self, answers: Expr) -> Expr:
         """Which way out of its block each tree takes, by the answers to its seven tests."""
