@@ -7,8 +7,9 @@ Small inputs and outputs are copied to and from arrays that stay: asking numpy w
 than copying a few kilobytes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,9 @@ from runtime.tensors import Array, Buffer, TensorSpec, address_of
 
 SMALL_BYTES = 16 << 10
 """Inputs and outputs of a run are copied up to this size together: beyond, that takes longer than finding them."""
+
+MOST_SMALL_ROWS = 256
+"""Numbers of rows of a dynamic batch for which that is prepared, when the first batch of so many comes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Session:
         """A context with `threads` threads, 0 for as many as this process may use. Raises NativeError."""
         self.context = library.create_context(threads)
         self._interface = interface
-        self._small = _SmallRun(self.context, interface) if interface.nbytes() <= SMALL_BYTES else None
+        self._small = _SmallRuns(self.context, interface) if interface.nbytes() <= SMALL_BYTES else None
 
     def close(self) -> None:
         """Free the context."""
@@ -124,22 +128,53 @@ class Session:
             raise OutputBufferError(name, "the array overlaps an input or another output")
 
 
-class _SmallRun:
-    """Runs on arrays that stay: of a model of fixed shapes, or of one row of a dynamic batch."""
+class _SmallRuns:
+    """Runs on arrays that stay: of a model of fixed shapes, or of a few rows of a dynamic batch. The same number of
+    rows as last time is the quickest."""
 
     def __init__(self, context: Context, interface: Interface) -> None:
-        inputs = [spec.allocate() for spec in interface.inputs.values()]
-        outputs = [spec.allocate() for spec in interface.outputs.values()]
-        rows = 1 if interface.row_tile else None
         self._context = context
-        self._run = context.bound(rows, [address for _, address in inputs], [address for _, address in outputs])
-        self._inputs = [
-            (name, array, array.shape, array.dtype) for name, (array, _) in zip(interface.inputs, inputs, strict=True)
-        ]
-        self._outputs = [(name, array) for name, (array, _) in zip(interface.outputs, outputs, strict=True)]
+        self._most = min(MOST_SMALL_ROWS, SMALL_BYTES // max(1, interface.nbytes())) if interface.row_tile else None
+        self._inputs = {name: spec.allocate(self._most) for name, spec in interface.inputs.items()}
+        self._outputs = {name: spec.allocate(self._most) for name, spec in interface.outputs.items()}
+        self._last = self._prepared(1 if interface.row_tile else None)
+        self._known = {1: self._last}
 
     def run(self, given: Mapping[str, ArrayLike]) -> dict[str, Array] | None:
         """New outputs; None, and nothing is run, where the inputs are not just what the model wants."""
+        results = self._last.run(given)
+        if results is None and self._most is not None and 0 < (rows := self._rows_of(given)) <= self._most:
+            self._last = self._known.get(rows) or self._known.setdefault(rows, self._prepared(rows))
+            results = self._last.run(given)
+        return results
+
+    def _rows_of(self, given: Mapping[str, ArrayLike]) -> int:
+        """Of the first input; 0 where it has none."""
+        first = given.get(next(iter(self._inputs)))
+        return len(cast(Array, first)) if isinstance(first, np.ndarray) and first.ndim > 0 else 0
+
+    def _prepared(self, rows: int | None) -> "_SmallRun":
+        sides = self._inputs, self._outputs
+        run = self._context.bound(rows, *([address for _, address in side.values()] for side in sides))
+        inputs, outputs = (
+            {name: array if rows is None else array[:rows] for name, (array, _) in side.items()} for side in sides
+        )
+        return _SmallRun(self._context, run, inputs, outputs)
+
+
+class _SmallRun:
+    """One of them: so many rows of the arrays that stay."""
+
+    def __init__(
+        self, context: Context, run: Callable[[], int], inputs: Mapping[str, Array], outputs: Mapping[str, Array]
+    ) -> None:
+        self._context = context
+        self._run = run
+        self._inputs = [(name, array, array.shape, array.dtype) for name, array in inputs.items()]
+        self._outputs = list(outputs.items())
+
+    def run(self, given: Mapping[str, ArrayLike]) -> dict[str, Array] | None:
+        """See `_SmallRuns.run`."""
         if len(given) != len(self._inputs):
             return None
         for name, array, shape, dtype in self._inputs:

@@ -43,6 +43,16 @@ def test_any_number_of_rows(built_rows: Path, threads: int) -> None:
             assert_right(model.run(inputs), inputs)
 
 
+def test_few_rows_in_turn(model: runtime.Model) -> None:
+    """Runs share arrays, whose contents are not those of earlier results."""
+    sizes = (2, 7, 2, 1, 300, 3, 0, 3, 1, 256, 257, 7)
+    batches = [example_rows(rows, seed) for seed, rows in enumerate(sizes)]
+    for batch, outputs in [(batch, model.run(batch)) for batch in batches]:
+        assert_right(outputs, batch)
+    with pytest.raises(runtime.TensorShapeError, match=r"input 'scale': expected shape \[3\], got \[2\]"):
+        model.run({"x": example_rows(3)["x"], "scale": example_rows(2)["scale"]})
+
+
 def test_rows_that_cannot_be_read_in_place(model: runtime.Model) -> None:
     inputs = example_rows(40)
     every_other = {name: array[::2] for name, array in inputs.items()}
@@ -99,8 +109,8 @@ def test_outputs_can_be_given(model: runtime.Model) -> None:
         model.run(inputs, outputs={"y": y})
 
 
-def test_new_outputs_start_on_a_cache_line_if_they_fill_one(model: runtime.Model) -> None:
-    assert all(a.ctypes.data % 64 == 0 for a in model.run(example_rows(16)).values())
+def test_outputs_that_kernels_write_start_on_a_cache_line(model: runtime.Model) -> None:
+    assert all(a.ctypes.data % 64 == 0 for a in model.run(example_rows(300)).values())
 
 
 def test_wrong_shapes(model: runtime.Model) -> None:
