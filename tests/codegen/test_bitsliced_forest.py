@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compiler.codegen.analytic.forests import block_rows
+from compiler.codegen.analytic.forests import block_rows, finds_bytes
 from compiler.codegen.schedules import Config
 from compiler.codegen.schedules.bitsliced_forest import BitslicedForests
-from compiler.codegen.schedules.bitsliced_leaves import finds_bytes
 from compiler.codegen.space import Choice
 from compiler.ir import DType, Sample, TensorType
 from compiler.ir.interpreter import run_graph

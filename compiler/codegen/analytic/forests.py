@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from compiler.ir import Node
+from compiler.ir import DType, Node, TensorType
 from compiler.ir.forest import Forest, node_shares
 from compiler.ir.ops.bitsliced_forest import BitslicedForest
 from compiler.ir.ops.branching_forest import BranchingForest
@@ -28,14 +28,18 @@ KEY, RANK, SINGLE, SETS = 0.6, 4.8, 0.15, 1.0
 """Cycles per row and value; and per look-up of the answers to eight sets."""
 
 TEST, NODE, SPLIT = 2.0, 2.4, 5.0
-"""Cycles per vector that is made, or chosen, for the rows of a block; and per leaf that grows out of another one, and
-of which the bits of numbers are made."""
+"""Cycles per vector that is made for the rows of a block; that is loaded and chosen, where a core loads one in a cycle;
+and per leaf that grows out of another one, and of which the bits of numbers are made."""
 
 ANY_WIDTH = 0.4
 """The part of them that a vector takes however narrow it is; the rest is in proportion to its width."""
 
-LEAF = 0.8
-"""Cycles per row, tree and value of a leaf, of a block."""
+LEAF, LEAF_BY_BYTES = 0.8, 0.35
+"""Cycles per row, tree and value of a leaf, of a block: where it is loaded, and where it is looked up in registers."""
+
+FEWEST_LEAVES, MOST_PERMUTED, MOST_MASKED, MOST_ADDED = 16, 256, 128, 64
+"""Leaves of a tree, of which the bytes of values fill a vector, that are looked up so: with AVX512_VBMI, AVX512BW and
+AVX2. Of more, and with vectors of 16 bytes, loads take no longer."""
 
 STEP, SLOW_STEP, SUM = 3.6, 100.0, 2.2
 """Cycles of a walk, per row and tree: of a step, of one of ``forest_walk``, of a value of the leaf."""
@@ -130,6 +134,16 @@ def permutes_bytes(target: Target) -> bool:
     return "avx512vbmi" in target.features and masks_bytes(target)
 
 
+def finds_bytes(target: Target, leaf: TensorType) -> bool:
+    """Whether the leaves of a block, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
+    if leaf.dtype is not DType.F32 or "avx2" not in target.features:
+        return False
+    most = MOST_ADDED
+    if masks_bytes(target):
+        most = MOST_PERMUTED if permutes_bytes(target) else MOST_MASKED
+    return FEWEST_LEAVES <= leaf.shape[1] <= most
+
+
 def forest_cycles(node: Node, target: Target) -> float:
     """Cycles of one core for a node that computes a forest or a part of one; 0 for any other."""
     match node.op:
@@ -172,13 +186,23 @@ def forest_cycles(node: Node, target: Target) -> float:
 def _bitsliced_cycles(node: Node, depth: int, target: Target) -> float:
     """Blocks of rows that are not full cost as much as full ones; few rows have blocks of narrower vectors."""
     leaf = node.operands[9].type
-    trees, _, width = leaf.shape
-    return _block_cycles(node, LEAF * trees * width, NODE * trees * 2.0**depth, target)
+    chosen = leaf.shape[0] * 2.0**depth
+    return _block_cycles(node, _leaves(leaf, target), _node(target) * chosen, target)
 
 
 def _leafwise_cycles(node: Node, target: Target) -> float:
-    trees, _, width = node.operands[11].type.shape
-    return _block_cycles(node, LEAF * trees * width, SPLIT * node.operands[8].type.elements, target)
+    by_row = _leaves(node.operands[11].type, target)
+    return _block_cycles(node, by_row, SPLIT * node.operands[8].type.elements, target)
+
+
+def _leaves(leaf: TensorType, target: Target) -> float:
+    """Of a row of a block: its leaves of all trees, onto the sums."""
+    trees, _, width = leaf.shape
+    return (LEAF_BY_BYTES if finds_bytes(target, leaf) else LEAF) * trees * width
+
+
+def _node(target: Target) -> float:
+    return NODE / target.load_ports
 
 
 def _branching_cycles(forest: Forest) -> float:
@@ -195,7 +219,7 @@ def _branching_cycles(forest: Forest) -> float:
 def _deep_cycles(node: Node, depth: int, steps: float, target: Target) -> float:
     trees, width = node.operands[8].type.shape[0], node.operands[12].type.shape[1]
     by_row = KEY * node.operands[0].type.shape[1] + trees * (ENTRY * width + BLOCK_STEP * steps)
-    return _block_cycles(node, by_row, NODE * trees * 2.0**depth, target)
+    return _block_cycles(node, by_row, _node(target) * trees * 2.0**depth, target)
 
 
 def _block_cycles(node: Node, by_row: float, by_block: float, target: Target) -> float:

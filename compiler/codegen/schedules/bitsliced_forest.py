@@ -25,10 +25,10 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import block_rows
+from compiler.codegen.analytic.forests import block_rows, finds_bytes
 from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import part_features
-from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves, finds_bytes
+from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves
 from compiler.codegen.schedules.bitsliced_tests import BITS, BlockTests, TestMemory, TestTables
 from compiler.codegen.schedules.region import is_one_op, named_types, parameters
 from compiler.codegen.schedules.template import Config, Kernel, Knob, Space
@@ -43,6 +43,9 @@ ALIGNMENT = 64
 
 MOST_TREES = 8
 """Of a tile: their chain of sums is as long as what else a row takes hides."""
+
+USUAL_BY_BYTES = 4
+"""Of a tile where leaves are looked up by bytes, and a row's sums are loaded and stored for each tree anyway."""
 
 
 class BitslicedForests:
@@ -75,7 +78,7 @@ def block_space(leaf: TensorType, target: Target) -> Space:
     by_bytes = finds_bytes(target, leaf)
     return Space(
         (
-            Knob("trees", sizes, 1 if by_bytes else sizes[-1]),
+            Knob("trees", sizes, min(sizes[-1], USUAL_BY_BYTES) if by_bytes else sizes[-1]),
             Knob("bytes", (0, 1) if by_bytes else (0,), int(by_bytes)),
         )
     )

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import masks_bytes, permutes_bytes
 from compiler.codegen.schedules.byte_tables import VECTOR, byte_tables
 from compiler.codegen.tir import (
     Array,
@@ -23,25 +22,7 @@ from compiler.codegen.tir import (
     lanes,
     shuffled,
 )
-from compiler.ir import DType, TensorType
 from compiler.targets import Target
-
-FEWEST_LEAVES = VECTOR // 4
-"""Of a tree: its values fill a vector."""
-
-MOST_PERMUTED, MOST_MASKED, MOST_ADDED = 256, 128, 64
-"""Leaves of a tree that are looked up with AVX512_VBMI, AVX512BW and AVX2. Of more, and with vectors of 16 bytes, loads
-take no longer."""
-
-
-def finds_bytes(target: Target, leaf: TensorType) -> bool:
-    """Whether leaves, ``leaf[trees, leaves, width]``, are looked up byte by byte."""
-    if leaf.dtype is not DType.F32 or "avx2" not in target.features:
-        return False
-    most = MOST_ADDED
-    if masks_bytes(target):
-        most = MOST_PERMUTED if permutes_bytes(target) else MOST_MASKED
-    return FEWEST_LEAVES <= leaf.shape[1] <= most
 
 
 @dataclass(frozen=True)
