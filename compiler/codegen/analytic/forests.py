@@ -24,8 +24,9 @@ from compiler.ir.ops.tree_tables import tests_of
 from compiler.targets import Target
 
 # Fitted to trained forests on one core of Zen 4; all but the slow step are about what the instructions take.
-KEY, RANK, SINGLE, SETS = 0.6, 4.8, 0.15, 1.0
-"""Cycles per row and value; and per look-up of the answers to eight sets."""
+KEY, RANK, SEARCHED_RANK, SINGLE, SETS = 0.6, 4.8, 1.5, 0.15, 1.0
+"""Cycles per row and value: of a rank by counts, and of one that is searched in registers; and per look-up of the
+answers to eight sets."""
 
 TEST, NODE, SPLIT = 2.0, 2.4, 5.0
 """Cycles per vector that is made for the rows of a block; that is loaded and chosen, where a core loads one in a cycle;
@@ -113,6 +114,11 @@ def block_rows(rows: int, target: Target) -> int:
     while vector_bytes < target.vector_bytes and 8 * vector_bytes < rows:
         vector_bytes *= 2
     return 8 * vector_bytes
+
+
+def searches_ranks(target: Target) -> bool:
+    """Whether an instruction looks 16 edges up in registers at once (AVX-512)."""
+    return "avx512f" in target.features and target.vector_bytes == WIDEST_VECTOR
 
 
 def looks_up_bytes(target: Target, entries: int) -> bool:
@@ -228,7 +234,8 @@ def _block_cycles(node: Node, by_row: float, by_block: float, target: Target) ->
     x, _, column, _, group, single, set_column, sets = (operand.type for operand in node.operands[:8])
     rows, features = x.shape
     block = block_rows(rows, target)
-    by_row += KEY * features + RANK * column.shape[0] + SINGLE * single.shape[0] + SETS * set_column.shape[0]
+    rank = SEARCHED_RANK if searches_ranks(target) and not set_column.shape[0] else RANK
+    by_row += KEY * features + rank * column.shape[0] + SINGLE * single.shape[0] + SETS * set_column.shape[0]
     by_block += TEST * (tests_of(group, single, sets) - single.shape[0])
     share = ANY_WIDTH + (1 - ANY_WIDTH) * block / (8 * target.vector_bytes)
     return math.ceil(rows / block) * (block * by_row + share * by_block)

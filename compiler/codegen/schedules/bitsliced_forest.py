@@ -25,7 +25,7 @@ from typing import cast as as_type
 from tvm import tirx
 from tvm.ir import Expr
 
-from compiler.codegen.analytic.forests import block_rows, finds_bytes
+from compiler.codegen.analytic.forests import block_rows, finds_bytes, searches_ranks
 from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import part_features
 from compiler.codegen.schedules.bitsliced_leaves import ByteLeaves, LeafMemory, ScalarLeaves
@@ -133,7 +133,7 @@ class ForestKernel:
         sizes = (
             (DType.U64, (self.test_count, self.lanes)),
             (DType.U64, (3 * FAN, self.lanes)),
-            (DType.U8, (o.column.shape[0], self.rows)),
+            self._ranks(searches_ranks(target) and not o.sets.shape[0]),
             (DType.U8, (self.tile, self.rows)),
             (DType.I32, (part_features(o.x.shape[1], self.key_lanes) + 1, self.rows)),
             (DType.I32, (places,)),
@@ -156,6 +156,10 @@ class ForestKernel:
         self.scratch_bytes = starts[-1]
         scratch = self.k.pointer("scratch", DType.U8, (self.scratch_bytes,))
         return [self.k.view(scratch, dtype, start, shape) for start, (dtype, shape) in zip(starts, sizes, strict=False)]
+
+    def _ranks(self, as_planes: bool) -> tuple[DType, tuple[int, ...]]:
+        columns = self.operands.column.shape[0]
+        return (DType.U16, (columns, BITS, self.rows // FAN)) if as_planes else (DType.U8, (columns, self.rows))
 
     def emit(self) -> Kernel:
         rows, trees = self.operands.x.shape[0], self.operands.target.shape[0]

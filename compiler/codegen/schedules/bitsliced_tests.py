@@ -1,9 +1,10 @@
 """The tests of a bit-sliced forest: from a block of rows to a vector per test with a bit for each row.
 
 Owns ranks and the table of tests; the op ``bitsliced_forest`` says what they are. A single test compares the keys of
-all rows with its edge. For the columns a rank takes two counts of 16 edges, which are compares of vectors. The ranks of
-a block become eight planes of bits, and a test of a rank's two halves is one operation on what is known of each half:
-``high < h or (high = h and low <= l)``.
+all rows with its edge. The ranks of a block in a column are eight planes of bits, and a test of a rank's two halves is
+one operation on what is known of each half: ``high < h or (high = h and low <= l)``. Where ``rank_search`` can, it
+finds the planes. Elsewhere, and where sets are looked up by ranks, a rank takes two counts of 16 edges, which are
+compares of vectors, and the ranks become planes afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tvm.ir import Expr
 
 from compiler.codegen.computes.positions import safe_index
 from compiler.codegen.schedules.bitsliced_keys import EIGHTHS, BlockKeys
+from compiler.codegen.schedules.rank_search import RankSearch
 from compiler.codegen.tir import (
     Array,
     Index,
@@ -55,8 +57,9 @@ class TestTables:
 
 @dataclass(frozen=True)
 class TestMemory:
-    """Scratch. ``keys i32[features of a part + 1, rows of the block]``, ``ranks u8[columns, rows of the block]``,
-    ``answers u8[rows of the block]``, ``halves u64[3 * 16, lanes]``, ``tests u64[tests, lanes]``."""
+    """Scratch. ``keys i32[features of a part + 1, rows of the block]``, ``ranks u8[columns, rows of the block]`` or, of
+    the same size, the planes of their bits, ``u16[columns, 8, rows of the block / 16]``, ``answers u8[rows of the
+    block]``, ``halves u64[3 * 16, lanes]``, ``tests u64[tests, lanes]``."""
 
     keys: Array
     ranks: Array
@@ -73,6 +76,7 @@ class BlockTests:
         self.tables = tables
         self.memory = memory
         self.counts_bits = counts_bits
+        self.has_planes = memory.ranks.dtype is DType.U16
         self.rows, self.lanes = memory.answers.shape[0], memory.tests.shape[1]
         self.columns, self.singles = tables.column.shape[0], tables.single.shape[0]
         self.next_single = k.registers("next_single", DType.I32, (1,))
@@ -99,6 +103,13 @@ class BlockTests:
 
     def make_ranks(self, column: Expr, keys: BlockKeys, line: Expr) -> None:
         """The ranks of the block's rows in a column, whose keys are in a line."""
+        if self.has_planes:
+            search = RankSearch(self.k, self.tables.edges, column)
+            with self.k.serial(self.rows // FAN, "part") as part:
+                keys_of_part = self.k.let(keys.memory[line, lanes(part * FAN, FAN)], "keys")
+                for number, holds in enumerate(reversed(search.bits(keys_of_part))):
+                    self.memory.ranks[column, number, part] = bits_of(holds)
+            return
         rank = Ranks(self.k, self.tables.edges, column, counts_bits=self.counts_bits)
         eighth_rows = self.rows // EIGHTHS
         with self.k.serial(EIGHTHS, "eighth") as eighth, self.k.serial(eighth_rows, "row") as row:
@@ -186,6 +197,10 @@ class BlockTests:
 
     def _planes(self, column: Expr) -> list[Expr]:
         """The bits of a column's ranks, lowest first."""
+        if self.has_planes:
+            parts = self.rows // FAN
+            planes = (self.memory.ranks[column, number, lanes(0, parts)] for number in range(BITS))
+            return [self.k.let(tirx.reinterpret(with_lanes("uint64", self.lanes), plane), "plane") for plane in planes]
         return exchanged(self.k, [self.k.let(v, "ranks") for v in _bytes(self.memory.ranks, column, self.lanes)])
 
 
