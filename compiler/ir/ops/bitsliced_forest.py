@@ -1,7 +1,7 @@
 """``bitsliced_forest``: the sums of a forest of shallow trees, every distinct test of the forest made once per row.
 
 The op is one algorithm, spelled out in its tables, so that a kernel depends on their sizes only. It is defined for any
-tables: numbers out of range are clamped.
+tables whose edges are in order: numbers out of range are clamped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ class BitslicedForest(Op):
        missing values count as lowest. ``column i32[columns]`` are the sources of columns.
     2. The rank of a key in a column is the number of edges that are not above it, ``edges i32[columns, 17, 16]``: the
        key counts in the first line, modulo 16, which chooses one of the 16 others, where it counts again; the rank is
-       16 times the first count plus the second, modulo 256. Unused places hold ``NO_EDGE``.
+       16 times the first count plus the second, modulo 256. Edges ascend along the 16 lines, and the first line has
+       the last one of each, so that kernels may search as well as count. Unused places, of which the last is one, hold
+       ``NO_EDGE``.
     3. Tests are numbered: 16 for each of ``group i32[groups]``, whose value is ``16 * column + high``: whether the
        rank is at most ``16 * high + 0 … 15``; one for each of ``single i32[n, 2]``, a source and an edge: whether the
        key is less than the edge; 8 for each of ``set_column i32[sets]``: the bits of ``sets[number, rank]``, ``u8[sets,
